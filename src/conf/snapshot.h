@@ -1,0 +1,132 @@
+/* A snapshot: one complete, numbered, immutable configuration.
+ *
+ * The YAML file becomes a snapshot (conf/yaml.h); the keeper merges its store's resources into one
+ * (conf/merge.h); a slice of it travels to each process in a sealed memfd (conf/slice.h). Everything
+ * inside lives in the snapshot's arena and dies with it. Strings are terminated, never NULL ("" when
+ * absent); arrays may be NULL when their count is 0. Durations are seconds, sizes bytes. */
+#ifndef CONF_SNAPSHOT_H
+#define CONF_SNAPSHOT_H
+
+#include "base/addr.h"
+#include "base/arena.h"
+
+enum assurance {
+    ASSURANCE_NONE = 0,
+    ASSURANCE_PASSWORD = 1,
+    ASSURANCE_MFA = 2,
+    ASSURANCE_PHISHING_RESISTANT = 3,
+    ASSURANCE_HARDWARE = 4,
+};
+
+enum sandbox_mode { SANDBOX_STRICT, SANDBOX_BEST };
+
+/* Where a resource comes from: only ORIGIN_STORE ones can be changed through the API. */
+enum origin { ORIGIN_FILE = 0, ORIGIN_STORE = 1, ORIGIN_BUILTIN = 2 };
+
+struct names {
+    const char **name;
+    size_t count;
+};
+
+struct listener_def {
+    const char *name;   /* "main"; letters, digits, '-' */
+    struct addr addr;
+    uint16_t port;
+};
+
+struct zone_def {
+    const char *name;
+    struct cidr *cidrs;
+    size_t cidr_count;
+    enum origin origin;
+};
+
+enum host_policy { HOST_PRESERVE = 0, HOST_FIXED = 1 };
+
+struct route_def {
+    const char *name;
+    const char *host;     /* lower case, without port; "" when the route is reached by port alone */
+    uint16_t port;        /* the listener port it is bound to; 0: any listener, found by host */
+    struct addr upstream; /* http://ADDR:PORT */
+    uint16_t upstream_port;
+    enum host_policy host_policy;
+    const char *upstream_host;  /* with HOST_FIXED: what the upstream gets as Host */
+    const char *inject_file;    /* secret file "user:password" inside the secrets directory, or "".
+                                 * Never in an edge's slice. */
+    uint64_t body_bytes;        /* greatest request body; 0: no limit of ours */
+    uint32_t response_timeout;  /* until the upstream's response head */
+    uint32_t stream_idle;       /* between bytes of bodies and tunnels */
+    const char *title;          /* for the tile; "" → name */
+    const char *start;          /* path that the tile opens; "/" */
+    enum origin origin;
+};
+
+struct rule_def {
+    const char *name;
+    struct names users, groups, tokens; /* any of them; at least one name. "*" in users: any person */
+    struct names zones;                 /* at least one */
+    struct names routes;                /* at least one; "*": every route (not the portal) */
+    struct names methods;               /* empty: all. Upper case */
+    struct names paths;                 /* empty: all. "/a/b" exact, "/a/**" itself and below */
+    enum assurance assurance;           /* people need at least this; default MFA */
+    uint32_t max_age;                   /* and proven at most so long ago; 0: no limit */
+    enum origin origin;
+};
+
+struct limits {
+    uint32_t connections;            /* in total, per edge; default 10000 */
+    uint32_t connections_per_source; /* per edge; default 256 */
+    uint32_t header_bytes;           /* request line and headers; 16 KiB */
+    uint32_t header_count;           /* 100 */
+    uint32_t header_timeout;         /* from first byte (or handshake end) to complete head; 10 s */
+    uint32_t handshake_timeout;      /* 10 s */
+    uint32_t body_timeout;           /* between bytes of a request body; 30 s */
+    uint32_t idle_timeout;           /* keep-alive without a request; 75 s */
+    uint32_t write_timeout;          /* the client takes no byte for so long; 60 s */
+    uint32_t connect_timeout;        /* upstream; 5 s */
+    uint32_t upstream_idle;          /* pooled upstream connection; 30 s */
+    uint32_t upstream_connections;   /* per route and edge; 256 */
+};
+
+struct session_conf {
+    uint32_t idle;     /* 15 min */
+    uint32_t absolute; /* 12 h */
+};
+
+struct snapshot {
+    struct arena arena;
+    uint64_t number;     /* 0: not numbered yet */
+    uint64_t generation; /* of the file it was made from */
+
+    /* The machine: from the file only, most of it good for a restart only. */
+    const char *portal_host;
+    struct names portal_zones;
+    struct listener_def *listeners;
+    size_t listener_count;
+    struct limits limits;
+    struct session_conf session;
+    uint32_t edges;             /* 0: one per processor */
+    enum sandbox_mode sandbox;
+    const char *user;           /* to become when started as root; "" → "postern" */
+    const char *state_dir;      /* store, tls, secrets below it unless named */
+    const char *runtime_dir;    /* control sockets */
+    const char *store_file;     /* default state_dir/postern.db */
+    const char *tls_dir;        /* default state_dir/tls */
+    const char *tls_certificate; /* file name inside tls_dir, default server.crt */
+    const char *tls_key;         /* file name inside tls_dir, default server.key */
+    const char *secrets_dir;    /* default state_dir/secrets */
+
+    /* Resources. */
+    struct zone_def *zones;
+    size_t zone_count;
+    struct route_def *routes;
+    size_t route_count;
+    struct rule_def *rules;
+    size_t rule_count;
+};
+
+/* An empty snapshot with every default set. NULL without memory. */
+struct snapshot *snapshot_new(void);
+void snapshot_free(struct snapshot *s);
+
+#endif

@@ -1,0 +1,125 @@
+/* An exchange: one request and its answer, from the parsed head to the access record.
+ *
+ *   HEAD ──▶ GATE ──▶ COLLECT ──▶ ASKING ──▶ ANSWER ──▶ DONE
+ *              │                                ▲
+ *              └────▶ PROXY ──▶ (TUNNEL) ───────┴──▶ DONE
+ *
+ * conn.c makes it when a head is complete, and calls gate_enter(). The gate finds out who asks
+ * (perhaps after a question to the keeper), decides, and hands it to one room: proxy_enter(),
+ * portal_enter(), api_enter(), or answers itself. Whoever has the exchange ends it by exactly one of
+ * answer_send() (a complete answer from memory) or by the proxy's streaming. The client may vanish at
+ * any time: conn.c then calls exchange_retire(), which cancels an outstanding question and the
+ * upstream; nobody may touch the exchange afterwards. */
+#ifndef EDGE_EXCHANGE_H
+#define EDGE_EXCHANGE_H
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "http/h1.h"
+#include "ipc/message.h"
+#include "policy/decide.h"
+
+struct conn;
+struct edge;
+struct view;
+struct upstream;
+struct keeper_ask;
+
+/* One committed snapshot with its policy, counted: exchanges keep the one they began with. */
+struct generation {
+    struct snapshot *snapshot;
+    struct policy *policy;
+    unsigned refs;
+};
+struct generation *generation_ref(struct generation *g);
+void generation_unref(struct generation *g);
+
+enum exchange_state {
+    EXCHANGE_HEAD,    /* the request head is being read */
+    EXCHANGE_GATE,    /* the gate is working, perhaps waiting for the keeper */
+    EXCHANGE_COLLECT, /* a small body is being collected for a room */
+    EXCHANGE_ASKING,  /* a room waits for the keeper */
+    EXCHANGE_PROXY,   /* an upstream has it */
+    EXCHANGE_TUNNEL,  /* two byte streams, after a 101 */
+    EXCHANGE_ANSWER,  /* an answer from memory is being written */
+    EXCHANGE_DONE,
+};
+
+typedef void (*collect_done)(struct exchange *x, struct span body, int fault);
+
+struct exchange {
+    struct edge *edge;
+    struct conn *conn;
+    struct generation *generation; /* a reference */
+    struct arena arena;            /* everything of this request */
+    struct request request;
+    enum exchange_state state;
+
+    uint8_t id[16];   /* request id, random */
+    char id_text[33]; /* hex */
+    uint64_t started_us; /* clock_mono_us */
+    struct addr source;
+    struct zone_set zones;
+    const char *listener;
+    uint16_t listener_port;
+
+    /* Filled by the gate. */
+    const struct route_def *route; /* NULL: the portal or nothing */
+    struct view *view;             /* a reference, or NULL */
+    struct list view_link;         /* in view->exchanges while view is set */
+    struct decision decision;
+    enum access_outcome outcome;
+    bool token_in_authorization; /* the Authorization header was ours: strip it */
+    struct keeper_ask *ask;      /* outstanding question, or NULL */
+
+    /* Filled by conn/proxy/answer. */
+    struct upstream *upstream;
+    unsigned status;
+    uint64_t bytes_in, bytes_out;
+    collect_done on_collected;
+};
+
+/* Ends it now because it is no longer allowed: an open stream is closed (a tunnel and a streamed body
+ * by closing the connection), a waiting request gets `status` with `cause`. Used by revocation and by
+ * re-authorisation after a new snapshot. */
+void exchange_revoke(struct exchange *x, unsigned status, const char *cause);
+
+/* Collects the request body, at most cap bytes, then calls done once (body lives in the arena and is
+ * wiped with it; fault FAULT_LIMIT when larger: answer 413). Sends 100-continue when asked for. */
+void exchange_collect(struct exchange *x, size_t cap, collect_done done);
+
+/* ---- answers ---- */
+
+struct answer_header {
+    const char *name;
+    struct span value;
+};
+
+struct answer {
+    unsigned status;
+    const char *type;     /* Content-Type or NULL for no body */
+    struct span body;     /* copied or in the exchange's arena or static */
+    struct answer_header header[12];
+    size_t header_count;
+    bool close;           /* close the connection afterwards */
+};
+
+void answer_add(struct answer *a, const char *name, struct span value);
+/* Writes the answer: date, length, security headers of own pages (HSTS, CSP given by the caller,
+ * nosniff, no-store, Referrer-Policy, COOP) and keep-alive are added. A request body that was not read
+ * is discarded within bounds or the connection closed. Ends the exchange and writes its access
+ * record. */
+void answer_send(struct exchange *x, const struct answer *a);
+/* HTML for a browser's navigation, JSON for programs (Accept, Sec-Fetch-Mode); with request id. cause
+ * is one sentence for a person; detail (may be NULL) a machine-readable word, e.g. the reason name. */
+void answer_error(struct exchange *x, unsigned status, const char *cause, const char *detail);
+/* Does this client want a page (navigation of a browser) rather than JSON? */
+bool exchange_wants_page(const struct exchange *x);
+
+/* ---- rooms ---- */
+void gate_enter(struct exchange *x);
+void proxy_enter(struct exchange *x);
+void portal_enter(struct exchange *x);
+void api_enter(struct exchange *x);
+
+#endif

@@ -1,0 +1,24 @@
+/* Which headers may cross the gateway (systems.md section 0.4, expectations.md section 5). */
+#ifndef HTTP_HYGIENE_H
+#define HTTP_HYGIENE_H
+
+#include "http/request.h"
+
+/* What becomes of a client's header on its way to the upstream. */
+enum passage {
+    PASS,       /* as it is */
+    DROP,       /* hop-by-hop, forwarding, identity or own: any case, any of - _ . spelling */
+    REWRITE,    /* Host, Cookie, Connection, Content-Length, Transfer-Encoding, …: the proxy makes it */
+};
+
+/* Names in Connection (already validated list) make further headers hop-by-hop; only standard
+ * hop-by-hop names may stand there, anything else makes the request malformed, see
+ * hygiene_connection_ok. strip_authorization: when the route injects its own credential or the
+ * header carried our token. */
+enum passage hygiene_request(const struct header *h, bool strip_authorization);
+enum passage hygiene_response(const struct header *h);
+/* Connection may list close, keep-alive, upgrade, te (with "trailers") and standard hop-by-hop names
+ * only. */
+bool hygiene_connection_ok(const struct headers *h);
+
+#endif

@@ -1,0 +1,141 @@
+/* Messages: structs, codecs and permits, all made from messages.def.
+ *
+ * struct msg_sign, msg_sign_encode(), msg_sign_decode(), MSG_SIGN, … Decoded BYTES fields borrow
+ * from the packet. A decoder accepts a packet only when every byte of it was meant. */
+#ifndef IPC_MESSAGE_H
+#define IPC_MESSAGE_H
+
+#include "base/cursor.h"
+
+enum ipc_role { IPC_SUPERVISOR = 1, IPC_EDGE = 2, IPC_SIGNER = 4, IPC_KEEPER = 8, IPC_CHILD = 14 };
+
+const char *ipc_role_name(enum ipc_role role);
+
+enum msg_type {
+    MSG_NONE = 0,
+#define MESSAGE(name, NAME, from, to, reply) MSG_##NAME,
+#define U8(f)
+#define U16(f)
+#define U32(f)
+#define U64(f)
+#define FIXED(f, n)
+#define BYTES(f, cap)
+#define END(name)
+#include "ipc/messages.def"
+#undef MESSAGE
+#undef U8
+#undef U16
+#undef U32
+#undef U64
+#undef FIXED
+#undef BYTES
+#undef END
+    MSG_COUNT
+};
+
+#define U8(f) uint8_t f;
+#define U16(f) uint16_t f;
+#define U32(f) uint32_t f;
+#define U64(f) uint64_t f;
+#define FIXED(f, n) uint8_t f[n];
+#define BYTES(f, cap) struct span f;
+#define MESSAGE(name, NAME, from, to, reply) struct msg_##name {
+#define END(name)                                                                                  \
+    uint8_t unused_;                                                                               \
+    }                                                                                              \
+    ;                                                                                              \
+    void msg_##name##_encode(struct writer *w, const struct msg_##name *m);                        \
+    must_check int msg_##name##_decode(struct span payload, struct msg_##name *m);
+#include "ipc/messages.def"
+#undef MESSAGE
+#undef END
+#define RECORD(name) struct name {
+#define RECORD_END(name)                                                                           \
+    uint8_t unused_;                                                                               \
+    }                                                                                              \
+    ;                                                                                              \
+    void name##_encode(struct writer *w, const struct name *m);                                    \
+    must_check int name##_decode(struct span payload, struct name *m);
+#include "ipc/records.def"
+#undef RECORD
+#undef RECORD_END
+#undef U8
+#undef U16
+#undef U32
+#undef U64
+#undef FIXED
+#undef BYTES
+
+/* What the table says of a type. */
+struct msg_info {
+    const char *name;
+    uint8_t from;   /* mask of enum ipc_role */
+    uint8_t to;     /* mask */
+    uint16_t reply; /* enum msg_type or MSG_NONE */
+    uint32_t max;   /* greatest payload that the fields allow */
+};
+
+/* NULL for a type that does not exist. */
+const struct msg_info *msg_info(unsigned type);
+/* May a process of role `from` send this type to one of role `to`? */
+bool msg_may(unsigned type, enum ipc_role from, enum ipc_role to);
+/* Decodes the payload and throws the result away: 0, or FAULT_FORMAT. For fuzzing and tests. */
+must_check int msg_check(unsigned type, struct span payload);
+
+#define MSG_HEADER 6u
+/* No packet is larger, header included. */
+#define MSG_PACKET_MAX 160000u
+
+/* ---- values that fields take ---- */
+
+enum credential_kind {
+    CREDENTIAL_NONE = 0,
+    CREDENTIAL_CONSOLE = 1, /* the portal's console cookie */
+    CREDENTIAL_CHILD = 2,   /* the cookie of a console's host */
+    CREDENTIAL_TOKEN = 3,   /* API token */
+    CREDENTIAL_SSO = 4,     /* the portal's hand-over cookie */
+    CREDENTIAL_HOST = 5,    /* the owner of this host, over the control socket */
+};
+
+enum view_status {
+    VIEW_OK = 0,
+    VIEW_UNKNOWN = 1,   /* no such session, or it ended */
+    VIEW_WRONG_HOST = 2, /* the token belongs to another host */
+    VIEW_FAILED = 3,    /* the keeper cannot say: fail closed with 503 */
+};
+
+enum login_result {
+    LOGIN_OK = 0,
+    LOGIN_REFUSED = 1,   /* wrong name, password or code: one answer for all */
+    LOGIN_THROTTLED = 2,
+    LOGIN_FAILED = 3,    /* the keeper cannot say: 503 */
+};
+
+enum handover_result {
+    HANDOVER_OK = 0,
+    HANDOVER_LOGIN = 1,   /* no valid session: show the login page */
+    HANDOVER_REFUSED = 2, /* unknown host, used or expired code, wrong flow cookie */
+    HANDOVER_FAILED = 3,
+};
+
+enum revoke_kind {
+    REVOKE_SESSION = 1, /* id: 16 bytes; the parent takes its children along (one message each) */
+    REVOKE_USER = 2,    /* id: user name */
+    REVOKE_TOKEN = 3,   /* id: 16 bytes */
+    REVOKE_ROUTE = 4,   /* id: route name */
+    REVOKE_ALL = 5,     /* every view; streams are re-asked */
+};
+
+enum access_outcome {
+    ACCESS_ALLOWED = 0,
+    ACCESS_DENIED = 1,       /* policy said no */
+    ACCESS_UNAUTHENTICATED = 2,
+    ACCESS_MALFORMED = 3,    /* the request was not clean HTTP */
+    ACCESS_SOURCE = 4,       /* closed before TLS: no rule could admit the source */
+    ACCESS_LIMIT = 5,        /* a limit was reached */
+    ACCESS_UPSTREAM = 6,     /* allowed, but the upstream failed */
+    ACCESS_UNAVAILABLE = 7,  /* keeper or signer missing */
+    ACCESS_OWN = 8,          /* a page of the portal or an operation of the API */
+};
+
+#endif

@@ -1,0 +1,27 @@
+/* The compiled zone table: which named zones does this address belong to?
+ *
+ * Pure, immutable, no allocation after zones_new. A lookup is a binary search over disjoint address
+ * intervals, each of which points to its set of zones. */
+#ifndef POLICY_ZONES_H
+#define POLICY_ZONES_H
+
+#include "conf/snapshot.h"
+
+struct zones;
+
+/* A set of zones: bit i is zone i of the snapshot. Borrowed from the table. */
+struct zone_set {
+    const uint64_t *word;
+    size_t words;
+};
+
+must_check int zones_new(const struct snapshot *s, struct zones **ret);
+void zones_free(struct zones *z);
+struct zone_set zones_find(const struct zones *z, const struct addr *a);
+static inline bool zone_set_has(struct zone_set set, size_t zone)
+{
+    return zone / 64 < set.words && (set.word[zone / 64] >> zone % 64 & 1) != 0;
+}
+bool zone_set_meets(struct zone_set a, struct zone_set b);
+
+#endif
