@@ -1,0 +1,56 @@
+/* Access records: what was asked of the consoles and how it was decided.
+ *
+ * They live in a database of their own, "<store>.access", with relaxed durability: a crash of the
+ * process loses nothing, a power failure may lose the last moments. The number is bounded. These
+ * functions take no part in store_begin and store_commit. */
+#ifndef STORE_ACCESS_H
+#define STORE_ACCESS_H
+
+#include "ipc/message.h"
+#include "store/store.h"
+
+struct access_row {
+    uint64_t seq;
+    struct access_record record; /* spans borrow */
+};
+
+/* All of them in one transaction. lost: how many more were dropped before they came here. */
+must_check int access_append(struct store *s, const struct access_record *records, size_t count,
+                             uint64_t lost, uint64_t wall_ms);
+
+struct access_filter {
+    bool denials; /* only what was refused: outcomes ACCESS_DENIED to ACCESS_LIMIT */
+    uint64_t since_ms;
+    const char *route;     /* NULL: any */
+    const char *principal; /* NULL: any */
+};
+
+must_check int access_list(struct store *s, const struct access_filter *filter,
+                           const struct page *page,
+                           int (*each)(void *context, const struct access_row *row), void *context);
+
+/* Refusals by source, most first: "who was turned away since then, and from where". */
+struct access_denials {
+    uint8_t source[16];
+    uint64_t count;
+    uint64_t last_ms;
+    uint8_t last_reason; /* enum reason */
+    struct span last_route;
+};
+must_check int access_denied_sources(struct store *s, uint64_t since_ms, uint32_t limit,
+                                     int (*each)(void *context, const struct access_denials *d),
+                                     void *context);
+
+/* Removes the oldest beyond max_rows and those older than before_ms; at most `budget` rows a call,
+ * so that a turn of the loop stays short. Returns how many were removed. */
+must_check int access_prune(struct store *s, uint64_t max_rows, uint64_t before_ms,
+                            uint32_t budget);
+
+struct access_stats {
+    uint64_t rows;
+    uint64_t oldest_ms, newest_ms; /* 0 when there are none */
+    uint64_t lost;                 /* dropped in all, ever */
+};
+must_check int access_stats(struct store *s, struct access_stats *ret);
+
+#endif

@@ -1,0 +1,83 @@
+/* What people prove themselves with: password, TOTP, recovery codes, enrolment codes.
+ *
+ * The store keeps what it is given: a password's encoded hash, a TOTP secret, SHA-256 hashes of
+ * codes. It makes "once" true: a TOTP step is accepted once, a code is used once, and an enrolment
+ * happens completely or not at all. */
+#ifndef STORE_CREDENTIALS_H
+#define STORE_CREDENTIALS_H
+
+#include "store/store.h"
+
+#define PASSWORD_HASH_SIZE 128u /* encoded, with terminator */
+#define TOTP_SECRET_MAX 64u
+#define RECOVERY_MAX 16u
+
+struct password {
+    char hash[PASSWORD_HASH_SIZE];
+    uint64_t set_at;
+    bool disabled;
+};
+
+/* FAULT_ABSENT: no user or no password. */
+must_check int credentials_password(struct store *s, const char *user, struct password *ret);
+/* Replaces and enables. FAULT_ABSENT: no such user. */
+must_check int credentials_set_password(struct store *s, const char *user, const char *hash,
+                                        uint64_t now);
+/* Only while the stored hash is still `old`: the upgrade of parameters at login. FAULT_STALE. */
+must_check int credentials_rehash(struct store *s, const char *user, const char *old,
+                                  const char *hash);
+/* After too many failures. FAULT_ABSENT. */
+must_check int credentials_disable_password(struct store *s, const char *user);
+
+struct totp {
+    uint8_t secret[TOTP_SECRET_MAX]; /* the caller wipes it */
+    size_t secret_len;
+    uint64_t last_step; /* greatest step accepted so far */
+    uint64_t set_at;
+    bool disabled;
+};
+
+must_check int credentials_totp(struct store *s, const char *user, struct totp *ret);
+/* last_step: the step of the code that confirmed the secret, or 0. FAULT_ABSENT: no such user. */
+must_check int credentials_set_totp(struct store *s, const char *user, struct span secret,
+                                    uint64_t last_step, uint64_t now);
+/* Makes `step` the last one accepted. FAULT_STALE: it was accepted already, or a later one was. */
+must_check int credentials_accept_step(struct store *s, const char *user, uint64_t step);
+must_check int credentials_disable_totp(struct store *s, const char *user);
+must_check int credentials_remove_totp(struct store *s, const char *user);
+
+/* Replaces all recovery codes of the user. count ≤ RECOVERY_MAX. */
+must_check int credentials_set_recovery(struct store *s, const char *user,
+                                        const uint8_t (*hashes)[STORE_HASH_SIZE], size_t count,
+                                        uint64_t now);
+/* Uses the code up. FAULT_ABSENT: not one of this user's unused codes. */
+must_check int credentials_use_recovery(struct store *s, const char *user,
+                                        const uint8_t hash[STORE_HASH_SIZE]);
+
+/* A single-use invitation to set all credentials. The TOTP secret that its page shows is made with
+ * it, so that showing the page changes nothing. */
+struct enrolment {
+    uint8_t hash[STORE_HASH_SIZE]; /* SHA-256 of the code */
+    char user[STORE_NAME_SIZE];
+    uint8_t secret[TOTP_SECRET_MAX];
+    size_t secret_len;
+    uint64_t created;
+    uint64_t expires;
+};
+
+/* Replaces an unused code of the same user: only the newest link works. FAULT_ABSENT: no such user.
+ */
+must_check int enrolments_add(struct store *s, const struct enrolment *e);
+/* FAULT_ABSENT: unknown or used. FAULT_STALE: expired. */
+must_check int enrolments_find(struct store *s, const uint8_t hash[STORE_HASH_SIZE], uint64_t now,
+                               struct enrolment *ret);
+/* Uses the code and sets password, TOTP (the enrolment's own secret) and recovery codes of its
+ * user: all of it or nothing. step: the TOTP step that confirmed. Faults as enrolments_find. */
+must_check int enrolments_finish(struct store *s, const uint8_t hash[STORE_HASH_SIZE], uint64_t now,
+                                 const char *password_hash, uint64_t step,
+                                 const uint8_t (*recovery)[STORE_HASH_SIZE], size_t count);
+/* Forgets the user's unused code, if there is one. */
+must_check int enrolments_revoke(struct store *s, const char *user);
+must_check int enrolments_prune(struct store *s, uint64_t now);
+
+#endif

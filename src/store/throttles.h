@@ -1,0 +1,30 @@
+/* Failed attempts in a row, per account, per source and per factor. What they mean is decided in
+ * identity/lockout.h; here they are only remembered. */
+#ifndef STORE_THROTTLES_H
+#define STORE_THROTTLES_H
+
+#include "store/store.h"
+
+enum throttle_kind {
+    THROTTLE_ACCOUNT = 1,  /* key: a user name, known or not */
+    THROTTLE_SOURCE = 2,   /* key: lockout_source_key() */
+    THROTTLE_PASSWORD = 3, /* key: a known user; counts towards disabling the password */
+    THROTTLE_CODE = 4,     /* key: a known user; counts towards disabling TOTP */
+};
+
+struct throttle {
+    uint32_t failures; /* in a row */
+    uint64_t last_failure;
+};
+
+/* Zero failures when nothing is known. */
+must_check int throttles_find(struct store *s, enum throttle_kind kind, const char *key,
+                              struct throttle *ret);
+/* Zero failures: forgotten. */
+must_check int throttles_put(struct store *s, enum throttle_kind kind, const char *key,
+                             const struct throttle *t);
+/* Forgets accounts and sources that failed last before `before`; and of names that are no users and
+ * of sources the oldest beyond `max`, because anybody can make those. Counts of factors stay. */
+must_check int throttles_prune(struct store *s, uint64_t before, uint32_t max);
+
+#endif

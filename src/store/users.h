@@ -1,0 +1,65 @@
+/* People and the groups they are in.
+ *
+ * A user's name is the key; it never changes. Removing a user removes credentials, sessions, tokens
+ * and memberships with it; the audit trail keeps the name. The group "owners" exists always. */
+#ifndef STORE_USERS_H
+#define STORE_USERS_H
+
+#include "store/store.h"
+
+#define GROUP_OWNERS "owners"
+
+struct user {
+    char name[STORE_NAME_SIZE];
+    bool disabled;
+    uint64_t created;
+    /* What the person can log in with, for lists; the credentials themselves are in credentials.h.
+     */
+    uint64_t password_set;  /* when; 0: has none */
+    bool password_disabled; /* too many consecutive failures */
+    bool totp;
+    bool totp_disabled;
+    uint32_t recovery_left;
+    uint64_t enrol_until; /* an unused enrolment code is good until then; 0: none */
+};
+
+/* FAULT_EXISTS; FAULT_FORMAT: not a name. */
+must_check int users_add(struct store *s, const char *name, uint64_t now);
+must_check int users_find(struct store *s, const char *name, struct user *ret);
+/* FAULT_ABSENT. */
+must_check int users_set_disabled(struct store *s, const char *name, bool disabled);
+must_check int users_remove(struct store *s, const char *name);
+/* By name, those after `after` ("" or NULL: from the first). */
+must_check int users_list(struct store *s, const char *after, uint32_t limit,
+                          int (*each)(void *context, const struct user *user), void *context);
+must_check int users_count(struct store *s, uint64_t *ret);
+
+struct group {
+    char name[STORE_NAME_SIZE];
+    uint32_t members; /* disabled ones too */
+};
+
+must_check int groups_add(struct store *s, const char *name, uint64_t now);
+/* FAULT_ABSENT; FAULT_DENIED for "owners". */
+must_check int groups_remove(struct store *s, const char *name);
+must_check int groups_find(struct store *s, const char *name, struct group *ret);
+must_check int groups_list(struct store *s, const char *after, uint32_t limit,
+                           int (*each)(void *context, const struct group *group), void *context);
+/* Members that are not disabled: so that the last owner is not locked out. */
+must_check int groups_count_enabled(struct store *s, const char *name, uint64_t *ret);
+
+/* FAULT_ABSENT when user or group does not exist; being a member already is no fault. */
+must_check int groups_join(struct store *s, const char *group, const char *user);
+/* FAULT_ABSENT when not a member. */
+must_check int groups_leave(struct store *s, const char *group, const char *user);
+/* The user is in these groups afterwards and in no others. FAULT_ABSENT: unknown user or group. */
+must_check int groups_set(struct store *s, const char *user, const char *const *groups,
+                          size_t count);
+/* Appends the user's groups in order, one a line: the form that views use. FAULT_LIMIT. */
+must_check int groups_of(struct store *s, const char *user, struct buf *lines);
+must_check int groups_has(struct store *s, const char *group, const char *user, bool *ret);
+/* Names of members after `after`. */
+must_check int groups_members(struct store *s, const char *group, const char *after, uint32_t limit,
+                              int (*each)(void *context, const char *user), void *context);
+
+#endif
