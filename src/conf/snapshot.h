@@ -67,7 +67,7 @@ struct rule_def {
     struct names zones;                 /* at least one */
     struct names routes;                /* at least one; "*": every route (not the portal) */
     struct names methods;               /* empty: all. Upper case */
-    struct names paths;                 /* empty: all. "/a/b" exact, "/a/**" itself and below */
+    struct names paths;                 /* empty: all. "/a/b" exact, "/a/" and two stars: itself and below */
     enum assurance assurance;           /* people need at least this; default MFA */
     uint32_t max_age;                   /* and proven at most so long ago; 0: no limit */
     enum origin origin;
