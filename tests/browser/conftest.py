@@ -1,0 +1,55 @@
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+from conftest import Tomcat  # noqa: E402
+import stack as harness  # noqa: E402
+
+from selenium import webdriver  # noqa: E402
+from selenium.webdriver.chrome.service import Service  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    tomcat = Tomcat(tmp_path_factory.mktemp("tomcat"))
+    s = harness.Stack(edges=2)
+    try:
+        s.start()
+        s.secret("tomcat.secret", tomcat.secret)
+        s.cli("route", "add", "tomcat", tomcat.url, "--inject-basic-file", "tomcat.secret", "--title",
+              "Tomcat Manager", "--start", "/manager/html", "--allow", "group:owners@local")
+        yield s
+    finally:
+        s.close()
+        tomcat.close()
+
+
+@pytest.fixture(scope="module")
+def browser(site):
+    """A real Chromium that trusts the local authority and nothing else; certificate errors are errors."""
+    home = tempfile.mkdtemp(prefix="postern-browser-")
+    database = pathlib.Path(home) / ".pki/nssdb"
+    database.mkdir(parents=True)
+    subprocess.run(["certutil", "-d", f"sql:{database}", "-N", "--empty-password"], check=True)
+    subprocess.run(["certutil", "-d", f"sql:{database}", "-A", "-t", "C,,", "-n", "postern", "-i",
+                    str(site.state / "tls/ca.crt")], check=True)
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                 "--disable-dev-shm-usage", "--window-size=1100,900", f"--user-data-dir={home}/profile"):
+        options.add_argument(word)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = Service("/usr/bin/chromedriver", env={**harness.os.environ, "HOME": home})
+    driver = webdriver.Chrome(service=service, options=options)
+    driver.set_page_load_timeout(30)
+    try:
+        yield driver
+    finally:
+        driver.quit()
+        shutil.rmtree(home, ignore_errors=True)
