@@ -1,0 +1,236 @@
+#include "store/access.h"
+
+#include "base/fault.h"
+#include "store/part.h"
+
+/* Numbers come from an edge, which may lie; one that the column cannot hold is cut rather than let
+ * it spoil the batch. */
+static void bind_u64(struct query *q, uint64_t value)
+{
+    query_u64(q, value > INT64_MAX ? INT64_MAX : value);
+}
+
+static int add(struct db *d, const struct access_record *r)
+{
+    struct query q;
+    query_open(&q, d, STMT_ACCESS_ADD);
+    bind_u64(&q, r->wall_ms);
+    query_blob(&q, r->request_id, sizeof(r->request_id));
+    query_u64(&q, r->version);
+    query_u64(&q, r->outcome);
+    query_u64(&q, r->status);
+    query_blob(&q, r->source, sizeof(r->source));
+    query_span(&q, r->listener);
+    query_span(&q, r->route);
+    query_u64(&q, r->principal_kind);
+    query_span(&q, r->principal);
+    query_blob(&q, r->session, sizeof(r->session));
+    query_span(&q, r->groups);
+    query_u64(&q, r->assurance);
+    bind_u64(&q, r->proven_at);
+    query_span(&q, r->zones);
+    query_span(&q, r->method);
+    query_span(&q, r->path);
+    query_span(&q, r->rule);
+    query_u64(&q, r->reason);
+    query_u64(&q, r->duration_ms);
+    bind_u64(&q, r->bytes_in);
+    bind_u64(&q, r->bytes_out);
+    int rc = query_run(&q);
+    return rc < 0 ? rc : 0;
+}
+
+static int add_lost(struct db *d, uint64_t lost, uint64_t wall_ms)
+{
+    struct query q;
+    query_open(&q, d, STMT_ACCESS_LOST);
+    bind_u64(&q, lost);
+    bind_u64(&q, wall_ms);
+    int rc = query_run(&q);
+    return rc < 0 ? rc : 0;
+}
+
+/* The end of a transaction of this file: commits, or leaves nothing open. */
+static int settle(struct db *d, int rc)
+{
+    if (rc >= 0) {
+        int done = db_run(d, STMT_ACCESS_COMMIT);
+        if (done == 0)
+            return rc;
+        rc = done;
+    }
+    if (db_in_transaction(d))
+        (void)db_run(d, STMT_ACCESS_ROLLBACK);
+    return rc;
+}
+
+int access_append(struct store *s, const struct access_record *records, size_t count, uint64_t lost,
+                  uint64_t wall_ms)
+{
+    struct db *d = store_access_db(s);
+    int rc = db_run(d, STMT_ACCESS_BEGIN);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        rc = add(d, &records[i]);
+        /* After the database has undone the transaction by itself each further row would be
+         * committed alone. */
+        if (rc == 0 && !db_in_transaction(d))
+            rc = FAULT_STORE;
+    }
+    if (rc == 0 && lost > 0)
+        rc = add_lost(d, lost, wall_ms);
+    return settle(d, rc);
+}
+
+static void read_row(struct query *q, struct access_row *row)
+{
+    *row = (struct access_row){0};
+    struct access_record *r = &row->record;
+    row->seq = query_get_u64(q);
+    r->wall_ms = query_get_u64(q);
+    query_get_fixed(q, r->request_id, sizeof(r->request_id));
+    r->version = (uint8_t)query_get_u64(q);
+    r->outcome = (uint8_t)query_get_u64(q);
+    r->status = (uint16_t)query_get_u64(q);
+    query_get_fixed(q, r->source, sizeof(r->source));
+    r->listener = query_get_span(q);
+    r->route = query_get_span(q);
+    r->principal_kind = (uint8_t)query_get_u64(q);
+    r->principal = query_get_span(q);
+    query_get_fixed(q, r->session, sizeof(r->session));
+    r->groups = query_get_span(q);
+    r->assurance = (uint8_t)query_get_u64(q);
+    r->proven_at = query_get_u64(q);
+    r->zones = query_get_span(q);
+    r->method = query_get_span(q);
+    r->path = query_get_span(q);
+    r->rule = query_get_span(q);
+    r->reason = (uint8_t)query_get_u64(q);
+    r->duration_ms = (uint32_t)query_get_u64(q);
+    r->bytes_in = query_get_u64(q);
+    r->bytes_out = query_get_u64(q);
+}
+
+int access_list(struct store *s, const struct access_filter *filter, const struct page *page,
+                int (*each)(void *context, const struct access_row *row), void *context)
+{
+    static const enum statement WHICH[2][2] = {{STMT_ACCESS_LIST, STMT_ACCESS_LIST_BACK},
+                                               {STMT_ACCESS_DENIALS, STMT_ACCESS_DENIALS_BACK}};
+    struct query q;
+    int stop = 0;
+    query_open(&q, store_access_db(s), WHICH[filter->denials][page->newest_first]);
+    store_query_page(&q, page);
+    query_u64(&q, filter->since_ms);
+    query_text(&q, filter->route);
+    query_text(&q, filter->principal);
+    while (stop == 0 && query_step(&q) == 1) {
+        struct access_row row;
+        read_row(&q, &row);
+        if (q.fault == 0)
+            stop = each(context, &row);
+    }
+    int rc = query_close(&q);
+    return rc < 0 ? rc : stop;
+}
+
+int access_denied_sources(struct store *s, uint64_t since_ms, uint32_t limit,
+                          int (*each)(void *context, const struct access_denials *d), void *context)
+{
+    struct query q;
+    int stop = 0;
+    query_open(&q, store_access_db(s), STMT_ACCESS_DENIED_SOURCES);
+    query_u64(&q, since_ms);
+    query_u64(&q, page_limit(limit));
+    while (stop == 0 && query_step(&q) == 1) {
+        struct access_denials d = {0};
+        query_get_fixed(&q, d.source, sizeof(d.source));
+        d.count = query_get_u64(&q);
+        d.last_ms = query_get_u64(&q);
+        d.last_reason = (uint8_t)query_get_u64(&q);
+        d.last_route = query_get_span(&q);
+        if (q.fault == 0)
+            stop = each(context, &d);
+    }
+    int rc = query_close(&q);
+    return rc < 0 ? rc : stop;
+}
+
+static int bounds(struct db *d, uint64_t *first, uint64_t *last)
+{
+    struct query q;
+    query_open(&q, d, STMT_ACCESS_BOUNDS);
+    if (query_step(&q) == 1) {
+        *first = query_get_u64(&q);
+        *last = query_get_u64(&q);
+    }
+    return query_close(&q);
+}
+
+/* The number up to which rows may go: by count, or by age among the oldest `budget`. */
+static int prune_to(struct db *d, uint64_t max_rows, uint64_t before_ms, uint32_t budget,
+                    uint64_t *ret)
+{
+    uint64_t first = 1, last = 0, aged = 0;
+    int rc = bounds(d, &first, &last);
+    if (rc < 0)
+        return rc;
+    struct query q;
+    query_open(&q, d, STMT_ACCESS_AGED);
+    query_u64(&q, budget);
+    query_u64(&q, before_ms);
+    if (query_step(&q) == 1)
+        aged = query_get_u64(&q);
+    rc = query_close(&q);
+    uint64_t over = last > max_rows ? last - max_rows : 0;
+    uint64_t to = over > aged ? over : aged;
+    /* The numbers have no gaps but at the front, so counting them is subtracting. The last row
+     * stays: it keeps the numbers going on from where they were. */
+    if (to >= first + budget)
+        to = first + budget - 1;
+    *ret = to < last ? to : last > 0 ? last - 1 : 0;
+    return rc;
+}
+
+int access_prune(struct store *s, uint64_t max_rows, uint64_t before_ms, uint32_t budget)
+{
+    struct db *d = store_access_db(s);
+    uint64_t to = 0;
+    if (budget == 0)
+        return 0;
+    int rc = prune_to(d, max_rows, before_ms, budget, &to);
+    if (rc < 0 || to == 0)
+        return rc;
+    struct query q;
+    query_open(&q, d, STMT_ACCESS_REMOVE);
+    query_u64(&q, to);
+    return query_run(&q);
+}
+
+int access_stats(struct store *s, struct access_stats *ret)
+{
+    struct db *d = store_access_db(s);
+    struct access_stats stats = {0};
+    uint64_t first = 1, last = 0;
+    int rc = bounds(d, &first, &last);
+    if (rc < 0)
+        return rc;
+    struct query q;
+    query_open(&q, d, STMT_ACCESS_LOSS);
+    if (query_step(&q) == 1)
+        stats.lost = query_get_u64(&q);
+    rc = query_close(&q);
+    stats.rows = last >= first ? last - first + 1 : 0;
+    uint64_t *const times[] = {&stats.oldest_ms, &stats.newest_ms};
+    const uint64_t rows[] = {first, last};
+    for (size_t i = 0; rc == 0 && stats.rows > 0 && i < 2; i++) {
+        query_open(&q, d, STMT_ACCESS_TIME);
+        query_u64(&q, rows[i]);
+        if (query_step(&q) == 1)
+            *times[i] = query_get_u64(&q);
+        rc = query_close(&q);
+    }
+    if (rc == 0)
+        *ret = stats;
+    return rc;
+}

@@ -1,0 +1,284 @@
+#include "store/credentials.h"
+
+#include "base/fault.h"
+#include "base/secret.h"
+#include "store/part.h"
+
+static int one(struct store *s, enum statement which, const char *user)
+{
+    struct query q;
+    store_query(&q, s, which);
+    query_text(&q, user);
+    return store_run_one(&q, s);
+}
+
+/* ---- password ---- */
+
+int credentials_password(struct store *s, const char *user, struct password *ret)
+{
+    struct query q;
+    struct password p = {0};
+    store_query(&q, s, STMT_PASSWORD_FIND);
+    query_text(&q, user);
+    int row = query_step(&q);
+    if (row == 1) {
+        query_get_text(&q, p.hash, sizeof(p.hash));
+        p.set_at = query_get_u64(&q);
+        p.disabled = query_get_u64(&q) != 0;
+    }
+    int rc = store_close_query(&q, s);
+    if (rc == 0 && row == 0)
+        return FAULT_ABSENT;
+    if (rc == 0)
+        *ret = p;
+    return rc;
+}
+
+int credentials_set_password(struct store *s, const char *user, const char *hash, uint64_t now)
+{
+    if (strlen(hash) >= PASSWORD_HASH_SIZE)
+        return FAULT_LIMIT;
+    struct query q;
+    store_query(&q, s, STMT_PASSWORD_SET);
+    query_text(&q, user);
+    query_text(&q, hash);
+    query_u64(&q, now);
+    return store_run_one(&q, s);
+}
+
+int credentials_rehash(struct store *s, const char *user, const char *old, const char *hash)
+{
+    if (strlen(hash) >= PASSWORD_HASH_SIZE)
+        return FAULT_LIMIT;
+    struct query q;
+    store_query(&q, s, STMT_PASSWORD_REHASH);
+    query_text(&q, user);
+    query_text(&q, old);
+    query_text(&q, hash);
+    int rc = store_run_one(&q, s);
+    return rc == FAULT_ABSENT ? FAULT_STALE : rc;
+}
+
+int credentials_disable_password(struct store *s, const char *user)
+{
+    return one(s, STMT_PASSWORD_DISABLE, user);
+}
+
+/* ---- TOTP ---- */
+
+static size_t read_secret(struct query *q, uint8_t out[TOTP_SECRET_MAX])
+{
+    struct span secret = query_get_span(q);
+    if (secret.len > TOTP_SECRET_MAX) {
+        q->fault = FAULT_CORRUPT;
+        return 0;
+    }
+    if (secret.len > 0)
+        memcpy(out, secret.at, secret.len);
+    return secret.len;
+}
+
+int credentials_totp(struct store *s, const char *user, struct totp *ret)
+{
+    struct query q;
+    struct totp t = {0};
+    store_query(&q, s, STMT_TOTP_FIND);
+    query_text(&q, user);
+    int row = query_step(&q);
+    if (row == 1) {
+        t.secret_len = read_secret(&q, t.secret);
+        t.last_step = query_get_u64(&q);
+        t.set_at = query_get_u64(&q);
+        t.disabled = query_get_u64(&q) != 0;
+    }
+    int rc = store_close_query(&q, s);
+    if (rc == 0 && row == 0)
+        rc = FAULT_ABSENT;
+    else if (rc == 0)
+        *ret = t;
+    secret_wipe(&t, sizeof(t));
+    return rc;
+}
+
+int credentials_set_totp(struct store *s, const char *user, struct span secret, uint64_t last_step,
+                         uint64_t now)
+{
+    if (secret.len == 0 || secret.len > TOTP_SECRET_MAX)
+        return FAULT_LIMIT;
+    struct query q;
+    store_query(&q, s, STMT_TOTP_SET);
+    query_text(&q, user);
+    query_blob(&q, secret.at, secret.len);
+    query_u64(&q, last_step);
+    query_u64(&q, now);
+    return store_run_one(&q, s);
+}
+
+int credentials_accept_step(struct store *s, const char *user, uint64_t step)
+{
+    struct query q;
+    store_query(&q, s, STMT_TOTP_ACCEPT);
+    query_text(&q, user);
+    query_u64(&q, step);
+    int rc = store_run_one(&q, s);
+    return rc == FAULT_ABSENT ? FAULT_STALE : rc;
+}
+
+int credentials_disable_totp(struct store *s, const char *user)
+{
+    return one(s, STMT_TOTP_DISABLE, user);
+}
+
+int credentials_remove_totp(struct store *s, const char *user)
+{
+    return one(s, STMT_TOTP_REMOVE, user);
+}
+
+/* ---- recovery codes ---- */
+
+static int replace_recovery(struct store *s, const char *user,
+                            const uint8_t (*hashes)[STORE_HASH_SIZE], size_t count, uint64_t now)
+{
+    struct query q;
+    store_query(&q, s, STMT_RECOVERY_CLEAR);
+    query_text(&q, user);
+    int rc = store_run_query(&q, s);
+    for (size_t i = 0; rc >= 0 && i < count; i++) {
+        store_query(&q, s, STMT_RECOVERY_ADD);
+        query_text(&q, user);
+        query_blob(&q, hashes[i], STORE_HASH_SIZE);
+        query_u64(&q, now);
+        rc = store_run_query(&q, s);
+    }
+    return rc < 0 ? rc : 0;
+}
+
+int credentials_set_recovery(struct store *s, const char *user,
+                             const uint8_t (*hashes)[STORE_HASH_SIZE], size_t count, uint64_t now)
+{
+    if (count > RECOVERY_MAX)
+        return FAULT_LIMIT;
+    int rc = store_mark(s);
+    if (rc < 0)
+        return rc;
+    return store_settle(s, replace_recovery(s, user, hashes, count, now));
+}
+
+int credentials_use_recovery(struct store *s, const char *user, const uint8_t hash[STORE_HASH_SIZE])
+{
+    struct query q;
+    store_query(&q, s, STMT_RECOVERY_USE);
+    query_text(&q, user);
+    query_blob(&q, hash, STORE_HASH_SIZE);
+    return store_run_one(&q, s);
+}
+
+/* ---- enrolment ---- */
+
+static int clear_enrolment(struct store *s, const char *user)
+{
+    struct query q;
+    store_query(&q, s, STMT_ENROLMENT_CLEAR);
+    query_text(&q, user);
+    int rc = store_run_query(&q, s);
+    return rc < 0 ? rc : 0;
+}
+
+static int add_enrolment(struct store *s, const struct enrolment *e)
+{
+    int rc = clear_enrolment(s, e->user);
+    if (rc < 0)
+        return rc;
+    struct query q;
+    store_query(&q, s, STMT_ENROLMENT_ADD);
+    query_blob(&q, e->hash, sizeof(e->hash));
+    query_text(&q, e->user);
+    query_blob(&q, e->secret, e->secret_len);
+    query_u64(&q, e->created);
+    query_u64(&q, e->expires);
+    rc = store_run_query(&q, s);
+    return rc < 0 ? rc : 0;
+}
+
+int enrolments_add(struct store *s, const struct enrolment *e)
+{
+    if (e->secret_len == 0 || e->secret_len > TOTP_SECRET_MAX)
+        return FAULT_LIMIT;
+    int rc = store_mark(s);
+    return rc < 0 ? rc : store_settle(s, add_enrolment(s, e));
+}
+
+int enrolments_find(struct store *s, const uint8_t hash[STORE_HASH_SIZE], uint64_t now,
+                    struct enrolment *ret)
+{
+    struct query q;
+    struct enrolment e = {0};
+    store_query(&q, s, STMT_ENROLMENT_FIND);
+    query_blob(&q, hash, STORE_HASH_SIZE);
+    int row = query_step(&q);
+    if (row == 1) {
+        query_get_fixed(&q, e.hash, sizeof(e.hash));
+        query_get_text(&q, e.user, sizeof(e.user));
+        e.secret_len = read_secret(&q, e.secret);
+        e.created = query_get_u64(&q);
+        e.expires = query_get_u64(&q);
+    }
+    int rc = store_close_query(&q, s);
+    if (rc == 0 && row == 0)
+        rc = FAULT_ABSENT;
+    else if (rc == 0 && e.expires <= now)
+        rc = FAULT_STALE;
+    else if (rc == 0)
+        *ret = e;
+    secret_wipe(&e, sizeof(e));
+    return rc;
+}
+
+static int finish_enrolment(struct store *s, const struct enrolment *e, uint64_t now,
+                            const char *password_hash, uint64_t step,
+                            const uint8_t (*recovery)[STORE_HASH_SIZE], size_t count)
+{
+    struct query q;
+    store_query(&q, s, STMT_ENROLMENT_USE);
+    query_blob(&q, e->hash, sizeof(e->hash));
+    int rc = store_run_one(&q, s);
+    if (rc == 0)
+        rc = credentials_set_password(s, e->user, password_hash, now);
+    if (rc == 0)
+        rc = credentials_set_totp(s, e->user, span_of(e->secret, e->secret_len), step, now);
+    if (rc == 0)
+        rc = replace_recovery(s, e->user, recovery, count, now);
+    return rc;
+}
+
+int enrolments_finish(struct store *s, const uint8_t hash[STORE_HASH_SIZE], uint64_t now,
+                      const char *password_hash, uint64_t step,
+                      const uint8_t (*recovery)[STORE_HASH_SIZE], size_t count)
+{
+    if (count > RECOVERY_MAX)
+        return FAULT_LIMIT;
+    struct enrolment e;
+    int rc = store_mark(s);
+    if (rc < 0)
+        return rc;
+    rc = enrolments_find(s, hash, now, &e);
+    if (rc == 0) {
+        rc = finish_enrolment(s, &e, now, password_hash, step, recovery, count);
+        secret_wipe(&e, sizeof(e));
+    }
+    return store_settle(s, rc);
+}
+
+int enrolments_revoke(struct store *s, const char *user)
+{
+    return clear_enrolment(s, user);
+}
+
+int enrolments_prune(struct store *s, uint64_t now)
+{
+    struct query q;
+    store_query(&q, s, STMT_ENROLMENT_PRUNE);
+    query_u64(&q, now);
+    int rc = store_run_query(&q, s);
+    return rc < 0 ? rc : 0;
+}
