@@ -6,9 +6,10 @@
 
 /* What becomes of a client's header on its way to the upstream. */
 enum passage {
-    PASS,       /* as it is */
-    DROP,       /* hop-by-hop, forwarding, identity or own: any case, any of - _ . spelling */
-    REWRITE,    /* Host, Cookie, Connection, Content-Length, Transfer-Encoding, …: the proxy makes it */
+    PASS,    /* as it is */
+    DROP,    /* hop-by-hop, forwarding, identity or own: any case, any of - _ . spelling */
+    REWRITE, /* Host, Cookie, Connection, Content-Length, Transfer-Encoding, …: the proxy makes it
+              */
 };
 
 /* Names in Connection (already validated list) make further headers hop-by-hop; only standard
@@ -17,8 +18,8 @@ enum passage {
  * header carried our token. */
 enum passage hygiene_request(const struct header *h, bool strip_authorization);
 enum passage hygiene_response(const struct header *h);
-/* Connection may list close, keep-alive, upgrade, te (with "trailers") and standard hop-by-hop names
- * only. */
+/* Connection may list close, keep-alive, upgrade, te (with "trailers") and standard hop-by-hop
+ * names only. */
 bool hygiene_connection_ok(const struct headers *h);
 
 #endif

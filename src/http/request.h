@@ -7,22 +7,27 @@
 #include "base/arena.h"
 #include "http/header.h"
 
-enum body_framing { BODY_NONE = 0, BODY_LENGTH, BODY_CHUNKED, BODY_UNTIL_CLOSE /* responses only */ };
+enum body_framing {
+    BODY_NONE = 0,
+    BODY_LENGTH,
+    BODY_CHUNKED,
+    BODY_UNTIL_CLOSE /* responses only */
+};
 
 struct request {
-    struct span method;    /* a token, as sent */
-    struct span target;    /* as sent: origin-form (or the path part of an absolute-form) and query */
-    struct span path;      /* the target's path, as sent */
-    struct span query;     /* without '?', as sent; has_query tells "/a?" from "/a" */
+    struct span method; /* a token, as sent */
+    struct span target; /* as sent: origin-form (or the path part of an absolute-form) and query */
+    struct span path;   /* the target's path, as sent */
+    struct span query;  /* without '?', as sent; has_query tells "/a?" from "/a" */
     bool has_query;
     struct span canonical; /* the one path that policy sees (http/uri.h) */
     struct span authority; /* the Host header, lower case: "host", "host:port", "[::1]:port" */
-    struct span host;      /* authority without port and without brackets' port part */
+    struct span host;      /* authority without ":port"; an IPv6 address keeps its brackets */
     uint16_t port;         /* of authority, or 0 */
     unsigned minor;        /* HTTP/1.minor: 0 or 1 */
     bool keep_alive;
     bool expect_continue;
-    bool upgrade_websocket; /* a well-formed RFC 6455 handshake */
+    bool upgrade_websocket; /* a well-formed RFC 6455 handshake; other upgrades are ignored */
     enum body_framing framing;
     uint64_t length; /* with BODY_LENGTH */
     struct headers headers;
@@ -34,6 +39,9 @@ struct response {
     unsigned minor;
     bool keep_alive;
     enum body_framing framing;
+    /* Content-Length, also where the framing is BODY_NONE because HEAD or 304 answers have no body
+     * but say how long it would be. */
+    bool has_length;
     uint64_t length;
     struct headers headers;
 };

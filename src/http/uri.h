@@ -2,9 +2,10 @@
  *
  * Decode once, strip ";params" per segment, resolve dot segments, collapse "//". Refused, because
  * known servers read them differently: encoded slash, backslash (raw or encoded), NUL and control
- * bytes, dot segments hidden by encoding or by ";", "%" that is not an escape, double encoding of any
- * of these (%25 followed by 2e, 2f, 5c, 00, 3b …), raw bytes outside RFC 3986, non-ASCII raw bytes,
- * a fragment, a path that climbs above the root. ";jsessionid=…" and other plain parameters pass. */
+ * bytes, dot segments hidden by encoding or by ";", "%" that is not an escape, double encoding of
+ * any of these (%25 followed by 2e, 2f, 5c, 00, 3b …), raw bytes outside RFC 3986, non-ASCII raw
+ * bytes, a fragment, a path that climbs above the root. ";jsessionid=…" and other plain parameters
+ * pass. */
 #ifndef HTTP_URI_H
 #define HTTP_URI_H
 
@@ -20,8 +21,8 @@ bool uri_is_canonical(struct span path);
  * out-of-range port. FAULT_FORMAT. */
 must_check int uri_authority(struct span text, struct arena *a, struct span *authority,
                              struct span *host, uint16_t *port);
-/* The value of one key of a query or form ("a=b&c=d"), percent- and plus-decoded into the arena. The
- * first occurrence counts, a second is FAULT_FORMAT; absent is FAULT_ABSENT. */
+/* The value of one key of a query or form ("a=b&c=d"), percent- and plus-decoded into the arena.
+ * The first occurrence counts, a second is FAULT_FORMAT; absent is FAULT_ABSENT. */
 must_check int uri_form_value(struct span form, const char *key, struct arena *a, struct span *ret);
 
 #endif
