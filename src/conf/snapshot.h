@@ -1,9 +1,10 @@
 /* A snapshot: one complete, numbered, immutable configuration.
  *
  * The YAML file becomes a snapshot (conf/yaml.h); the keeper merges its store's resources into one
- * (conf/merge.h); a slice of it travels to each process in a sealed memfd (conf/slice.h). Everything
- * inside lives in the snapshot's arena and dies with it. Strings are terminated, never NULL ("" when
- * absent); arrays may be NULL when their count is 0. Durations are seconds, sizes bytes. */
+ * (conf/merge.h); a slice of it travels to each process in a sealed memfd (conf/slice.h).
+ * Everything inside lives in the snapshot's arena and dies with it. Strings are terminated, never
+ * NULL ("" when absent); arrays may be NULL when their count is 0. Durations are seconds, sizes
+ * bytes. */
 #ifndef CONF_SNAPSHOT_H
 #define CONF_SNAPSHOT_H
 
@@ -29,7 +30,7 @@ struct names {
 };
 
 struct listener_def {
-    const char *name;   /* "main"; letters, digits, '-' */
+    const char *name; /* "main"; letters, digits, '-' */
     struct addr addr;
     uint16_t port;
 };
@@ -50,26 +51,27 @@ struct route_def {
     struct addr upstream; /* http://ADDR:PORT */
     uint16_t upstream_port;
     enum host_policy host_policy;
-    const char *upstream_host;  /* with HOST_FIXED: what the upstream gets as Host */
-    const char *inject_file;    /* secret file "user:password" inside the secrets directory, or "".
-                                 * Never in an edge's slice. */
-    uint64_t body_bytes;        /* greatest request body; 0: no limit of ours */
-    uint32_t response_timeout;  /* until the upstream's response head */
-    uint32_t stream_idle;       /* between bytes of bodies and tunnels */
-    const char *title;          /* for the tile; "" → name */
-    const char *start;          /* path that the tile opens; "/" */
+    const char *upstream_host; /* with HOST_FIXED: what the upstream gets as Host */
+    const char *inject_file;   /* secret file "user:password" inside the secrets directory, or "".
+                                * Never in an edge's slice. */
+    uint64_t body_bytes;       /* greatest request body; 0: no limit of ours */
+    uint32_t response_timeout; /* until the upstream's response head */
+    uint32_t stream_idle;      /* between bytes of bodies and tunnels */
+    const char *title;         /* for the tile; "" → name */
+    const char *start;         /* path that the tile opens; "/" */
     enum origin origin;
 };
 
 struct rule_def {
     const char *name;
-    struct names users, groups, tokens; /* any of them; at least one name. "*" in users: any person */
-    struct names zones;                 /* at least one */
-    struct names routes;                /* at least one; "*": every route (not the portal) */
-    struct names methods;               /* empty: all. Upper case */
-    struct names paths;                 /* empty: all. "/a/b" exact, "/a/" and two stars: itself and below */
-    enum assurance assurance;           /* people need at least this; default MFA */
-    uint32_t max_age;                   /* and proven at most so long ago; 0: no limit */
+    struct names users, groups,
+        tokens;               /* any of them; at least one name. "*" in users: any person */
+    struct names zones;       /* at least one */
+    struct names routes;      /* at least one; "*": every route (not the portal) */
+    struct names methods;     /* empty: all. Upper case */
+    struct names paths;       /* empty: all. "/a/b" exact, "/a/" and two stars: itself and below */
+    enum assurance assurance; /* people need at least this; default MFA */
+    uint32_t max_age;         /* and proven at most so long ago; 0: no limit */
     enum origin origin;
 };
 
@@ -105,16 +107,16 @@ struct snapshot {
     size_t listener_count;
     struct limits limits;
     struct session_conf session;
-    uint32_t edges;             /* 0: one per processor */
+    uint32_t edges; /* 0: one per processor */
     enum sandbox_mode sandbox;
-    const char *user;           /* to become when started as root; "" → "postern" */
-    const char *state_dir;      /* store, tls, secrets below it unless named */
-    const char *runtime_dir;    /* control sockets */
-    const char *store_file;     /* default state_dir/postern.db */
-    const char *tls_dir;        /* default state_dir/tls */
+    const char *user;            /* to become when started as root; "" → "postern" */
+    const char *state_dir;       /* store, tls, secrets below it unless named */
+    const char *runtime_dir;     /* control sockets */
+    const char *store_file;      /* default state_dir/postern.db */
+    const char *tls_dir;         /* default state_dir/tls */
     const char *tls_certificate; /* file name inside tls_dir, default server.crt */
     const char *tls_key;         /* file name inside tls_dir, default server.key */
-    const char *secrets_dir;    /* default state_dir/secrets */
+    const char *secrets_dir;     /* default state_dir/secrets */
 
     /* Resources. */
     struct zone_def *zones;
@@ -125,8 +127,23 @@ struct snapshot {
     size_t rule_count;
 };
 
-/* An empty snapshot with every default set. NULL without memory. */
+#define SNAPSHOT_PORT 9443
+
+/* An empty snapshot with every default set: the two loopback listeners, the built-in zone "local"
+ * and no portal host. NULL without memory. */
 struct snapshot *snapshot_new(void);
+/* The same before the places that derive from state_dir are filled in: for the reader of the file,
+ * which may still change state_dir. */
+struct snapshot *snapshot_draft(void);
+/* Fills those places in. 0 or -ENOMEM. */
+must_check int snapshot_settle(struct snapshot *s);
+/* Nothing in it, every text "": what a decoder fills. */
+struct snapshot *snapshot_bare(void);
 void snapshot_free(struct snapshot *s);
+
+/* By name; NULL: none. Linear; for requests there is policy/decide.h. */
+const struct zone_def *snapshot_zone(const struct snapshot *s, const char *name);
+const struct route_def *snapshot_route(const struct snapshot *s, const char *name);
+const struct rule_def *snapshot_rule(const struct snapshot *s, const char *name);
 
 #endif

@@ -1,9 +1,9 @@
 /* The decision: a pure function of who, how sure, from where, when and what.
  *
  * Deny by default. The first rule (in order of the snapshot) that admits the request decides. When
- * none does, the reason is that of the rule that came nearest, so that a person can be told what was
- * missing. Knows no clock, does no I/O, allocates nothing. The same function serves the edge, the
- * keeper and `postern explain`. */
+ * none does, the reason is that of the rule that came nearest, so that a person can be told what
+ * was missing. Knows no clock, does no I/O, allocates nothing. The same function serves the edge,
+ * the keeper and `postern explain`. */
 #ifndef POLICY_DECIDE_H
 #define POLICY_DECIDE_H
 
@@ -14,6 +14,7 @@
 /* A snapshot compiled for decisions. Borrows the snapshot, which must outlive it. */
 struct policy;
 
+/* s: one that verify_snapshot accepts. 0 or -ENOMEM. */
 must_check int policy_new(const struct snapshot *s, struct policy **ret);
 void policy_free(struct policy *p);
 const struct zones *policy_zones(const struct policy *p);
@@ -23,22 +24,27 @@ enum subject_kind { SUBJECT_NOBODY, SUBJECT_PERSON, SUBJECT_TOKEN };
 /* Who asks. Lists of text have one item a line, as in `view` (ipc/messages.def). */
 struct subject {
     enum subject_kind kind;
-    struct span user;       /* also the owner of a token */
-    struct span token;      /* name of the token */
-    struct span groups;     /* of the user */
+    struct span user;   /* also the owner of a token */
+    struct span token;  /* name of the token */
+    struct span groups; /* of the user */
     enum assurance assurance;
-    uint64_t proven_at;     /* wall seconds */
+    uint64_t proven_at;                                   /* wall seconds */
     struct span scope_routes, scope_methods, scope_paths; /* tokens: empty list = nothing at all for
-                                                           * routes; empty = no narrowing for the rest */
+                                                           * routes ("*": every route); empty = no
+                                                           * narrowing for the rest. Paths are
+                                                           * patterns (conf/pattern.h) */
 };
+/* Groups that some rule names count up to this many; a person who is in more is refused by what
+ * lies beyond, never admitted. */
+#define SUBJECT_GROUPS_MAX 256
 
 struct question {
     const struct subject *subject;
     struct zone_set zones;
     const struct route_def *route; /* of the snapshot; NULL never */
     struct span method;
-    struct span path;              /* canonical */
-    uint64_t now;                  /* wall seconds */
+    struct span path; /* canonical */
+    uint64_t now;     /* wall seconds */
 };
 
 enum verdict { VERDICT_DENY = 0, VERDICT_ALLOW = 1, VERDICT_PROVE = 2 /* log in, or step up */ };
@@ -46,15 +52,15 @@ enum verdict { VERDICT_DENY = 0, VERDICT_ALLOW = 1, VERDICT_PROVE = 2 /* log in,
 /* In order of nearness: a later one means that the rule failed at a later test. */
 enum reason {
     REASON_ALLOWED = 0,
-    REASON_NO_RULE = 1,      /* no rule names this route */
-    REASON_NOBODY = 2,       /* nobody is logged in */
-    REASON_WHO = 3,          /* no rule for this route names this person or token */
-    REASON_ZONE = 4,         /* … from this place */
+    REASON_NO_RULE = 1, /* no rule names this route */
+    REASON_NOBODY = 2,  /* nobody is logged in */
+    REASON_WHO = 3,     /* no rule for this route names this person or token */
+    REASON_ZONE = 4,    /* … from this place */
     REASON_METHOD = 5,
     REASON_PATH = 6,
-    REASON_ASSURANCE = 7,    /* logged in too weakly */
-    REASON_AGE = 8,          /* proven too long ago */
-    REASON_TOKEN_SCOPE = 9,  /* the token's own scope does not cover this */
+    REASON_ASSURANCE = 7,   /* logged in too weakly */
+    REASON_AGE = 8,         /* proven too long ago */
+    REASON_TOKEN_SCOPE = 9, /* the token's own scope does not cover this */
 };
 
 struct decision {
@@ -63,8 +69,11 @@ struct decision {
     const struct rule_def *rule; /* the deciding or nearest rule, or NULL */
 };
 
-/* Tokens are admitted only by rules whose `tokens` name them, and only inside their own scope; the
- * assurance of a rule concerns people. */
+/* The tests of a rule, in this order: who, zone, method, path, then assurance and age for a person
+ * or the token's own scope for a token. Tokens are admitted only by rules whose `tokens` name them;
+ * the assurance of a rule concerns people. Nobody gets VERDICT_PROVE with REASON_NOBODY where some
+ * rule of the route admits the place, and VERDICT_DENY with REASON_ZONE where logging in could not
+ * help. A login that lies in the future by more than a minute counts as too old. */
 struct decision policy_decide(const struct policy *p, const struct question *q);
 
 /* Could anything at all (the portal or any rule) admit this source? Asked before TLS. */
@@ -72,20 +81,25 @@ bool policy_admits_source(const struct policy *p, struct zone_set zones);
 /* Is this source inside the portal's zones? */
 bool policy_admits_portal(const struct policy *p, struct zone_set zones);
 
-/* The route for a request: by the listener's port first, then by host (lower case, no port). NULL:
- * none. The portal's own host is never a route. */
+/* The route for a request: by the listener's port first (any host, or the route's own host when it
+ * has one), then by host (lower case, no port). NULL: none. The portal's own host is never a route.
+ */
 const struct route_def *policy_route(const struct policy *p, uint16_t listener_port,
                                      struct span host);
 bool policy_is_portal(const struct policy *p, struct span host);
+/* And is the portal served on this listener port? Not on one that belongs to a port route. */
+bool policy_is_portal_at(const struct policy *p, uint16_t listener_port, struct span host);
 
 /* "allowed by rule", "no rule admits this zone", …: a sentence for a person. */
 const char *reason_text(enum reason reason);
-const char *reason_name(enum reason reason); /* "zone", for logs, JSON */
-const char *assurance_name(enum assurance a);
+const char *reason_name(enum reason reason);  /* "zone", for logs, JSON */
+const char *verdict_name(enum verdict v);     /* "allow", "deny", "prove" */
+const char *assurance_name(enum assurance a); /* "mfa", as in the configuration */
 must_check int assurance_parse(struct span name, enum assurance *ret);
 
-/* Every rule tried, each with the test it failed at: for `postern explain`. Appends JSON:
- * {"verdict":…,"reason":…,"rule":…,"tried":[{"rule":…,"failed":…}]}. */
+/* Every rule tried, in order and up to the one that admits, each with the test it failed at (null:
+ * it admits): for `postern explain`. Appends JSON:
+ * {"verdict":…,"reason":…,"text":…,"rule":…,"zones":[…],"tried":[{"rule":…,"failed":…}]}. */
 must_check int policy_explain(const struct policy *p, const struct question *q, struct buf *out);
 
 #endif

@@ -1,7 +1,7 @@
 /* The compiled zone table: which named zones does this address belong to?
  *
  * Pure, immutable, no allocation after zones_new. A lookup is a binary search over disjoint address
- * intervals, each of which points to its set of zones. */
+ * intervals, each of which points to its set of zones; equal sets are kept once. */
 #ifndef POLICY_ZONES_H
 #define POLICY_ZONES_H
 
@@ -15,6 +15,7 @@ struct zone_set {
     size_t words;
 };
 
+/* Copies what it needs; the snapshot may go. 0 or -ENOMEM. */
 must_check int zones_new(const struct snapshot *s, struct zones **ret);
 void zones_free(struct zones *z);
 struct zone_set zones_find(const struct zones *z, const struct addr *a);

@@ -1,0 +1,125 @@
+/* The table of keys (conf/keys.def) as data, and what every reader and writer of it shares.
+ *
+ * A section is one key at the top of postern.yaml. Sections of the machine (portal, limits, …)
+ * write into the snapshot itself; sections of elements (listeners, zones, routes, rules) fill its
+ * arrays, one struct per element. A key knows where in that struct its value lies. */
+#ifndef CONF_KEYS_H
+#define CONF_KEYS_H
+
+#include "base/buf.h"
+#include "conf/snapshot.h"
+
+enum key_type {
+    KEY_NAME,
+    KEY_SELECTOR, /* a name or "*" */
+    KEY_HOST,
+    KEY_PATH, /* absolute, on this machine */
+    KEY_FILE, /* a name inside a known directory */
+    KEY_TITLE,
+    KEY_LINK,
+    KEY_METHOD,
+    KEY_PATTERN,
+    KEY_CIDR, /* lists only */
+    KEY_COUNT,
+    KEY_PORT,
+    KEY_SECONDS,
+    KEY_SIZE,
+    KEY_SIZE64,
+    KEY_SANDBOX,
+    KEY_ASSURANCE,
+    KEY_ENDPOINT,
+    KEY_UPSTREAM,
+    KEY_HOST_HEADER,
+    KEY_TYPE_COUNT
+};
+
+enum key_flag {
+    KEY_REQUIRED = 1,
+    KEY_LIST = 2,
+    KEY_LOCAL = 4,
+    KEY_SECRET = 8 | KEY_LOCAL,
+};
+
+struct key {
+    const char *name;
+    enum key_type type;
+    unsigned flags;
+    size_t field, extra; /* offsets in the section's struct */
+    const char *fallback;
+    uint64_t least, most;
+    const char *text;
+};
+
+enum section_shape { SHAPE_OBJECT, SHAPE_LIST, SHAPE_NAMED, SHAPE_NAMED_LIST };
+
+enum section_id {
+#define SECTION(ID, name, kind, shape, type, array, most, text) SECTION_##ID,
+#define KEY(type, name, TYPE, field, extra, flags, fallback, least, most, text)
+#define END(ID)
+#include "conf/keys.def"
+#undef SECTION
+#undef KEY
+#undef END
+    SECTION_COUNT
+};
+
+struct section {
+    const char *name, *kind;
+    enum section_shape shape;
+    const struct key *keys;
+    size_t key_count;
+    size_t size;      /* of the struct */
+    size_t at, count; /* offsets of the array and its count in the snapshot */
+    size_t origin;    /* offset of the origin in the struct; SIZE_MAX: has none */
+    size_t most;
+    const char *text;
+};
+
+const struct section *section_of(enum section_id id);
+/* By the name at the top of the file, or by the kind of its elements. NULL: none. */
+const struct section *section_find(struct span name);
+const struct section *section_of_kind(const char *kind);
+const struct key *section_key(const struct section *sec, struct span name);
+/* The nearest name for a misspelt one, or NULL. */
+const char *section_nearest(struct span name);
+const char *section_nearest_key(const struct section *sec, struct span name);
+
+static inline bool section_is_machine(const struct section *sec)
+{
+    return sec->shape == SHAPE_OBJECT;
+}
+size_t section_count(const struct section *sec, const struct snapshot *s);
+/* Element i of the section; the snapshot itself for a section of the machine. */
+const void *section_element(const struct section *sec, const struct snapshot *s, size_t i);
+/* The name of element i, "" for a section of the machine. */
+const char *section_element_name(const struct section *sec, const struct snapshot *s, size_t i);
+/* Appends a copy of *element (whose pointers must live in the snapshot's arena). 0, -ENOMEM,
+ * FAULT_LIMIT past sec->most. */
+must_check int section_append(const struct section *sec, struct snapshot *s, const void *element);
+/* Sets every key of the section to its fallback. 0 or -ENOMEM. */
+must_check int section_defaults(const struct section *sec, struct arena *a, void *target);
+/* Sets every text of the section to "". */
+void section_blank(const struct section *sec, void *target);
+/* Replaces all texts and lists of *target by copies in a. 0 or -ENOMEM. */
+must_check int section_own(const struct section *sec, struct arena *a, void *target);
+/* Room for the struct of any section of elements. */
+union section_struct {
+    struct listener_def listener;
+    struct zone_def zone;
+    struct route_def route;
+    struct rule_def rule;
+};
+
+/* Arrays in an arena grow by one rule, so that nobody has to store a capacity: an array of n items
+ * has room for the next power of two, at least 8. Returns where item `count` belongs, moving *at
+ * when it is full; NULL without memory. */
+void *array_grow(struct arena *a, void **at, size_t count, size_t size);
+
+/* A hash of the table: two builds with different rows do not understand each other's slices. */
+uint64_t conf_keys_fingerprint(void);
+/* "section.key<TAB>type<TAB>default<TAB>description", one a line: for `keys` and for the manual. */
+must_check int conf_keys_describe(struct buf *out);
+/* A JSON Schema (draft 07) of postern.yaml, for editors. */
+must_check int conf_keys_schema(struct buf *out);
+
+#endif

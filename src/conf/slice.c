@@ -1,0 +1,271 @@
+/* Layout, all integers big-endian:
+ *
+ *   "PSLC"  u8 version  u8 slice  u64 fingerprint of the key table
+ *   u64 number  u64 generation
+ *   for every section of conf/keys.def, in its order:
+ *     a section of elements: u32 count
+ *     for every element: [u8 origin, where the struct has one] its keys that this slice may carry
+ *
+ * A text is u32 length and bytes; a list is u32 count and items; a number is 1 to 8 bytes as wide
+ * as its field; a network is 16 bytes and u8; an endpoint is 16 bytes and u16. Every value is read
+ * back through the checks that the file's values go through, and the whole is verified at the end,
+ * so a snapshot that came from a slice holds what one from a file holds. */
+#include "conf/slice.h"
+
+#include <errno.h>
+
+#include "base/cursor.h"
+#include "base/fault.h"
+#include "conf/value.h"
+#include "conf/verify.h"
+
+#define MAGIC "PSLC"
+#define VERSION 1
+#define TEXT_MAX 4096
+
+static bool carries(enum slice which, const struct key *k)
+{
+    return which == SLICE_FILE || !(k->flags & KEY_LOCAL);
+}
+
+/* ---- writing ----------------------------------------------------------------------------------
+ */
+
+static void put_number(struct buf *out, uint64_t v, unsigned width)
+{
+    while (width-- > 0)
+        (void)buf_byte(out, (uint8_t)(v >> (8 * width)));
+}
+
+static void put_text(struct buf *out, const char *text)
+{
+    struct span s = span_str(text);
+    put_number(out, s.len, 4);
+    (void)buf_append(out, s);
+}
+
+static void put_list(struct buf *out, const struct key *k, const void *target)
+{
+    const char *at = (const char *)target;
+    size_t count = value_count(k, target);
+    put_number(out, count, 4);
+    if (k->type == KEY_CIDR) {
+        const struct cidr *cidrs;
+        memcpy(&cidrs, at + k->field, sizeof(cidrs));
+        for (size_t i = 0; i < count; i++) {
+            (void)buf_append(out, span_of(cidrs[i].addr.byte, 16));
+            (void)buf_byte(out, cidrs[i].bits);
+        }
+        return;
+    }
+    struct names names;
+    memcpy(&names, at + k->field, sizeof(names));
+    for (size_t i = 0; i < count; i++)
+        put_text(out, names.name[i]);
+}
+
+static void put_value(struct buf *out, const struct key *k, const void *target)
+{
+    const char *at = (const char *)target;
+    if (k->flags & KEY_LIST) {
+        put_list(out, k, target);
+    } else if (value_is_text(k) || k->type == KEY_HOST_HEADER) {
+        /* The host that a console gets, or "" to preserve the client's. */
+        const char *text;
+        memcpy(&text, at + k->extra, sizeof(text));
+        put_text(out, text);
+    } else if (k->type == KEY_ENDPOINT || k->type == KEY_UPSTREAM) {
+        uint16_t port;
+        memcpy(&port, at + k->extra, sizeof(port));
+        (void)buf_append(out, span_of(at + k->field, 16));
+        put_number(out, port, 2);
+    } else {
+        put_number(out, value_number(k, target), value_width(k));
+    }
+}
+
+static void put_section(struct buf *out, enum slice which, const struct section *sec,
+                        const struct snapshot *s)
+{
+    size_t count = section_count(sec, s);
+    if (!section_is_machine(sec))
+        put_number(out, count, 4);
+    for (size_t i = 0; i < count && !out->bad; i++) {
+        const void *target = section_element(sec, s, i);
+        if (sec->origin != SIZE_MAX) {
+            enum origin origin;
+            memcpy(&origin, (const char *)target + sec->origin, sizeof(origin));
+            (void)buf_byte(out, (uint8_t)origin);
+        }
+        for (size_t k = 0; k < sec->key_count; k++)
+            if (carries(which, &sec->keys[k]))
+                put_value(out, &sec->keys[k], target);
+    }
+}
+
+int slice_encode(const struct snapshot *s, enum slice which, struct buf *out)
+{
+    (void)buf_text(out, MAGIC);
+    (void)buf_byte(out, VERSION);
+    (void)buf_byte(out, (uint8_t)which);
+    put_number(out, conf_keys_fingerprint(), 8);
+    put_number(out, s->number, 8);
+    put_number(out, s->generation, 8);
+    for (enum section_id id = 0; id < SECTION_COUNT; id++)
+        put_section(out, which, section_of(id), s);
+    return out->bad || buf_len(out) > SLICE_MAX ? FAULT_LIMIT : 0;
+}
+
+/* ---- reading ----------------------------------------------------------------------------------
+ */
+
+/* A count of items that each take at least `least` bytes: one that the rest of the slice cannot
+ * hold is refused before anything is allocated for it. */
+static size_t take_count(struct cursor *c, size_t least, size_t most)
+{
+    size_t count = cursor_u32(c);
+    if (count > most || count > c->rest.len / least)
+        c->bad = true;
+    return c->bad ? 0 : count;
+}
+
+/* A text of the configuration is never empty and never holds a NUL; "" stands for absent. */
+static int take_text(struct cursor *c, const struct key *k, struct snapshot *s, void *target)
+{
+    struct span text = cursor_bytes(c, TEXT_MAX);
+    struct complaint what;
+    return c->bad || text.len == 0 ? 0 : value_set(k, &s->arena, text, target, &what);
+}
+
+static int take_list(struct cursor *c, const struct key *k, struct snapshot *s, void *target)
+{
+    bool cidrs = k->type == KEY_CIDR;
+    size_t count = take_count(c, cidrs ? 17 : 5, k->most);
+    int rc = 0;
+    for (size_t i = 0; i < count && rc == 0 && !c->bad; i++) {
+        if (!cidrs) {
+            struct complaint what;
+            rc = value_set(k, &s->arena, cursor_bytes(c, TEXT_MAX), target, &what);
+            continue;
+        }
+        struct cidr *at =
+            array_grow(&s->arena, (void **)((char *)target + k->field), i, sizeof(*at));
+        if (at == NULL)
+            return -ENOMEM;
+        cursor_fixed(c, at->addr.byte, 16);
+        at->bits = cursor_u8(c);
+        size_t have = i + 1;
+        memcpy((char *)target + k->extra, &have, sizeof(have));
+    }
+    return rc;
+}
+
+static uint64_t take_number(struct cursor *c, unsigned width)
+{
+    uint64_t v = 0;
+    while (width-- > 0)
+        v = v << 8 | cursor_u8(c);
+    return v;
+}
+
+static int take_value(struct cursor *c, const struct key *k, struct snapshot *s, void *target)
+{
+    if (k->flags & KEY_LIST)
+        return take_list(c, k, s, target);
+    if (value_is_text(k) || k->type == KEY_HOST_HEADER)
+        return take_text(c, k, s, target);
+    if (k->type == KEY_ENDPOINT || k->type == KEY_UPSTREAM) {
+        cursor_fixed(c, (char *)target + k->field, 16);
+        uint16_t port = cursor_u16(c);
+        memcpy((char *)target + k->extra, &port, sizeof(port));
+        return 0;
+    }
+    /* Bounds are checked with everything else at the end. */
+    value_number_put(k, target, take_number(c, value_width(k)));
+    return 0;
+}
+
+static int take_keys(struct cursor *c, enum slice which, const struct section *sec,
+                     struct snapshot *s, void *target)
+{
+    int rc = 0;
+    section_blank(sec, target);
+    for (size_t k = 0; k < sec->key_count && rc == 0; k++)
+        if (carries(which, &sec->keys[k]))
+            rc = take_value(c, &sec->keys[k], s, target);
+    return rc == 0 && c->bad ? FAULT_FORMAT : rc;
+}
+
+static int take_section(struct cursor *c, enum slice which, const struct section *sec,
+                        struct snapshot *s)
+{
+    if (section_is_machine(sec))
+        return take_keys(c, which, sec, s, s);
+    /* No element is shorter than its name and one list or address. */
+    size_t count = take_count(c, 10, sec->most);
+    for (size_t i = 0; i < count; i++) {
+        union section_struct e;
+        memset(&e, 0, sizeof(e));
+        if (sec->origin != SIZE_MAX) {
+            enum origin origin = (enum origin)cursor_u8(c);
+            if (origin > ORIGIN_BUILTIN)
+                return FAULT_FORMAT;
+            memcpy((char *)&e + sec->origin, &origin, sizeof(origin));
+        }
+        int rc = take_keys(c, which, sec, s, &e);
+        if (rc == 0)
+            rc = section_append(sec, s, &e);
+        if (rc < 0)
+            return rc;
+    }
+    return c->bad ? FAULT_FORMAT : 0;
+}
+
+static int take_head(struct cursor *c, enum slice which)
+{
+    struct span magic = cursor_take(c, sizeof(MAGIC) - 1);
+    unsigned version = cursor_u8(c);
+    unsigned kind = cursor_u8(c);
+    uint64_t fingerprint = cursor_u64(c);
+    if (c->bad || !span_is(magic, MAGIC))
+        return FAULT_FORMAT;
+    if (version != VERSION || fingerprint != conf_keys_fingerprint())
+        return FAULT_VERSION;
+    return kind == (unsigned)which ? 0 : FAULT_FORMAT;
+}
+
+static void ignore_finding(void *ctx, const struct place *at, const char *text)
+{
+    (void)ctx;
+    (void)at;
+    (void)text;
+}
+
+int slice_decode(struct span bytes, enum slice which, struct snapshot **ret)
+{
+    if (bytes.len > SLICE_MAX)
+        return FAULT_FORMAT;
+    struct cursor c = cursor_over(bytes);
+    int rc = take_head(&c, which);
+    if (rc < 0)
+        return rc;
+    struct snapshot *s = snapshot_bare();
+    if (s == NULL)
+        return -ENOMEM;
+    s->number = cursor_u64(&c);
+    s->generation = cursor_u64(&c);
+    for (enum section_id id = 0; id < SECTION_COUNT && rc == 0; id++)
+        rc = take_section(&c, which, section_of(id), s);
+    if (rc == 0)
+        rc = cursor_finish(&c);
+    if (rc == 0) {
+        int found = verify_each(s, ignore_finding, NULL);
+        rc = found > 0 ? FAULT_FORMAT : found;
+    }
+    if (rc < 0) {
+        snapshot_free(s);
+        return rc;
+    }
+    *ret = s;
+    return 0;
+}

@@ -1,0 +1,142 @@
+#include "conf/snapshot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "conf/keys.h"
+
+#define ARENA_BLOCK (16u * 1024)
+/* Far above what SLICE_MAX of bytes or YAML_MAX of text can unfold to. */
+#define ARENA_MAX ((size_t)2 * 1024 * 1024 * 1024)
+
+/* An absent text is "", so that nobody has to look for NULL. Runs over the table, so that a new key
+ * cannot be forgotten. */
+static void empty_texts(struct snapshot *s)
+{
+    for (enum section_id id = 0; id < SECTION_COUNT; id++) {
+        const struct section *sec = section_of(id);
+        if (section_is_machine(sec))
+            section_blank(sec, s);
+    }
+}
+
+struct snapshot *snapshot_bare(void)
+{
+    struct snapshot *s = calloc(1, sizeof(*s));
+    if (s == NULL)
+        return NULL;
+    arena_init(&s->arena, ARENA_BLOCK, ARENA_MAX);
+    empty_texts(s);
+    return s;
+}
+
+static int add_builtins(struct snapshot *s)
+{
+    static const struct cidr LOCAL[] = {
+        {{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127}}, 104},
+        {{{[15] = 1}}, 128},
+    };
+    static const struct {
+        const char *name;
+        struct addr addr;
+    } LISTENERS[] = {
+        {"main", {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1}}},
+        {"main6", {{[15] = 1}}},
+    };
+    struct zone_def zone = {.name = "local", .origin = ORIGIN_BUILTIN};
+    for (size_t i = 0; i < countof(LOCAL); i++) {
+        struct cidr *c = array_grow(&s->arena, (void **)&zone.cidrs, zone.cidr_count, sizeof(*c));
+        if (c == NULL)
+            return -ENOMEM;
+        *c = LOCAL[i];
+        zone.cidr_count++;
+    }
+    int rc = section_append(section_of(SECTION_ZONES), s, &zone);
+    for (size_t i = 0; i < countof(LISTENERS) && rc == 0; i++) {
+        struct listener_def l = {
+            .name = LISTENERS[i].name, .addr = LISTENERS[i].addr, .port = SNAPSHOT_PORT};
+        rc = section_append(section_of(SECTION_LISTENERS), s, &l);
+    }
+    return rc;
+}
+
+struct snapshot *snapshot_draft(void)
+{
+    struct snapshot *s = snapshot_bare();
+    if (s == NULL)
+        return NULL;
+    int rc = 0;
+    for (enum section_id id = 0; id < SECTION_COUNT && rc == 0; id++)
+        if (section_is_machine(section_of(id)))
+            rc = section_defaults(section_of(id), &s->arena, s);
+    if (rc == 0)
+        rc = add_builtins(s);
+    if (rc < 0) {
+        snapshot_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+struct snapshot *snapshot_new(void)
+{
+    struct snapshot *s = snapshot_draft();
+    if (s != NULL && snapshot_settle(s) < 0) {
+        snapshot_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+int snapshot_settle(struct snapshot *s)
+{
+    const struct {
+        const char **place;
+        const char *below;
+    } derived[] = {
+        {&s->store_file, "postern.db"},
+        {&s->tls_dir, "tls"},
+        {&s->secrets_dir, "secrets"},
+    };
+    for (size_t i = 0; i < countof(derived); i++) {
+        if ((*derived[i].place)[0] != 0)
+            continue;
+        const char *path = arena_printf(&s->arena, "%s/%s", s->state_dir, derived[i].below);
+        if (path == NULL)
+            return -ENOMEM;
+        *derived[i].place = path;
+    }
+    return 0;
+}
+
+static const void *find(enum section_id id, const struct snapshot *s, const char *name)
+{
+    const struct section *sec = section_of(id);
+    for (size_t i = 0; i < section_count(sec, s); i++)
+        if (strcmp(section_element_name(sec, s, i), name) == 0)
+            return section_element(sec, s, i);
+    return NULL;
+}
+
+const struct zone_def *snapshot_zone(const struct snapshot *s, const char *name)
+{
+    return find(SECTION_ZONES, s, name);
+}
+
+const struct route_def *snapshot_route(const struct snapshot *s, const char *name)
+{
+    return find(SECTION_ROUTES, s, name);
+}
+
+const struct rule_def *snapshot_rule(const struct snapshot *s, const char *name)
+{
+    return find(SECTION_RULES, s, name);
+}
+
+void snapshot_free(struct snapshot *s)
+{
+    if (s == NULL)
+        return;
+    arena_fini(&s->arena);
+    free(s);
+}

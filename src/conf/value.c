@@ -1,0 +1,725 @@
+#include "conf/value.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/fault.h"
+#include "base/text.h"
+#include "conf/pattern.h"
+
+const char *const ASSURANCE_WORDS[5] = {
+    [ASSURANCE_NONE] = "none",         [ASSURANCE_PASSWORD] = "password",
+    [ASSURANCE_MFA] = "mfa",           [ASSURANCE_PHISHING_RESISTANT] = "phishing-resistant",
+    [ASSURANCE_HARDWARE] = "hardware",
+};
+
+static const char *const SANDBOX_WORDS[] = {[SANDBOX_STRICT] = "strict", [SANDBOX_BEST] = "best"};
+
+static const char *const HOST_WORDS[] = {"preserve"};
+
+#define UPSTREAM_SCHEME SPAN("http://")
+
+/* ---- which texts are well-formed --------------------------------------------------------------
+ */
+
+static bool is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_lower_alnum(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || is_digit(c);
+}
+
+static bool label_ok(struct span label)
+{
+    if (label.len == 0 || label.len > 63)
+        return false;
+    for (size_t i = 0; i < label.len; i++) {
+        bool edge = i == 0 || i == label.len - 1;
+        if (!is_lower_alnum(label.at[i]) && (edge || label.at[i] != '-'))
+            return false;
+    }
+    return true;
+}
+
+/* Letters, digits and hyphens (RFC 1123 section 2.1). A name that ends in a number is an IPv4
+ * address to every browser, so it must be a well-formed one. */
+bool value_host_ok(struct span host)
+{
+    if (host.len == 0 || host.len > 253 || host.at[host.len - 1] == '.')
+        return false;
+    struct span rest = host, label = SPAN_NONE;
+    while (span_cut(&rest, '.', &label))
+        if (!label_ok(label))
+            return false;
+    for (size_t i = 0; i < label.len; i++)
+        if (!is_digit(label.at[i]))
+            return true;
+    struct addr a;
+    return addr_parse(host, &a) == 0;
+}
+
+static bool host_header_ok(struct span text)
+{
+    struct span rest = text, host = SPAN_NONE;
+    uint64_t port;
+    bool has_port = span_find(text, ':') != SIZE_MAX;
+    return span_cut(&rest, ':', &host) && value_host_ok(host) &&
+           (!has_port || (text_u64(rest, 65535, &port) == 0 && port > 0));
+}
+
+static bool selector_ok(struct span text)
+{
+    return span_is(text, "*") || text_is_name(text);
+}
+
+static bool printable_utf8(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        bool c1 = text.at[i] == 0xc2 && i + 1 < text.len && text.at[i + 1] < 0xa0;
+        if (text.at[i] < 0x20 || text.at[i] == 0x7f || c1)
+            return false;
+    }
+    return text_is_utf8(text);
+}
+
+static bool path_ok(struct span text)
+{
+    return text.len > 0 && text.at[0] == '/' && printable_utf8(text);
+}
+
+static bool file_ok(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.at[i];
+        bool plain = is_lower_alnum(c) || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
+        if (!plain && (c != '.' || i == 0))
+            return false;
+    }
+    return text.len > 0;
+}
+
+/* Goes into a link after "https://host:port". "//" and "/\" would lead elsewhere. */
+static bool link_ok(struct span text)
+{
+    if (text.len == 0 || text.at[0] != '/' || (text.len > 1 && text.at[1] == '/'))
+        return false;
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] <= 0x20 || text.at[i] >= 0x7f || strchr("\\\"<>#`{}|^", text.at[i]) != NULL)
+            return false;
+    return true;
+}
+
+static bool method_ok(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        bool upper = text.at[i] >= 'A' && text.at[i] <= 'Z';
+        if (!upper && (i == 0 || (text.at[i] != '-' && text.at[i] != '_')))
+            return false;
+    }
+    return text.len > 0 && text.len <= 16;
+}
+
+/* ---- types ------------------------------------------------------------------------------------
+ */
+
+struct type {
+    const char *name;
+    const char *expected;
+    bool (*ok)(struct span); /* of a text; NULL for other types */
+    uint8_t width;           /* of a number in its struct */
+    const char *const *words;
+    size_t word_count;
+};
+
+static const struct type TYPES[KEY_TYPE_COUNT] = {
+    [KEY_NAME] = {"name", "a name (a-z, 0-9, then also . _ - @, at most 63)", text_is_name},
+    [KEY_SELECTOR] = {"name or *", "a name (a-z, 0-9, then also . _ - @, at most 63) or *",
+                      selector_ok},
+    [KEY_HOST] = {"host", "a host name in lower case, without port", value_host_ok},
+    [KEY_PATH] = {"path", "an absolute path", path_ok},
+    [KEY_FILE] = {"file name", "a file name without directory (A-Z, a-z, 0-9, . _ -)", file_ok},
+    [KEY_TITLE] = {"text", "a line of text", printable_utf8},
+    [KEY_LINK] = {"URL path", "a path that begins with one /", link_ok},
+    [KEY_METHOD] = {"method", "an HTTP method in upper case", method_ok},
+    [KEY_PATTERN] = {"path pattern", "a path pattern such as /a/b, /a/*/c or /a/**", pattern_ok},
+    [KEY_CIDR] = {"network", "an address or network such as 10.1.0.0/16 or 2001:db8::/32", NULL},
+    [KEY_COUNT] = {"number", NULL, NULL, 4},
+    [KEY_PORT] = {"port", NULL, NULL, 2},
+    [KEY_SECONDS] = {"duration", NULL, NULL, 4},
+    [KEY_SIZE] = {"size", NULL, NULL, 4},
+    [KEY_SIZE64] = {"size", NULL, NULL, 8},
+    [KEY_SANDBOX] = {"word", "strict or best", NULL, 4, SANDBOX_WORDS, countof(SANDBOX_WORDS)},
+    [KEY_ASSURANCE] = {"word", "none, password, mfa, phishing-resistant or hardware", NULL, 4,
+                       ASSURANCE_WORDS, countof(ASSURANCE_WORDS)},
+    [KEY_ENDPOINT] = {"address:port", "an address and port such as 127.0.0.1:9443 or [::1]:9443",
+                      NULL},
+    [KEY_UPSTREAM] = {"URL", "http://ADDRESS:PORT", NULL},
+    [KEY_HOST_HEADER] = {"preserve or host", "preserve or a host name in lower case", NULL, 4},
+};
+
+bool value_is_text(const struct key *k)
+{
+    return TYPES[k->type].ok != NULL;
+}
+
+const char *value_type_name(const struct key *k)
+{
+    return TYPES[k->type].name;
+}
+
+const char *const *value_words(const struct key *k, size_t *count)
+{
+    *count = TYPES[k->type].word_count;
+    return TYPES[k->type].words;
+}
+
+bool value_is_number(const struct key *k)
+{
+    return TYPES[k->type].width != 0 && TYPES[k->type].words == NULL && k->type != KEY_HOST_HEADER;
+}
+
+unsigned value_width(const struct key *k)
+{
+    return TYPES[k->type].width;
+}
+
+uint64_t value_number(const struct key *k, const void *target)
+{
+    const void *at = (const char *)target + k->field;
+    uint16_t v16;
+    uint32_t v32;
+    uint64_t v64;
+    switch (TYPES[k->type].width) {
+    case 2:
+        memcpy(&v16, at, sizeof(v16));
+        return v16;
+    case 4:
+        memcpy(&v32, at, sizeof(v32));
+        return v32;
+    default:
+        memcpy(&v64, at, sizeof(v64));
+        return v64;
+    }
+}
+
+void value_number_put(const struct key *k, void *target, uint64_t v)
+{
+    void *at = (char *)target + k->field;
+    uint16_t v16 = (uint16_t)v;
+    uint32_t v32 = (uint32_t)v;
+    switch (TYPES[k->type].width) {
+    case 2:
+        memcpy(at, &v16, sizeof(v16));
+        return;
+    case 4:
+        memcpy(at, &v32, sizeof(v32));
+        return;
+    default:
+        memcpy(at, &v, sizeof(v));
+    }
+}
+
+static const char *text_at(const struct key *k, const void *target)
+{
+    const char *text;
+    memcpy(&text, (const char *)target + k->extra, sizeof(text));
+    return text;
+}
+
+static uint16_t port_at(const struct key *k, const void *target)
+{
+    uint16_t port;
+    memcpy(&port, (const char *)target + k->extra, sizeof(port));
+    return port;
+}
+
+static struct names *names_at(const struct key *k, void *target)
+{
+    return (void *)((char *)target + k->field);
+}
+
+static size_t list_count(const struct key *k, const void *target)
+{
+    size_t count;
+    size_t at = k->type == KEY_CIDR ? k->extra : k->field + offsetof(struct names, count);
+    memcpy(&count, (const char *)target + at, sizeof(count));
+    return count;
+}
+
+/* ---- complaints -------------------------------------------------------------------------------
+ */
+
+static int complain(struct complaint *c, const char *expected)
+{
+    (void)snprintf(c->expected, sizeof(c->expected), "%s", expected);
+    return FAULT_FORMAT;
+}
+
+static void hint(struct complaint *c, struct span text)
+{
+    if (text.len > 0 && text.len < sizeof(c->hint) && printable_utf8(text)) {
+        memcpy(c->hint, text.at, text.len);
+        c->hint[text.len] = 0;
+    }
+}
+
+static void hint_text(struct complaint *c, const char *text)
+{
+    if (text != NULL)
+        hint(c, span_str(text));
+}
+
+/* The same text in another case, when that would have been right. */
+static void hint_case(struct complaint *c, bool (*ok)(struct span), struct span text, bool upper)
+{
+    uint8_t other[255];
+    if (ok == NULL || text.len == 0 || text.len > sizeof(other))
+        return;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t b = text.at[i];
+        if (upper ? b >= 'a' && b <= 'z' : b >= 'A' && b <= 'Z')
+            b ^= 0x20;
+        other[i] = b;
+    }
+    if (ok(span_of(other, text.len)))
+        hint(c, span_of(other, text.len));
+}
+
+/* A text that cannot be one of the words, with the nearest of them. */
+static void hint_word(struct complaint *c, const char *const *words, size_t count, struct span text)
+{
+    char word[64];
+    if (text.len >= sizeof(word) || span_find(text, 0) != SIZE_MAX)
+        return;
+    memcpy(word, text.at, text.len);
+    word[text.len] = 0;
+    hint_text(c, text_nearest(word, words, count));
+}
+
+static int complain_bounds(const struct key *k, struct complaint *c)
+{
+    struct buf b;
+    buf_init(&b, sizeof(c->expected) - 1);
+    (void)buf_printf(&b, "a %s from ", TYPES[k->type].name);
+    if (k->type == KEY_SECONDS) {
+        (void)value_seconds_write(&b, k->least);
+        (void)buf_text(&b, " to ");
+        (void)value_seconds_write(&b, k->most);
+    } else if (k->type == KEY_SIZE || k->type == KEY_SIZE64) {
+        (void)value_size_write(&b, k->least);
+        (void)buf_text(&b, " to ");
+        (void)value_size_write(&b, k->most);
+    } else {
+        (void)buf_printf(&b, "%llu to %llu", (unsigned long long)k->least,
+                         (unsigned long long)k->most);
+    }
+    (void)snprintf(c->expected, sizeof(c->expected), "%.*s", SPAN_FMT(buf_view(&b)));
+    buf_fini(&b);
+    return FAULT_FORMAT;
+}
+
+static int complain_items(const struct key *k, struct complaint *c)
+{
+    (void)snprintf(c->expected, sizeof(c->expected), "at most %llu items",
+                   (unsigned long long)k->most);
+    return FAULT_FORMAT;
+}
+
+void value_quote(struct buf *out, struct span text)
+{
+    const size_t shown = 60;
+    (void)buf_byte(out, '"');
+    for (size_t i = 0; i < text.len && i < shown; i++) {
+        uint8_t c = text.at[i];
+        if (c < 0x20 || c >= 0x7f)
+            (void)buf_printf(out, "\\x%02x", c);
+        else if (c == '"' || c == '\\')
+            (void)buf_printf(out, "\\%c", c);
+        else
+            (void)buf_byte(out, c);
+    }
+    (void)buf_text(out, text.len > shown ? "\"…" : "\"");
+}
+
+/* ---- from text --------------------------------------------------------------------------------
+ */
+
+static int check_text(const struct key *k, struct span text, struct complaint *c)
+{
+    const struct type *t = &TYPES[k->type];
+    bool fits = (k->flags & KEY_LIST) || (text.len >= k->least && text.len <= k->most);
+    if (fits && text.len > 0 && t->ok(text))
+        return 0;
+    (void)complain(c, t->expected);
+    if (t->ok(text) && text.len > k->most)
+        (void)snprintf(c->expected, sizeof(c->expected), "%s, at most %llu bytes", t->expected,
+                       (unsigned long long)k->most);
+    else
+        hint_case(c, t->ok, text, k->type == KEY_METHOD);
+    return FAULT_FORMAT;
+}
+
+static int set_text(const struct key *k, struct arena *a, struct span text, void *target,
+                    struct complaint *c)
+{
+    if (check_text(k, text, c) < 0)
+        return FAULT_FORMAT;
+    const char *copy = arena_string(a, text);
+    if (copy == NULL)
+        return -ENOMEM;
+    memcpy((char *)target + k->field, &copy, sizeof(copy));
+    return 0;
+}
+
+static int add_text(const struct key *k, struct arena *a, struct span text, void *target,
+                    struct complaint *c)
+{
+    struct names *names = names_at(k, target);
+    if (check_text(k, text, c) < 0)
+        return FAULT_FORMAT;
+    if (names->count >= k->most)
+        return complain_items(k, c);
+    const char **at = array_grow(a, (void **)&names->name, names->count, sizeof(*at));
+    const char *copy = at == NULL ? NULL : arena_string(a, text);
+    if (copy == NULL)
+        return -ENOMEM;
+    *at = copy;
+    names->count++;
+    return 0;
+}
+
+/* "10.1.2.3/16" was meant to be "10.1.0.0/16". */
+static void hint_network(struct complaint *c, struct span text)
+{
+    struct span rest = text, head = SPAN_NONE;
+    struct cidr net = {.bits = 0};
+    uint64_t bits;
+    if (!span_cut(&rest, '/', &head) || addr_parse(head, &net.addr) < 0)
+        return;
+    bool dotted = span_find(head, ':') == SIZE_MAX;
+    if (text_u64(rest, dotted ? 32 : 128, &bits) < 0)
+        return;
+    net.bits = (uint8_t)(dotted ? bits + 96 : bits);
+    for (unsigned i = net.bits; i < 128; i++)
+        net.addr.byte[i / 8] &= (uint8_t) ~(0x80u >> i % 8);
+    char right[ADDR_TEXT_SIZE + 4];
+    cidr_format(&net, right);
+    (void)complain(c, "a network whose host bits are zero");
+    hint_text(c, right);
+}
+
+static int add_cidr(const struct key *k, struct arena *a, struct span text, void *target,
+                    struct complaint *c)
+{
+    size_t count = list_count(k, target);
+    struct cidr net;
+    if (cidr_parse(text, &net) < 0) {
+        (void)complain(c, TYPES[KEY_CIDR].expected);
+        hint_network(c, text);
+        return FAULT_FORMAT;
+    }
+    if (count >= k->most)
+        return complain_items(k, c);
+    struct cidr *at = array_grow(a, (void **)((char *)target + k->field), count, sizeof(*at));
+    if (at == NULL)
+        return -ENOMEM;
+    *at = net;
+    count++;
+    memcpy((char *)target + k->extra, &count, sizeof(count));
+    return 0;
+}
+
+static int set_number(const struct key *k, struct span text, void *target, struct complaint *c)
+{
+    uint64_t v = 0;
+    int rc;
+    if (k->type == KEY_SECONDS)
+        rc = text_seconds(text, &v);
+    else if (k->type == KEY_SIZE || k->type == KEY_SIZE64)
+        rc = text_size(text, &v);
+    else
+        rc = text_u64(text, k->most, &v);
+    if (rc < 0 || v < k->least || v > k->most)
+        return complain_bounds(k, c);
+    value_number_put(k, target, v);
+    return 0;
+}
+
+static int set_word(const struct key *k, struct span text, void *target, struct complaint *c)
+{
+    const struct type *t = &TYPES[k->type];
+    for (size_t i = 0; i < t->word_count; i++) {
+        if (span_is(text, t->words[i])) {
+            value_number_put(k, target, i);
+            return 0;
+        }
+    }
+    hint_word(c, t->words, t->word_count, text);
+    return complain(c, t->expected);
+}
+
+static int set_host_header(const struct key *k, struct arena *a, struct span text, void *target,
+                           struct complaint *c)
+{
+    bool preserve = span_is(text, "preserve");
+    if (!preserve && (text.len > k->most || !host_header_ok(text))) {
+        hint_word(c, HOST_WORDS, countof(HOST_WORDS), text);
+        if (c->hint[0] == 0)
+            hint_case(c, host_header_ok, text, false);
+        return complain(c, TYPES[k->type].expected);
+    }
+    const char *host = preserve ? "" : arena_string(a, text);
+    if (host == NULL)
+        return -ENOMEM;
+    value_number_put(k, target, preserve ? HOST_PRESERVE : HOST_FIXED);
+    memcpy((char *)target + k->extra, &host, sizeof(host));
+    return 0;
+}
+
+static void put_endpoint(const struct key *k, void *target, const struct addr *a, uint16_t port)
+{
+    memcpy((char *)target + k->field, a, sizeof(*a));
+    memcpy((char *)target + k->extra, &port, sizeof(port));
+}
+
+static int set_endpoint(const struct key *k, struct span text, void *target, struct complaint *c)
+{
+    struct addr a;
+    uint16_t port;
+    if (addr_parse_port(text, &a, &port) < 0 || port == 0)
+        return complain(c, TYPES[k->type].expected);
+    put_endpoint(k, target, &a, port);
+    return 0;
+}
+
+/* Is this an address that one host can have? Multicast, broadcast, "any" and link-local (where the
+ * metadata services of clouds live) are none that a console is reached by. */
+static bool upstream_addr_ok(const struct addr *a)
+{
+    static const struct addr ANY6 = {{0}};
+    if (!addr_is_v4(a))
+        return !addr_eq(a, &ANY6) && a->byte[0] != 0xff &&
+               !(a->byte[0] == 0xfe && (a->byte[1] & 0xc0) == 0x80);
+    const uint8_t *b = a->byte + 12;
+    return b[0] != 0 && b[0] < 224 && !(b[0] == 169 && b[1] == 254);
+}
+
+static int set_upstream(const struct key *k, struct span text, void *target, struct complaint *c)
+{
+    static const char LATER[] = "http://ADDRESS:PORT (TLS upstreams, host names and several "
+                                "upstreams are not supported yet)";
+    if (span_starts_nocase(text, SPAN("https://")))
+        return complain(c, LATER);
+    if (!span_starts(text, UPSTREAM_SCHEME))
+        return complain(c, TYPES[k->type].expected);
+    struct span place = span_sub(text, UPSTREAM_SCHEME.len, SIZE_MAX);
+    size_t slash = span_find(place, '/');
+    struct span bare = span_sub(place, 0, slash);
+    struct addr a;
+    uint16_t port;
+    bool good = addr_parse_port(bare, &a, &port) == 0 && port != 0;
+    if (good && slash == SIZE_MAX && upstream_addr_ok(&a)) {
+        put_endpoint(k, target, &a, port);
+        return 0;
+    }
+    if (good && slash != SIZE_MAX) {
+        hint(c, span_sub(text, 0, UPSTREAM_SCHEME.len + slash));
+        return complain(c, "http://ADDRESS:PORT without a path");
+    }
+    if (good)
+        return complain(c, "http://ADDRESS:PORT with the address of one host");
+    struct span rest = bare, name = SPAN_NONE;
+    if (span_cut(&rest, ':', &name) && value_host_ok(name) && addr_parse(name, &a) < 0)
+        return complain(c, LATER);
+    return complain(c, TYPES[k->type].expected);
+}
+
+int value_set(const struct key *k, struct arena *a, struct span text, void *target,
+              struct complaint *c)
+{
+    *c = (struct complaint){.hint = ""};
+    if (k->type == KEY_CIDR)
+        return add_cidr(k, a, text, target, c);
+    if (value_is_text(k))
+        return (k->flags & KEY_LIST) ? add_text(k, a, text, target, c)
+                                     : set_text(k, a, text, target, c);
+    if (TYPES[k->type].words != NULL)
+        return set_word(k, text, target, c);
+    if (k->type == KEY_HOST_HEADER)
+        return set_host_header(k, a, text, target, c);
+    if (k->type == KEY_ENDPOINT)
+        return set_endpoint(k, text, target, c);
+    if (k->type == KEY_UPSTREAM)
+        return set_upstream(k, text, target, c);
+    return set_number(k, text, target, c);
+}
+
+/* ---- to text ----------------------------------------------------------------------------------
+ */
+
+struct unit {
+    uint64_t factor;
+    const char *suffix;
+};
+
+static int write_unit(struct buf *out, const struct unit *units, size_t count, uint64_t v)
+{
+    size_t i = 0;
+    while (i + 1 < count && (v == 0 || v % units[i].factor != 0))
+        i++;
+    return buf_printf(out, "%llu%s", (unsigned long long)(v / units[i].factor), units[i].suffix);
+}
+
+int value_seconds_write(struct buf *out, uint64_t seconds)
+{
+    static const struct unit UNITS[] = {{86400, "d"}, {3600, "h"}, {60, "m"}, {1, "s"}};
+    return write_unit(out, UNITS, countof(UNITS), seconds);
+}
+
+int value_size_write(struct buf *out, uint64_t bytes)
+{
+    static const struct unit UNITS[] = {
+        {(uint64_t)1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}, {1, ""}};
+    return write_unit(out, UNITS, countof(UNITS), bytes);
+}
+
+size_t value_count(const struct key *k, const void *target)
+{
+    if (k->flags & KEY_LIST)
+        return list_count(k, target);
+    if (value_is_text(k))
+        return text_at(k, target)[0] != 0;
+    if (k->type == KEY_ENDPOINT || k->type == KEY_UPSTREAM)
+        return port_at(k, target) != 0;
+    if (k->type == KEY_PORT)
+        return value_number(k, target) != 0;
+    return 1;
+}
+
+static const char *item_at(const struct key *k, const void *target, size_t item)
+{
+    struct names names;
+    memcpy(&names, (const char *)target + k->field, sizeof(names));
+    return names.name[item];
+}
+
+static int write_cidr(const struct key *k, const void *target, size_t item, struct buf *out)
+{
+    const struct cidr *at;
+    memcpy(&at, (const char *)target + k->field, sizeof(at));
+    char text[ADDR_TEXT_SIZE + 4];
+    cidr_format(&at[item], text);
+    return buf_text(out, text);
+}
+
+static int write_endpoint(const struct key *k, const void *target, struct buf *out)
+{
+    struct addr a;
+    memcpy(&a, (const char *)target + k->field, sizeof(a));
+    char text[ADDR_TEXT_SIZE + 8];
+    addr_format_port(&a, port_at(k, target), text);
+    return buf_printf(out, "%s%s", k->type == KEY_UPSTREAM ? "http://" : "", text);
+}
+
+int value_write(const struct key *k, const void *target, size_t item, struct buf *out)
+{
+    assert(item < value_count(k, target));
+    if (k->type == KEY_CIDR)
+        return write_cidr(k, target, item, out);
+    if (k->flags & KEY_LIST)
+        return buf_text(out, item_at(k, target, item));
+    if (value_is_text(k))
+        return buf_text(out, text_at(k, target));
+    if (k->type == KEY_ENDPOINT || k->type == KEY_UPSTREAM)
+        return write_endpoint(k, target, out);
+    uint64_t v = value_number(k, target);
+    if (k->type == KEY_HOST_HEADER)
+        return buf_text(out, v == HOST_PRESERVE ? "preserve" : text_at(k, target));
+    if (TYPES[k->type].words != NULL)
+        return buf_text(out, v < TYPES[k->type].word_count ? TYPES[k->type].words[v] : "");
+    if (k->type == KEY_SECONDS)
+        return value_seconds_write(out, v);
+    if (k->type == KEY_SIZE || k->type == KEY_SIZE64)
+        return value_size_write(out, v);
+    return buf_printf(out, "%llu", (unsigned long long)v);
+}
+
+/* ---- is it well-formed? -----------------------------------------------------------------------
+ */
+
+static bool cidr_ok(const struct key *k, const void *target, size_t item)
+{
+    const struct cidr *at;
+    memcpy(&at, (const char *)target + k->field, sizeof(at));
+    const struct cidr *c = &at[item];
+    if (c->bits > 128)
+        return false;
+    for (unsigned i = c->bits; i < 128; i++)
+        if (c->addr.byte[i / 8] & (0x80 >> i % 8))
+            return false;
+    return true;
+}
+
+static bool list_ok(const struct key *k, const void *target, size_t *item, struct complaint *c)
+{
+    size_t count = list_count(k, target);
+    if (count > k->most) {
+        (void)complain_items(k, c);
+        return false;
+    }
+    for (*item = 0; *item < count; ++*item) {
+        bool ok = k->type == KEY_CIDR ? cidr_ok(k, target, *item)
+                                      : check_text(k, span_str(item_at(k, target, *item)), c) == 0;
+        if (!ok) {
+            if (k->type == KEY_CIDR)
+                (void)complain(c, TYPES[k->type].expected);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool scalar_ok(const struct key *k, const void *target, struct complaint *c)
+{
+    const struct type *t = &TYPES[k->type];
+    if (value_is_text(k))
+        return check_text(k, span_str(text_at(k, target)), c) == 0;
+    (void)complain(c, t->expected != NULL ? t->expected : "");
+    if (k->type == KEY_HOST_HEADER) {
+        uint64_t policy = value_number(k, target);
+        struct span host = span_str(text_at(k, target));
+        return policy == HOST_PRESERVE
+                   ? host.len == 0
+                   : policy == HOST_FIXED && host.len <= k->most && host_header_ok(host);
+    }
+    if (k->type == KEY_ENDPOINT || k->type == KEY_UPSTREAM) {
+        struct addr a;
+        memcpy(&a, (const char *)target + k->field, sizeof(a));
+        return k->type == KEY_ENDPOINT || upstream_addr_ok(&a);
+    }
+    uint64_t v = value_number(k, target);
+    if (v >= k->least && v <= k->most)
+        return true;
+    if (t->expected == NULL)
+        (void)complain_bounds(k, c);
+    return false;
+}
+
+bool value_ok(const struct key *k, const void *target, size_t *item, struct complaint *c)
+{
+    *c = (struct complaint){.hint = ""};
+    *item = 0;
+    if (value_count(k, target) == 0) {
+        if (!(k->flags & KEY_REQUIRED))
+            return true;
+        (void)snprintf(c->expected, sizeof(c->expected), "%s%s",
+                       (k->flags & KEY_LIST) ? "at least one item: " : "",
+                       TYPES[k->type].expected != NULL ? TYPES[k->type].expected : "a value");
+        return false;
+    }
+    return (k->flags & KEY_LIST) ? list_ok(k, target, item, c) : scalar_ok(k, target, c);
+}

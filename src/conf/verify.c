@@ -1,0 +1,465 @@
+#include "conf/verify.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/fault.h"
+#include "base/map.h"
+#include "base/text.h"
+#include "conf/value.h"
+
+/* A route of this name could not be told from the portal in the scope of a token. */
+#define RESERVED_ROUTE "portal"
+
+struct check {
+    const struct snapshot *s;
+    verify_found found;
+    void *ctx;
+    int findings;
+    int fault;                      /* -ENOMEM, kept until the end */
+    bool *whole;                    /* per zone: does it hold the whole internet? */
+    struct map name[SECTION_COUNT]; /* of elements: name → element */
+};
+
+static void report(struct check *c, const struct place *at, const char *fmt, ...) printf_like(3, 4);
+
+static void report(struct check *c, const struct place *at, const char *fmt, ...)
+{
+    char text[768];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    c->findings++;
+    if (c->findings <= VERIFY_MAX)
+        c->found(c->ctx, at, text);
+}
+
+static struct place place_key(enum section_id id, size_t element, const char *key)
+{
+    const struct section *sec = section_of(id);
+    return (struct place){sec, element, key == NULL ? NULL : section_key(sec, span_str(key)),
+                          SIZE_MAX};
+}
+
+static struct place place_item(enum section_id id, size_t element, const char *key, size_t item)
+{
+    struct place at = place_key(id, element, key);
+    at.item = item;
+    return at;
+}
+
+void place_write(const struct snapshot *s, const struct place *at, struct buf *out)
+{
+    (void)buf_text(out, at->section->name);
+    if (!section_is_machine(at->section) && at->element != SIZE_MAX) {
+        const char *name = section_element_name(at->section, s, at->element);
+        if (text_is_name(span_str(name)))
+            (void)buf_printf(out, ".%s", name);
+        else
+            (void)buf_printf(out, "[%zu]", at->element);
+    }
+    /* A zone has no keys in the file: its list is its value. */
+    if (at->key != NULL && at->section->shape != SHAPE_NAMED_LIST)
+        (void)buf_printf(out, ".%s", at->key->name);
+    if (at->item != SIZE_MAX)
+        (void)buf_printf(out, "[%zu]", at->item);
+}
+
+/* "found …" for a value that does not keep its type. */
+static void describe_found(const struct key *k, const void *target, size_t item, struct buf *out)
+{
+    if (value_count(k, target) <= item) {
+        (void)buf_text(out, "nothing");
+        return;
+    }
+    struct buf text;
+    buf_init(&text, 8192);
+    size_t count;
+    const char *const *words = value_words(k, &count);
+    /* A word out of range has no text. */
+    if (words != NULL && value_number(k, target) >= count)
+        (void)buf_printf(out, "number %llu", (unsigned long long)value_number(k, target));
+    else if (value_write(k, target, item, &text) == 0)
+        value_quote(out, buf_view(&text));
+    buf_fini(&text);
+}
+
+static void check_values(struct check *c, enum section_id id)
+{
+    const struct section *sec = section_of(id);
+    for (size_t i = 0; i < section_count(sec, c->s); i++) {
+        const void *target = section_element(sec, c->s, i);
+        for (size_t k = 0; k < sec->key_count; k++) {
+            const struct key *key = &sec->keys[k];
+            struct complaint what;
+            size_t item;
+            /* What stays local is "" in an edge's slice; the file's reader has checked it. */
+            if ((key->flags & KEY_LOCAL) && value_count(key, target) == 0)
+                continue;
+            if (value_ok(key, target, &item, &what))
+                continue;
+            bool missing = value_count(key, target) == 0;
+            struct place at = {sec, i, key, (key->flags & KEY_LIST) && !missing ? item : SIZE_MAX};
+            struct buf found;
+            buf_init(&found, 512);
+            describe_found(key, target, item, &found);
+            report(c, &at, "expected %s, found %.*s%s%s%s", what.expected,
+                   SPAN_FMT(buf_view(&found)), what.hint[0] ? "; did you mean \"" : "", what.hint,
+                   what.hint[0] ? "\"?" : "");
+            buf_fini(&found);
+        }
+    }
+}
+
+/* Fills the map of names and reports names that stand twice. */
+static void check_names(struct check *c, enum section_id id)
+{
+    const struct section *sec = section_of(id);
+    size_t count = section_count(sec, c->s);
+    for (size_t i = 0; i < count && c->fault == 0; i++) {
+        const char *name = section_element_name(sec, c->s, i);
+        struct place at = place_key(id, i, sec->keys[0].name);
+        if (name[0] == 0)
+            continue;
+        if (map_find(&c->name[id], span_str(name)) != NULL) {
+            report(c, &at, "expected a name of its own, found \"%s\" a second time", name);
+            continue;
+        }
+        union {
+            const void *given;
+            void *kept;
+        } element = {section_element(sec, c->s, i)};
+        c->fault = map_put(&c->name[id], span_str(name), element.kept);
+    }
+}
+
+static const char *nearest_element(const struct check *c, enum section_id id, const char *word)
+{
+    const struct section *sec = section_of(id);
+    size_t count = section_count(sec, c->s);
+    if (count == 0 || count > 10000)
+        return NULL;
+    const char **words = malloc(count * sizeof(*words));
+    if (words == NULL)
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        words[i] = section_element_name(sec, c->s, i);
+    const char *best = text_nearest(word, words, count);
+    free(words);
+    return best;
+}
+
+static void check_reference(struct check *c, enum section_id to, const struct place *at,
+                            const char *name)
+{
+    if (map_find(&c->name[to], span_str(name)) != NULL)
+        return;
+    /* Past the last message that is shown the search for a better word would only cost. */
+    const char *near = c->findings < VERIFY_MAX ? nearest_element(c, to, name) : NULL;
+    struct buf found;
+    buf_init(&found, 512);
+    value_quote(&found, span_str(name));
+    report(c, at, "expected a %s that exists, found %.*s%s%s%s", section_of(to)->kind,
+           SPAN_FMT(buf_view(&found)), near != NULL ? "; did you mean \"" : "",
+           near != NULL ? near : "", near != NULL ? "\"?" : "");
+    buf_fini(&found);
+}
+
+/* ---- listeners and routes ---------------------------------------------------------------------
+ */
+
+static bool is_any(const struct addr *a)
+{
+    static const struct addr V6 = {{0}};
+    static const struct addr V4 = {{[10] = 0xff, [11] = 0xff}};
+    return addr_eq(a, &V6) || addr_eq(a, &V4);
+}
+
+static void check_listeners(struct check *c)
+{
+    const struct snapshot *s = c->s;
+    if (s->listener_count == 0) {
+        struct place at = {section_of(SECTION_LISTENERS), SIZE_MAX, NULL, SIZE_MAX};
+        report(c, &at, "expected at least one listener, found none");
+    }
+    for (size_t i = 0; i < s->listener_count; i++) {
+        for (size_t k = 0; k < i; k++) {
+            const struct listener_def *a = &s->listeners[i], *b = &s->listeners[k];
+            struct place at = place_key(SECTION_LISTENERS, i, "address");
+            if (a->port != 0 && a->port == b->port && addr_eq(&a->addr, &b->addr)) {
+                report(c, &at, "expected an address of its own, found the one of \"%s\"", b->name);
+                break;
+            }
+        }
+    }
+}
+
+static bool port_is_listened(const struct snapshot *s, uint16_t port)
+{
+    for (size_t i = 0; i < s->listener_count; i++)
+        if (s->listeners[i].port == port)
+            return true;
+    return false;
+}
+
+/* A request that postern sends to itself would be answered by sending it to itself. */
+static bool is_own_listener(const struct snapshot *s, const struct addr *a, uint16_t port)
+{
+    for (size_t i = 0; i < s->listener_count; i++) {
+        const struct listener_def *l = &s->listeners[i];
+        bool reached = addr_eq(&l->addr, a) || (is_any(&l->addr) && addr_is_loopback(a));
+        if (l->port == port && reached)
+            return true;
+    }
+    return false;
+}
+
+static void check_route_host(struct check *c, size_t i, struct map *hosts)
+{
+    const struct route_def *r = &c->s->routes[i];
+    struct place at = place_key(SECTION_ROUTES, i, "host");
+    if (r->host[0] == 0)
+        return;
+    if (strcmp(r->host, c->s->portal_host) == 0)
+        report(c, &at, "expected another host than the portal's, found \"%s\"", r->host);
+    const struct route_def *other = map_find(hosts, span_str(r->host));
+    if (other != NULL) {
+        report(c, &at, "expected a host of its own, found the one of route \"%s\"", other->name);
+        return;
+    }
+    union {
+        const struct route_def *given;
+        void *kept;
+    } route = {r};
+    if (map_put(hosts, span_str(r->host), route.kept) < 0)
+        c->fault = -ENOMEM;
+}
+
+static void check_route_port(struct check *c, size_t i, const struct route_def **by_port)
+{
+    const struct route_def *r = &c->s->routes[i];
+    struct place at = place_key(SECTION_ROUTES, i, "port");
+    if (r->port == 0)
+        return;
+    if (!port_is_listened(c->s, r->port))
+        report(c, &at, "expected the port of a listener, found %u", r->port);
+    if (by_port[r->port] != NULL)
+        report(c, &at, "expected a port of its own, found the one of route \"%s\"",
+               by_port[r->port]->name);
+    else
+        by_port[r->port] = r;
+}
+
+static void check_routes(struct check *c)
+{
+    const struct snapshot *s = c->s;
+    const struct route_def **by_port = calloc(65536, sizeof(*by_port));
+    struct map hosts;
+    map_init(&hosts, s->route_count);
+    if (by_port == NULL)
+        c->fault = -ENOMEM;
+    for (size_t i = 0; i < s->route_count && c->fault == 0; i++) {
+        const struct route_def *r = &s->routes[i];
+        struct place whole = place_key(SECTION_ROUTES, i, NULL);
+        if (r->host[0] == 0 && r->port == 0)
+            report(c, &whole, "expected host or port, found neither");
+        if (strcmp(r->name, RESERVED_ROUTE) == 0)
+            report(c, &whole, "expected another name, found the portal's own");
+        check_route_host(c, i, &hosts);
+        check_route_port(c, i, by_port);
+        struct place at = place_key(SECTION_ROUTES, i, "upstream");
+        if (is_own_listener(s, &r->upstream, r->upstream_port))
+            report(c, &at, "expected the console's address, found a listener of postern");
+    }
+    bool portal_reached = s->listener_count == 0;
+    for (size_t i = 0; i < s->listener_count && c->fault == 0; i++)
+        portal_reached |= by_port[s->listeners[i].port] == NULL;
+    if (c->fault == 0 && !portal_reached) {
+        struct place at = {section_of(SECTION_LISTENERS), SIZE_MAX, NULL, SIZE_MAX};
+        report(c, &at, "expected a listener left to the portal, found a port route on every port");
+    }
+    map_fini(&hosts);
+    free(by_port);
+}
+
+/* ---- rules ------------------------------------------------------------------------------------
+ */
+
+static void check_rules(struct check *c)
+{
+    const struct snapshot *s = c->s;
+    for (size_t i = 0; i < s->portal_zones.count; i++) {
+        struct place at = place_item(SECTION_PORTAL, 0, "zones", i);
+        check_reference(c, SECTION_ZONES, &at, s->portal_zones.name[i]);
+    }
+    for (size_t i = 0; i < s->rule_count; i++) {
+        const struct rule_def *r = &s->rules[i];
+        struct place whole = place_key(SECTION_RULES, i, NULL);
+        if (r->users.count + r->groups.count + r->tokens.count == 0)
+            report(c, &whole, "expected users, groups or tokens, found none");
+        for (size_t k = 0; k < r->zones.count; k++) {
+            struct place at = place_item(SECTION_RULES, i, "zones", k);
+            check_reference(c, SECTION_ZONES, &at, r->zones.name[k]);
+        }
+        for (size_t k = 0; k < r->routes.count; k++) {
+            struct place at = place_item(SECTION_RULES, i, "routes", k);
+            if (strcmp(r->routes.name[k], "*") != 0)
+                check_reference(c, SECTION_ROUTES, &at, r->routes.name[k]);
+        }
+    }
+}
+
+/* ---- public listeners -------------------------------------------------------------------------
+ */
+
+static int by_start(const void *a, const void *b)
+{
+    const struct cidr *x = a, *y = b;
+    int order = memcmp(x->addr.byte, y->addr.byte, 16);
+    return order != 0 ? order : (int)x->bits - (int)y->bits;
+}
+
+/* The address after the last one of c. False: there is none. */
+static bool cidr_next(const struct cidr *c, struct addr *ret)
+{
+    *ret = c->addr;
+    for (unsigned bit = c->bits; bit-- > 0;) {
+        uint8_t mask = (uint8_t)(0x80u >> bit % 8);
+        ret->byte[bit / 8] ^= mask;
+        if (ret->byte[bit / 8] & mask)
+            return true;
+    }
+    return false;
+}
+
+/* Do the networks, sorted, cover all of `space` between them? */
+static bool covers(const struct cidr *sorted, size_t count, const struct cidr *space)
+{
+    struct addr need = space->addr;
+    for (size_t i = 0; i < count; i++) {
+        if (memcmp(sorted[i].addr.byte, need.byte, 16) > 0)
+            return false;
+        struct addr next;
+        if (!cidr_next(&sorted[i], &next))
+            return true;
+        if (memcmp(next.byte, need.byte, 16) > 0)
+            need = next;
+        if (!cidr_contains(space, &need))
+            return true;
+    }
+    return false;
+}
+
+/* All of IPv4, or all of the IPv6 that is routed (2000::/3), whether in one network or in halves.
+ */
+static bool is_whole_internet(struct check *c, const struct zone_def *z)
+{
+    static const struct cidr V4 = {{{[10] = 0xff, [11] = 0xff}}, 96};
+    static const struct cidr V6 = {{{0x20}}, 3};
+    if (z->cidr_count == 0)
+        return false;
+    struct cidr *sorted = malloc(z->cidr_count * sizeof(*sorted));
+    if (sorted == NULL) {
+        c->fault = -ENOMEM;
+        return false;
+    }
+    memcpy(sorted, z->cidrs, z->cidr_count * sizeof(*sorted));
+    qsort(sorted, z->cidr_count, sizeof(*sorted), by_start);
+    bool whole = covers(sorted, z->cidr_count, &V4) || covers(sorted, z->cidr_count, &V6);
+    free(sorted);
+    return whole;
+}
+
+static void check_zone_list(struct check *c, enum section_id id, size_t element,
+                            const struct names *zones)
+{
+    for (size_t i = 0; i < zones->count; i++) {
+        const struct zone_def *z = map_find(&c->name[SECTION_ZONES], span_str(zones->name[i]));
+        struct place at = place_item(id, element, "zones", i);
+        if (z != NULL && c->whole[z - c->s->zones])
+            report(c, &at,
+                   "expected no zone that is the whole internet while a listener is not on "
+                   "loopback, found \"%s\"",
+                   z->name);
+    }
+}
+
+static void check_public(struct check *c)
+{
+    const struct snapshot *s = c->s;
+    bool open = false;
+    for (size_t i = 0; i < s->listener_count; i++)
+        open |= !addr_is_loopback(&s->listeners[i].addr);
+    if (!open)
+        return;
+    c->whole = calloc(s->zone_count + 1, sizeof(*c->whole));
+    if (c->whole == NULL) {
+        c->fault = -ENOMEM;
+        return;
+    }
+    for (size_t i = 0; i < s->zone_count; i++)
+        c->whole[i] = is_whole_internet(c, &s->zones[i]);
+    check_zone_list(c, SECTION_PORTAL, 0, &s->portal_zones);
+    for (size_t i = 0; i < s->rule_count; i++) {
+        struct place at = place_key(SECTION_RULES, i, "assurance");
+        check_zone_list(c, SECTION_RULES, i, &s->rules[i].zones);
+        if (s->rules[i].assurance < ASSURANCE_MFA)
+            report(c, &at, "expected mfa or more while a listener is not on loopback, found \"%s\"",
+                   ASSURANCE_WORDS[s->rules[i].assurance]);
+    }
+}
+
+static void check_session(struct check *c)
+{
+    struct place at = place_key(SECTION_SESSION, 0, "idle");
+    if (c->s->session.idle > c->s->session.absolute)
+        report(c, &at, "expected at most session.absolute, found more");
+}
+
+/* ---- all of it --------------------------------------------------------------------------------
+ */
+
+int verify_each(const struct snapshot *s, verify_found found, void *ctx)
+{
+    struct check c = {.s = s, .found = found, .ctx = ctx};
+    for (enum section_id id = 0; id < SECTION_COUNT; id++)
+        map_init(&c.name[id], section_of(id)->most);
+    for (enum section_id id = 0; id < SECTION_COUNT; id++) {
+        check_values(&c, id);
+        if (!section_is_machine(section_of(id)))
+            check_names(&c, id);
+    }
+    check_listeners(&c);
+    check_routes(&c);
+    check_rules(&c);
+    check_public(&c);
+    check_session(&c);
+    for (enum section_id id = 0; id < SECTION_COUNT; id++)
+        map_fini(&c.name[id]);
+    free(c.whole);
+    return c.fault < 0 ? -ENOMEM : c.findings;
+}
+
+struct lines {
+    const struct snapshot *s;
+    struct buf *out;
+};
+
+static void on_found(void *ctx, const struct place *at, const char *text)
+{
+    struct lines *lines = ctx;
+    place_write(lines->s, at, lines->out);
+    (void)buf_printf(lines->out, ": %s\n", text);
+}
+
+int verify_snapshot(const struct snapshot *s, struct buf *errors)
+{
+    struct lines lines = {s, errors};
+    int found = verify_each(s, on_found, &lines);
+    if (found > VERIFY_MAX)
+        (void)buf_printf(errors, "%d more errors are not shown\n", found - VERIFY_MAX);
+    return found < 0 ? found : found > 0 ? FAULT_FORMAT : 0;
+}

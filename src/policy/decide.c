@@ -1,0 +1,105 @@
+#include "policy/decide.h"
+
+#include <assert.h>
+
+#include "base/fault.h"
+#include "conf/value.h"
+#include "policy/rules.h"
+
+/* Whom nobody could become is not known, so a rule that only asks for a login is nearer than one
+ * whose place is wrong; for everybody else the later test is the nearer. */
+int reason_nearness(const struct question *q, enum reason reason)
+{
+    if (q->subject->kind == SUBJECT_NOBODY && reason == REASON_NOBODY)
+        return REASON_TOKEN_SCOPE + 1;
+    return (int)reason;
+}
+
+static enum verdict verdict_of(enum reason reason)
+{
+    switch (reason) {
+    case REASON_ALLOWED:
+        return VERDICT_ALLOW;
+    case REASON_NOBODY:
+    case REASON_ASSURANCE:
+    case REASON_AGE:
+        return VERDICT_PROVE;
+    case REASON_NO_RULE:
+    case REASON_WHO:
+    case REASON_ZONE:
+    case REASON_METHOD:
+    case REASON_PATH:
+    case REASON_TOKEN_SCOPE:
+        break;
+    }
+    return VERDICT_DENY;
+}
+
+struct decision policy_decide(const struct policy *p, const struct question *q)
+{
+    struct asker asker;
+    struct decision d = {VERDICT_DENY, REASON_NO_RULE, NULL};
+    assert(q->route != NULL && q->subject != NULL);
+    asker_init(&asker, p, q);
+    struct rule_walk walk = rules_for(p, q->route);
+    const struct rule *r;
+    while ((r = rules_next(p, &walk)) != NULL) {
+        enum reason reason = rule_try(r, &asker);
+        if (reason == REASON_ALLOWED)
+            return (struct decision){VERDICT_ALLOW, REASON_ALLOWED, rule_def_of(r)};
+        if (reason_nearness(q, reason) > reason_nearness(q, d.reason))
+            d = (struct decision){verdict_of(reason), reason, rule_def_of(r)};
+    }
+    return d;
+}
+
+/* ---- words ------------------------------------------------------------------------------------
+ */
+
+static const struct {
+    const char *name, *text;
+} REASONS[] = {
+    [REASON_ALLOWED] = {"allowed", "a rule admits this"},
+    [REASON_NO_RULE] = {"no_rule", "no rule names this console"},
+    [REASON_NOBODY] = {"nobody", "nobody is logged in"},
+    [REASON_WHO] = {"who", "no rule for this console names this person or token"},
+    [REASON_ZONE] = {"zone", "no rule admits this from this network"},
+    [REASON_METHOD] = {"method", "no rule admits this method"},
+    [REASON_PATH] = {"path", "no rule admits this path"},
+    [REASON_ASSURANCE] = {"assurance", "a stronger login is needed"},
+    [REASON_AGE] = {"age", "the login is too long ago and must be repeated"},
+    [REASON_TOKEN_SCOPE] = {"token_scope", "the token's own scope does not cover this"},
+};
+
+const char *reason_text(enum reason reason)
+{
+    return reason < countof(REASONS) ? REASONS[reason].text : "unknown reason";
+}
+
+const char *reason_name(enum reason reason)
+{
+    return reason < countof(REASONS) ? REASONS[reason].name : "unknown";
+}
+
+const char *verdict_name(enum verdict v)
+{
+    static const char *const NAMES[] = {
+        [VERDICT_DENY] = "deny", [VERDICT_ALLOW] = "allow", [VERDICT_PROVE] = "prove"};
+    return v < countof(NAMES) ? NAMES[v] : "unknown";
+}
+
+const char *assurance_name(enum assurance a)
+{
+    return a < countof(ASSURANCE_WORDS) ? ASSURANCE_WORDS[a] : "unknown";
+}
+
+int assurance_parse(struct span name, enum assurance *ret)
+{
+    for (size_t i = 0; i < countof(ASSURANCE_WORDS); i++) {
+        if (span_is(name, ASSURANCE_WORDS[i])) {
+            *ret = (enum assurance)i;
+            return 0;
+        }
+    }
+    return FAULT_FORMAT;
+}

@@ -1,0 +1,484 @@
+#include "policy/rules.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/map.h"
+#include "conf/pattern.h"
+
+/* Far above what a snapshot of the greatest size needs. */
+#define ARENA_MAX ((size_t)2 * 1024 * 1024 * 1024)
+#define ARENA_BLOCK (16u * 1024)
+
+/* A login that seems to come from the future is an unsteady clock up to here, and not to be trusted
+ * beyond. */
+#define CLOCK_SLACK 60
+
+struct rule {
+    uint64_t mask; /* bits of `who`, as in struct asker */
+    bool anybody;  /* users: "*" */
+    uint32_t *who; /* numbers of users, groups and tokens, ascending */
+    size_t who_count;
+    uint32_t *zones;
+    size_t zone_count;
+    struct span *methods;
+    size_t method_count;
+    struct span *paths;
+    size_t path_count;
+    const struct rule_def *def;
+};
+
+struct rule_list {
+    uint32_t *rule; /* ascending */
+    size_t count;
+};
+
+enum who { WHO_USER, WHO_GROUP, WHO_TOKEN, WHO_COUNT };
+
+struct policy {
+    const struct snapshot *snapshot;
+    struct arena arena;
+    struct zones *zones;
+    struct map who[WHO_COUNT]; /* name → 1 + number; one space of numbers for all three */
+    uint32_t who_numbers;
+    struct rule *rules;
+    struct rule_list *by_route; /* of each route of the snapshot: the rules that name it */
+    struct rule_list every;     /* the rules for every route */
+    struct map hosts;           /* host → route, for routes without a port */
+    const struct route_def **port_routes;
+    size_t port_route_count;
+    uint64_t *portal_zones, *any_zones; /* as words of a zone_set */
+    size_t zone_words;
+};
+
+/* ---- numbers in a map -------------------------------------------------------------------------
+ */
+
+union boxed {
+    void *pointer;
+    const void *constant;
+    uintptr_t number;
+};
+
+static bool find_number(const struct map *m, struct span name, uint32_t *ret)
+{
+    union boxed box = {map_find(m, name)};
+    *ret = (uint32_t)(box.number - 1);
+    return box.pointer != NULL;
+}
+
+static int put_number(struct map *m, const char *name, size_t number)
+{
+    union boxed box = {.number = number + 1};
+    return map_put(m, span_str(name), box.pointer);
+}
+
+/* ---- compiling --------------------------------------------------------------------------------
+ */
+
+static int by_number(const void *a, const void *b)
+{
+    const uint32_t *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+static int add_who(struct policy *p, struct rule *r, enum who kind, const struct names *names)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        const char *name = names->name[i];
+        uint32_t number;
+        if (kind == WHO_USER && strcmp(name, "*") == 0) {
+            r->anybody = true;
+            continue;
+        }
+        if (!find_number(&p->who[kind], span_str(name), &number)) {
+            number = p->who_numbers++;
+            if (put_number(&p->who[kind], name, number) < 0)
+                return -ENOMEM;
+        }
+        r->who[r->who_count++] = number;
+        r->mask |= (uint64_t)1 << number % 64;
+    }
+    return 0;
+}
+
+static struct span *spans_of(struct policy *p, const struct names *names)
+{
+    struct span *at = arena_array(&p->arena, names->count, sizeof(*at));
+    for (size_t i = 0; at != NULL && i < names->count; i++)
+        at[i] = span_str(names->name[i]);
+    return at;
+}
+
+static int compile_rule(struct policy *p, struct rule *r, const struct rule_def *def,
+                        const struct map *zones)
+{
+    size_t who = def->users.count + def->groups.count + def->tokens.count;
+    *r = (struct rule){
+        .who = arena_array(&p->arena, who, sizeof(*r->who)),
+        .zones = arena_array(&p->arena, def->zones.count, sizeof(*r->zones)),
+        .methods = spans_of(p, &def->methods),
+        .method_count = def->methods.count,
+        .paths = spans_of(p, &def->paths),
+        .path_count = def->paths.count,
+        .def = def,
+    };
+    if (r->who == NULL || r->zones == NULL || r->methods == NULL || r->paths == NULL)
+        return -ENOMEM;
+    if (add_who(p, r, WHO_USER, &def->users) < 0 || add_who(p, r, WHO_GROUP, &def->groups) < 0 ||
+        add_who(p, r, WHO_TOKEN, &def->tokens) < 0)
+        return -ENOMEM;
+    qsort(r->who, r->who_count, sizeof(*r->who), by_number);
+    for (size_t i = 0; i < def->zones.count; i++) {
+        uint32_t zone;
+        if (find_number(zones, span_str(def->zones.name[i]), &zone)) {
+            r->zones[r->zone_count++] = zone;
+            p->any_zones[zone / 64] |= (uint64_t)1 << zone % 64;
+        }
+    }
+    return 0;
+}
+
+static int compile_zones(struct policy *p, struct map *names)
+{
+    const struct snapshot *s = p->snapshot;
+    p->zone_words = s->zone_count / 64 + 1;
+    p->any_zones = arena_array(&p->arena, p->zone_words, sizeof(uint64_t));
+    p->portal_zones = arena_array(&p->arena, p->zone_words, sizeof(uint64_t));
+    if (p->any_zones == NULL || p->portal_zones == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < s->zone_count; i++)
+        if (put_number(names, s->zones[i].name, i) < 0)
+            return -ENOMEM;
+    for (size_t i = 0; i < s->portal_zones.count; i++) {
+        uint32_t zone;
+        if (find_number(names, span_str(s->portal_zones.name[i]), &zone)) {
+            p->portal_zones[zone / 64] |= (uint64_t)1 << zone % 64;
+            p->any_zones[zone / 64] |= (uint64_t)1 << zone % 64;
+        }
+    }
+    return zones_new(s, &p->zones);
+}
+
+static int compile_rules(struct policy *p)
+{
+    const struct snapshot *s = p->snapshot;
+    struct map names;
+    map_init(&names, SIZE_MAX);
+    p->rules = arena_array(&p->arena, s->rule_count, sizeof(*p->rules));
+    int rc = p->rules == NULL ? -ENOMEM : compile_zones(p, &names);
+    for (size_t i = 0; i < s->rule_count && rc == 0; i++)
+        rc = compile_rule(p, &p->rules[i], &s->rules[i], &names);
+    map_fini(&names);
+    return rc;
+}
+
+/* Hands the lists of a rule's routes to the caller, each list once. */
+static void list_rule(struct policy *p, const struct map *routes, size_t rule, bool count_only)
+{
+    const struct names *names = &p->snapshot->rules[rule].routes;
+    for (size_t i = 0; i < names->count; i++) {
+        struct rule_list *list = &p->every;
+        uint32_t route;
+        if (strcmp(names->name[i], "*") != 0) {
+            if (!find_number(routes, span_str(names->name[i]), &route))
+                continue;
+            list = &p->by_route[route];
+        }
+        if (!count_only) {
+            /* A rule may name a route twice, or by name and by star. */
+            if (list->count > 0 && list->rule[list->count - 1] == rule)
+                continue;
+            list->rule[list->count] = (uint32_t)rule;
+        }
+        list->count++;
+    }
+}
+
+static int size_list(struct policy *p, struct rule_list *list)
+{
+    list->rule = arena_array(&p->arena, list->count, sizeof(*list->rule));
+    list->count = 0;
+    return list->rule == NULL ? -ENOMEM : 0;
+}
+
+static int index_rules(struct policy *p)
+{
+    const struct snapshot *s = p->snapshot;
+    struct map routes;
+    map_init(&routes, SIZE_MAX);
+    p->by_route = arena_array(&p->arena, s->route_count, sizeof(*p->by_route));
+    int rc = p->by_route == NULL ? -ENOMEM : 0;
+    for (size_t i = 0; i < s->route_count && rc == 0; i++)
+        rc = put_number(&routes, s->routes[i].name, i);
+    for (size_t i = 0; i < s->rule_count && rc == 0; i++)
+        list_rule(p, &routes, i, true);
+    if (rc == 0)
+        rc = size_list(p, &p->every);
+    for (size_t i = 0; i < s->route_count && rc == 0; i++)
+        rc = size_list(p, &p->by_route[i]);
+    for (size_t i = 0; i < s->rule_count && rc == 0; i++)
+        list_rule(p, &routes, i, false);
+    map_fini(&routes);
+    return rc;
+}
+
+static int index_routes(struct policy *p)
+{
+    const struct snapshot *s = p->snapshot;
+    p->port_routes = arena_array(&p->arena, s->route_count, sizeof(*p->port_routes));
+    if (p->port_routes == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < s->route_count; i++) {
+        const struct route_def *r = &s->routes[i];
+        union boxed route = {.constant = r};
+        if (r->port != 0)
+            p->port_routes[p->port_route_count++] = r;
+        else if (r->host[0] != 0 && map_put(&p->hosts, span_str(r->host), route.pointer) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+int policy_new(const struct snapshot *s, struct policy **ret)
+{
+    struct policy *p = calloc(1, sizeof(*p));
+    if (p == NULL)
+        return -ENOMEM;
+    p->snapshot = s;
+    arena_init(&p->arena, ARENA_BLOCK, ARENA_MAX);
+    for (size_t i = 0; i < WHO_COUNT; i++)
+        map_init(&p->who[i], SIZE_MAX);
+    map_init(&p->hosts, SIZE_MAX);
+    int rc = compile_rules(p);
+    if (rc == 0)
+        rc = index_rules(p);
+    if (rc == 0)
+        rc = index_routes(p);
+    if (rc < 0) {
+        policy_free(p);
+        return rc;
+    }
+    *ret = p;
+    return 0;
+}
+
+void policy_free(struct policy *p)
+{
+    if (p == NULL)
+        return;
+    for (size_t i = 0; i < WHO_COUNT; i++)
+        map_fini(&p->who[i]);
+    map_fini(&p->hosts);
+    zones_free(p->zones);
+    arena_fini(&p->arena);
+    free(p);
+}
+
+const struct snapshot *policy_snapshot(const struct policy *p)
+{
+    return p->snapshot;
+}
+
+const struct zones *policy_zones(const struct policy *p)
+{
+    return p->zones;
+}
+
+/* ---- places and routes ------------------------------------------------------------------------
+ */
+
+bool policy_admits_source(const struct policy *p, struct zone_set zones)
+{
+    return zone_set_meets(zones, (struct zone_set){p->any_zones, p->zone_words});
+}
+
+bool policy_admits_portal(const struct policy *p, struct zone_set zones)
+{
+    return zone_set_meets(zones, (struct zone_set){p->portal_zones, p->zone_words});
+}
+
+bool policy_is_portal(const struct policy *p, struct span host)
+{
+    return host.len > 0 && span_is(host, p->snapshot->portal_host);
+}
+
+static const struct route_def *route_of_port(const struct policy *p, uint16_t port)
+{
+    for (size_t i = 0; i < p->port_route_count; i++)
+        if (p->port_routes[i]->port == port)
+            return p->port_routes[i];
+    return NULL;
+}
+
+bool policy_is_portal_at(const struct policy *p, uint16_t listener_port, struct span host)
+{
+    return policy_is_portal(p, host) && route_of_port(p, listener_port) == NULL;
+}
+
+const struct route_def *policy_route(const struct policy *p, uint16_t listener_port,
+                                     struct span host)
+{
+    if (policy_is_portal(p, host))
+        return NULL;
+    const struct route_def *r = route_of_port(p, listener_port);
+    if (r != NULL && (r->host[0] == 0 || span_is(host, r->host)))
+        return r;
+    return map_find(&p->hosts, host);
+}
+
+/* ---- trying a rule ----------------------------------------------------------------------------
+ */
+
+static void add_asker(struct asker *a, const struct map *names, struct span name)
+{
+    uint32_t number;
+    if (a->count == countof(a->id) || !find_number(names, name, &number))
+        return;
+    a->id[a->count++] = number;
+    a->mask |= (uint64_t)1 << number % 64;
+}
+
+void asker_init(struct asker *a, const struct policy *p, const struct question *q)
+{
+    const struct subject *s = q->subject;
+    a->question = q;
+    a->mask = 0;
+    a->count = 0;
+    if (s->kind == SUBJECT_TOKEN)
+        add_asker(a, &p->who[WHO_TOKEN], s->token);
+    if (s->kind != SUBJECT_PERSON)
+        return;
+    add_asker(a, &p->who[WHO_USER], s->user);
+    struct span rest = s->groups, group;
+    while (span_cut(&rest, '\n', &group))
+        add_asker(a, &p->who[WHO_GROUP], group);
+}
+
+struct rule_walk rules_for(const struct policy *p, const struct route_def *route)
+{
+    const struct snapshot *s = p->snapshot;
+    struct rule_walk w = {.every = p->every.rule, .every_end = p->every.rule + p->every.count};
+    size_t at = (size_t)(route - s->routes);
+    if (at >= s->route_count) {
+        /* A route that is none of this snapshot is a bug of the caller's: nothing admits it. */
+        w.every = w.every_end;
+        return w;
+    }
+    const struct rule_list *list = &p->by_route[at];
+    w.named = list->rule;
+    w.named_end = list->rule + list->count;
+    return w;
+}
+
+const struct rule *rules_next(const struct policy *p, struct rule_walk *w)
+{
+    bool named = w->named != w->named_end, every = w->every != w->every_end;
+    if (named && every && *w->named == *w->every) {
+        /* A rule that names the route and every route is tried once. */
+        w->every++;
+        return &p->rules[*w->named++];
+    }
+    if (named && (!every || *w->named < *w->every))
+        return &p->rules[*w->named++];
+    return every ? &p->rules[*w->every++] : NULL;
+}
+
+static bool who_ok(const struct rule *r, const struct asker *a)
+{
+    if (r->anybody && a->question->subject->kind == SUBJECT_PERSON)
+        return true;
+    if ((r->mask & a->mask) == 0)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        size_t low = 0, count = r->who_count;
+        while (count > 0) {
+            size_t half = count / 2;
+            uint32_t number = r->who[low + half];
+            if (number == a->id[i])
+                return true;
+            low = number < a->id[i] ? low + half + 1 : low;
+            count = number < a->id[i] ? count - half - 1 : half;
+        }
+    }
+    return false;
+}
+
+static bool zone_ok(const struct rule *r, struct zone_set zones)
+{
+    for (size_t i = 0; i < r->zone_count; i++)
+        if (zone_set_has(zones, r->zones[i]))
+            return true;
+    return false;
+}
+
+static bool method_ok(const struct rule *r, struct span method)
+{
+    bool ok = r->method_count == 0;
+    for (size_t i = 0; i < r->method_count && !ok; i++)
+        ok = span_eq(r->methods[i], method);
+    return ok;
+}
+
+static bool path_ok(const struct rule *r, struct span path)
+{
+    bool ok = r->path_count == 0;
+    for (size_t i = 0; i < r->path_count && !ok; i++)
+        ok = pattern_match(r->paths[i], path);
+    return ok;
+}
+
+static bool age_ok(const struct rule *r, const struct question *q)
+{
+    uint64_t proven = q->subject->proven_at;
+    if (r->def->max_age == 0)
+        return true;
+    return proven <= q->now ? q->now - proven <= r->def->max_age : proven - q->now <= CLOCK_SLACK;
+}
+
+static bool lines_have(struct span lines, struct span item)
+{
+    struct span line;
+    while (span_cut(&lines, '\n', &line))
+        if (span_eq(line, item))
+            return true;
+    return false;
+}
+
+static bool scope_ok(const struct question *q)
+{
+    const struct subject *s = q->subject;
+    struct span lines = s->scope_paths, line;
+    bool path = lines.len == 0;
+    while (!path && span_cut(&lines, '\n', &line))
+        path = pattern_match(line, q->path);
+    return path && (s->scope_methods.len == 0 || lines_have(s->scope_methods, q->method)) &&
+           (lines_have(s->scope_routes, SPAN("*")) ||
+            lines_have(s->scope_routes, span_str(q->route->name)));
+}
+
+enum reason rule_try(const struct rule *r, const struct asker *a)
+{
+    const struct question *q = a->question;
+    enum subject_kind kind = q->subject->kind;
+    if (kind == SUBJECT_NOBODY)
+        return zone_ok(r, q->zones) ? REASON_NOBODY : REASON_ZONE;
+    if (!who_ok(r, a))
+        return REASON_WHO;
+    if (!zone_ok(r, q->zones))
+        return REASON_ZONE;
+    if (!method_ok(r, q->method))
+        return REASON_METHOD;
+    if (!path_ok(r, q->path))
+        return REASON_PATH;
+    if (kind == SUBJECT_TOKEN)
+        return scope_ok(q) ? REASON_ALLOWED : REASON_TOKEN_SCOPE;
+    if (q->subject->assurance < r->def->assurance)
+        return REASON_ASSURANCE;
+    return age_ok(r, q) ? REASON_ALLOWED : REASON_AGE;
+}
+
+const struct rule_def *rule_def_of(const struct rule *r)
+{
+    return r->def;
+}
