@@ -1,10 +1,10 @@
-/* The few compiler words the house uses. */
+/* The few compiler words the house uses. None may be a word that system headers use in attributes
+ * ("unused"): it would be expanded inside them. */
 #ifndef BASE_MACROS_H
 #define BASE_MACROS_H
 
 #define must_check __attribute__((warn_unused_result))
 #define printf_like(fmt, first) __attribute__((format(printf, fmt, first)))
-#define unused __attribute__((unused))
 
 /* Scope lifetime: release(&variable) runs when the variable leaves its block. */
 #define scoped(release) __attribute__((cleanup(release)))

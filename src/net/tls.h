@@ -1,7 +1,8 @@
 /* TLS for the edge: a server context whose private key is in the signer.
  *
- * TLS 1.3 only. ECDSA P-256/P-384, RSA-PSS and Ed25519 leaf keys. One ticket per handshake, psk_dhe_ke,
- * ticket keys from the signer, shared by all edges. ALPN http/1.1. Released buffers, read-ahead. */
+ * TLS 1.3 only. ECDSA P-256/P-384, RSA-PSS and Ed25519 leaf keys. One ticket per handshake,
+ * psk_dhe_ke, ticket keys from the signer, shared by all edges. ALPN http/1.1. Released buffers,
+ * read-ahead. */
 #ifndef NET_TLS_H
 #define NET_TLS_H
 
@@ -12,13 +13,15 @@
 /* The edge's end of its signer: the channel, and what came unasked while it waited. */
 struct tls_signer {
     struct channel channel;
-    bool broken;         /* the deadline passed or the channel ended: handshakes fail until replaced */
-    bool tickets_fresh;  /* `tickets` holds keys that the context does not have yet */
+    bool broken; /* the deadline passed or the channel ended: handshakes fail until replaced */
+    bool tickets_fresh; /* `tickets` holds keys that the context does not have yet */
     uint8_t tickets[160];
     uint64_t signed_count, failed_count;
 };
 
 #define TLS_SIGN_DEADLINE_MS 250
+/* An identity is asked for at start and at a prepare, when the signer may be reading its files. */
+#define TLS_IDENTITY_DEADLINE_MS 1000
 
 must_check int tls_signer_init(struct tls_signer *s, int fd);
 void tls_signer_fini(struct tls_signer *s);
@@ -28,12 +31,16 @@ must_check int tls_signer_pump(struct tls_signer *s);
 must_check int tls_signer_sign(struct tls_signer *s, uint32_t key, uint16_t scheme, struct span tbs,
                                uint8_t *signature, size_t cap);
 
+/* Asks who we are; also renews s->tickets. *ret borrows from the channel until its next use.
+ * FAULT_ABSENT: the signer has no usable certificate. */
+must_check int tls_signer_identity(struct tls_signer *s, struct msg_identity_is *ret);
+
 /* Loads the provider into its own OSSL_LIB_CTX, once per process, before the sandbox. */
 must_check int tls_library_init(void);
 void tls_library_fini(void);
 
-/* Asks the signer for its identity and makes a context. generation goes into the session id context:
- * tickets from before a certificate change do not resume. `s` must outlive the context. */
+/* Asks the signer for its identity and makes a context. generation goes into the session id
+ * context: tickets from before a certificate change do not resume. `s` must outlive the context. */
 must_check int tls_context_new(struct tls_signer *s, uint64_t generation, SSL_CTX **ret);
 /* Puts fresh ticket keys into the context. */
 void tls_context_tickets(SSL_CTX *ctx, const uint8_t tickets[160]);

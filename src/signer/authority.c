@@ -1,0 +1,643 @@
+#include "signer/authority.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <openssl/bn.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/rng.h"
+#include "base/text.h"
+
+#define CA_CERTIFICATE "ca.crt"
+#define CA_KEY "ca.key"
+#define LEAF_CERTIFICATE "server.crt"
+#define LEAF_KEY "server.key"
+
+#define SERIAL_LEN 20u /* the longest that RFC 5280 allows */
+#define DAY 86400
+/* Clocks of clients lag; the whole validity stays within the limit of days. */
+#define BACKDATE 3600
+#define COMMON_NAME_MAX 64u /* ub-common-name */
+
+static const char *const FILES[] = {CA_CERTIFICATE, CA_KEY, LEAF_CERTIFICATE, LEAF_KEY};
+
+static void say(struct buf *note, const char *subject, const char *text)
+{
+    if (note != NULL)
+        (void)buf_printf(note, "%s: %s", subject, text);
+}
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+bool authority_name_ok(const char *name)
+{
+    size_t label = 0, len = strlen(name);
+    if (len == 0 || len > 253)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        char c = name[i];
+        bool edge = label == 0 || i + 1 == len || name[i + 1] == '.';
+        if (c == '.') {
+            if (label == 0 || i + 1 == len)
+                return false;
+            label = 0;
+            continue;
+        }
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && (c != '-' || edge))
+            return false;
+        if (++label > 63)
+            return false;
+    }
+    return true;
+}
+
+/* 4, 6, or 0 for what is no address. */
+static int address_family(const char *text)
+{
+    unsigned char bytes[16];
+    if (inet_pton(AF_INET, text, bytes) == 1)
+        return 4;
+    return inet_pton(AF_INET6, text, bytes) == 1 ? 6 : 0;
+}
+
+static int check_names(const struct authority_names *n, struct buf *note)
+{
+    /* An address as the portal would leave nothing below it for the consoles. */
+    if (address_family(n->portal) != 0 || !authority_name_ok(n->portal)) {
+        say(note, n->portal, "the portal must be a lower-case DNS name");
+        return FAULT_MISUSE;
+    }
+    if (n->also_count > AUTHORITY_NAMES_MAX) {
+        say(note, n->portal, "too many further names");
+        return FAULT_LIMIT;
+    }
+    for (size_t i = 0; i < n->also_count; i++) {
+        if (address_family(n->also[i]) == 0 && !authority_name_ok(n->also[i])) {
+            say(note, n->also[i], "neither a lower-case DNS name nor an address");
+            return FAULT_MISUSE;
+        }
+    }
+    return 0;
+}
+
+static void names_san(const struct authority_names *n, struct buf *out)
+{
+    (void)buf_printf(out, "DNS:%s,DNS:*.%s", n->portal, n->portal);
+    for (size_t i = 0; i < n->also_count; i++)
+        (void)buf_printf(out, ",%s:%s", address_family(n->also[i]) != 0 ? "IP" : "DNS", n->also[i]);
+}
+
+/* An address range that is not permitted must be excluded: a form of name without any constraint is
+ * free. */
+static void names_constraints(const struct authority_names *n, struct buf *out)
+{
+    bool addresses = false;
+    (void)buf_printf(out, "critical,permitted;DNS:%s", n->portal);
+    for (size_t i = 0; i < n->also_count; i++) {
+        const char *name = n->also[i];
+        int family = address_family(name);
+        if (family == 4)
+            (void)buf_printf(out, ",permitted;IP:%s/255.255.255.255", name);
+        else if (family == 6)
+            (void)buf_printf(out, ",permitted;IP:%s/ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", name);
+        else
+            (void)buf_printf(out, ",permitted;DNS:%s", name);
+        addresses = addresses || family != 0;
+    }
+    if (!addresses)
+        (void)buf_text(out, ",excluded;IP:0.0.0.0/0.0.0.0,excluded;IP:::/::");
+}
+
+/* ---- certificates ---------------------------------------------------------------------------- */
+
+struct template
+{
+    const char *common_name;
+    int64_t not_before, not_after;
+    X509 *issuer; /* NULL: self-signed */
+    EVP_PKEY *issuer_key;
+    const char *const(*extensions)[2]; /* name, value; ended by {NULL, NULL} */
+    STACK_OF(X509_EXTENSION) * more;   /* copied from another certificate, or NULL */
+};
+
+static int add_extension(X509 *x, X509 *issuer, const char *name, const char *value)
+{
+    X509V3_CTX c;
+    X509V3_set_ctx_nodb(&c);
+    X509V3_set_ctx(&c, issuer, x, NULL, NULL, 0);
+    X509_EXTENSION *e = X509V3_EXT_nconf(NULL, &c, name, value);
+    int ok = e != NULL && X509_add_ext(x, e, -1) == 1;
+    X509_EXTENSION_free(e);
+    return ok ? 0 : FAULT_CRYPTO;
+}
+
+static int set_serial(X509 *x)
+{
+    unsigned char bytes[SERIAL_LEN];
+    int rc = rng_fill(bytes, sizeof(bytes));
+    if (rc < 0)
+        return rc;
+    /* Positive, and never shorter for a leading zero. */
+    bytes[0] = (unsigned char)((bytes[0] & 0x3f) | 0x40);
+    BIGNUM *n = BN_bin2bn(bytes, sizeof(bytes), NULL);
+    int ok = n != NULL && BN_to_ASN1_INTEGER(n, X509_get_serialNumber(x)) != NULL;
+    BN_free(n);
+    return ok ? 0 : FAULT_CRYPTO;
+}
+
+static int set_subject(X509 *x, const char *common_name)
+{
+    X509_NAME *name = X509_get_subject_name(x);
+    const unsigned char *org = (const unsigned char *)"postern";
+    const unsigned char *cn = (const unsigned char *)common_name;
+    return X509_NAME_add_entry_by_txt(name, "O", MBSTRING_ASC, org, -1, -1, 0) == 1 &&
+                   X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, cn, -1, -1, 0) == 1
+               ? 0
+               : FAULT_CRYPTO;
+}
+
+static int fill_certificate(X509 *x, EVP_PKEY *key, const struct template *t)
+{
+    X509 *issuer = t->issuer != NULL ? t->issuer : x;
+    int rc = set_serial(x);
+    if (rc == 0)
+        rc = set_subject(x, t->common_name);
+    if (rc < 0)
+        return rc;
+    if (X509_set_version(x, X509_VERSION_3) != 1 || X509_set_pubkey(x, key) != 1 ||
+        X509_set_issuer_name(x, X509_get_subject_name(issuer)) != 1 ||
+        ASN1_TIME_set(X509_getm_notBefore(x), (time_t)t->not_before) == NULL ||
+        ASN1_TIME_set(X509_getm_notAfter(x), (time_t)t->not_after) == NULL)
+        return FAULT_CRYPTO;
+    for (size_t i = 0; rc == 0 && t->extensions[i][0] != NULL; i++)
+        rc = add_extension(x, issuer, t->extensions[i][0], t->extensions[i][1]);
+    for (int i = 0; rc == 0 && i < sk_X509_EXTENSION_num(t->more); i++)
+        if (X509_add_ext(x, sk_X509_EXTENSION_value(t->more, i), -1) != 1)
+            rc = FAULT_CRYPTO;
+    if (rc == 0 && X509_sign(x, t->issuer_key != NULL ? t->issuer_key : key, EVP_sha256()) <= 0)
+        rc = FAULT_CRYPTO;
+    return rc;
+}
+
+static int make_certificate(EVP_PKEY *key, const struct template *t, X509 **ret)
+{
+    X509 *x = X509_new();
+    if (x == NULL)
+        return -ENOMEM;
+    int rc = fill_certificate(x, key, t);
+    if (rc < 0) {
+        ERR_clear_error();
+        X509_free(x);
+        return rc;
+    }
+    *ret = x;
+    return 0;
+}
+
+static int64_t now_seconds(void)
+{
+    return (int64_t)(clock_wall_ms() / 1000);
+}
+
+static int64_t seconds_of(const ASN1_TIME *t)
+{
+    struct tm tm;
+    return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
+}
+
+static int make_ca(const struct authority_names *n, EVP_PKEY *key, X509 **ret)
+{
+    struct buf constraints;
+    buf_init(&constraints, 16384);
+    names_constraints(n, &constraints);
+    char *text = buf_take_string(&constraints);
+    unsigned char tag[4];
+    char common_name[COMMON_NAME_MAX + 1], hex[9];
+    int rc = text == NULL ? -ENOMEM : rng_fill(tag, sizeof(tag));
+    if (rc == 0) {
+        /* The tag tells two authorities for the same portal apart in a list of trusted ones. */
+        text_hex(hex, span_of(tag, sizeof(tag)));
+        (void)snprintf(common_name, sizeof(common_name), "postern CA %s %.40s", hex, n->portal);
+        const char *const extensions[][2] = {
+            {"basicConstraints", "critical,CA:TRUE,pathlen:0"},
+            {"keyUsage", "critical,keyCertSign,cRLSign"},
+            {"extendedKeyUsage", "serverAuth"},
+            {"subjectKeyIdentifier", "hash"},
+            {"authorityKeyIdentifier", "keyid:always"},
+            {"nameConstraints", text},
+            {NULL, NULL},
+        };
+        int64_t start = now_seconds() - BACKDATE;
+        struct template t = {.common_name = common_name,
+                             .not_before = start,
+                             .not_after = start + (int64_t)AUTHORITY_CA_DAYS * DAY,
+                             .extensions = extensions};
+        rc = make_certificate(key, &t, ret);
+    }
+    free(text);
+    return rc;
+}
+
+/* san: the text of the extension, or NULL with `more` instead. */
+static int make_leaf(const char *common_name, const char *san, STACK_OF(X509_EXTENSION) * more,
+                     X509 *ca, EVP_PKEY *ca_key, EVP_PKEY *key, X509 **ret)
+{
+    const char *const extensions[][2] = {
+        {"basicConstraints", "critical,CA:FALSE"},
+        {"keyUsage", "critical,digitalSignature"},
+        {"extendedKeyUsage", "serverAuth"},
+        {"subjectKeyIdentifier", "hash"},
+        {"authorityKeyIdentifier", "keyid:always"},
+        {san != NULL ? "subjectAltName" : NULL, san},
+        {NULL, NULL},
+    };
+    int64_t start = now_seconds() - BACKDATE;
+    int64_t end = start + (int64_t)AUTHORITY_LEAF_DAYS * DAY - 1;
+    int64_t ca_end = seconds_of(X509_get0_notAfter(ca));
+    struct template t = {.common_name = common_name,
+                         .not_before = start,
+                         .not_after = end < ca_end ? end : ca_end,
+                         .issuer = ca,
+                         .issuer_key = ca_key,
+                         .extensions = extensions,
+                         .more = more};
+    return make_certificate(key, &t, ret);
+}
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+static int open_dir(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static void temp_name(const char *file, char out[64])
+{
+    (void)snprintf(out, 64, ".%s.new", file);
+}
+
+static int write_all(int fd, struct span bytes)
+{
+    while (bytes.len > 0) {
+        ssize_t n = write(fd, bytes.at, bytes.len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        bytes = span_sub(bytes, (size_t)n, SIZE_MAX);
+    }
+    return 0;
+}
+
+/* Leaves the bytes under the temporary name, on the disk. */
+static int write_temp(int dir, const char *file, struct span bytes, mode_t mode)
+{
+    char temp[64];
+    struct stat st;
+    temp_name(file, temp);
+    (void)unlinkat(dir, temp, 0);
+    int fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return -errno;
+    int rc = write_all(fd, bytes);
+    if (rc == 0 && geteuid() == 0 && (fstat(dir, &st) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0))
+        rc = -errno;
+    if (rc == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0))
+        rc = -errno;
+    (void)close(fd);
+    if (rc < 0)
+        (void)unlinkat(dir, temp, 0);
+    return rc;
+}
+
+static int write_pem(int dir, const char *file, X509 *x, EVP_PKEY *key)
+{
+    /* The memory of a secure BIO is wiped with it. */
+    BIO *bio = BIO_new(key != NULL ? BIO_s_secmem() : BIO_s_mem());
+    if (bio == NULL)
+        return -ENOMEM;
+    int ok = key != NULL ? PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL)
+                         : PEM_write_bio_X509(bio, x);
+    char *text = NULL;
+    long len = BIO_get_mem_data(bio, &text);
+    int rc = ok == 1 && len > 0
+                 ? write_temp(dir, file, span_of(text, (size_t)len), key != NULL ? 0600 : 0644)
+                 : FAULT_CRYPTO;
+    BIO_free(bio);
+    return rc;
+}
+
+/* Gives the temporary file its name. With `fresh` a file that is there already is a fault. */
+static int settle(int dir, const char *file, bool fresh)
+{
+    char temp[64];
+    temp_name(file, temp);
+    int rc;
+    if (fresh)
+        rc = renameat2(dir, temp, dir, file, RENAME_NOREPLACE);
+    else
+        rc = renameat(dir, temp, dir, file);
+    return rc < 0 ? -errno : 0;
+}
+
+static void forget_temps(int dir)
+{
+    char temp[64];
+    for (size_t i = 0; i < countof(FILES); i++) {
+        temp_name(FILES[i], temp);
+        (void)unlinkat(dir, temp, 0);
+    }
+}
+
+static int read_pem(int dir, const char *file, X509 **x, EVP_PKEY **key)
+{
+    int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return -errno;
+    FILE *f = fdopen(fd, "r");
+    if (f == NULL) {
+        (void)close(fd);
+        return -ENOMEM;
+    }
+    if (x != NULL)
+        *x = PEM_read_X509(f, NULL, NULL, NULL);
+    else
+        *key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+    (void)fclose(f);
+    ERR_clear_error();
+    return (x != NULL ? (void *)*x : (void *)*key) != NULL ? 0 : FAULT_FORMAT;
+}
+
+/* ---- the operations -------------------------------------------------------------------------- */
+
+static int check_absent(int dir, struct buf *note)
+{
+    for (size_t i = 0; i < countof(FILES); i++) {
+        if (faccessat(dir, FILES[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+            say(note, FILES[i], "is there already and stays as it is");
+            return FAULT_EXISTS;
+        }
+    }
+    return 0;
+}
+
+/* Key before certificate: the signer refuses a pair that does not match, so that a crash between
+ * the two renames is seen, and repeating the command repairs it. */
+static int write_leaf(int dir, X509 *leaf, EVP_PKEY *key)
+{
+    int rc = write_pem(dir, LEAF_KEY, NULL, key);
+    return rc == 0 ? write_pem(dir, LEAF_CERTIFICATE, leaf, NULL) : rc;
+}
+
+static int init_in(int dir, const struct authority_names *n, struct buf *note)
+{
+    X509 *ca = NULL, *leaf = NULL;
+    EVP_PKEY *ca_key = EVP_EC_gen("P-256"), *key = EVP_EC_gen("P-256");
+    struct buf text;
+    buf_init(&text, 32768);
+    names_san(n, &text);
+    char *san = buf_take_string(&text);
+    int rc = ca_key == NULL || key == NULL ? FAULT_CRYPTO : san == NULL ? -ENOMEM : 0;
+    if (rc == 0)
+        rc = make_ca(n, ca_key, &ca);
+    const char *common_name = strlen(n->portal) <= COMMON_NAME_MAX ? n->portal : "portal";
+    if (rc == 0)
+        rc = make_leaf(common_name, san, NULL, ca, ca_key, key, &leaf);
+    if (rc == 0)
+        rc = write_pem(dir, CA_KEY, NULL, ca_key);
+    if (rc == 0)
+        rc = write_pem(dir, CA_CERTIFICATE, ca, NULL);
+    if (rc == 0)
+        rc = write_leaf(dir, leaf, key);
+    size_t settled = 0;
+    while (rc == 0 && settled < countof(FILES)) {
+        rc = settle(dir, FILES[settled], true);
+        if (rc == -EEXIST) {
+            say(note, FILES[settled], "appeared meanwhile and stays as it is");
+            rc = FAULT_EXISTS;
+        }
+        settled += rc == 0;
+    }
+    /* All or nothing: what this call made goes when the rest could not follow. */
+    for (size_t i = 0; rc < 0 && i < settled; i++)
+        (void)unlinkat(dir, FILES[i], 0);
+    free(san);
+    X509_free(ca);
+    X509_free(leaf);
+    EVP_PKEY_free(ca_key);
+    EVP_PKEY_free(key);
+    return rc;
+}
+
+static int finish(int dir, int rc)
+{
+    forget_temps(dir);
+    if (rc == 0 && fsync(dir) < 0)
+        rc = -errno;
+    (void)close(dir);
+    ERR_clear_error();
+    return rc;
+}
+
+int authority_init(const char *dir, const struct authority_names *names, struct buf *note)
+{
+    int rc = check_names(names, note);
+    if (rc < 0)
+        return rc;
+    int fd = open_dir(dir);
+    if (fd < 0) {
+        say(note, dir, fault_text(fd));
+        return fd;
+    }
+    rc = check_absent(fd, note);
+    if (rc == 0)
+        rc = init_in(fd, names, note);
+    return finish(fd, rc);
+}
+
+static void common_name_of(X509 *x, char out[COMMON_NAME_MAX + 1])
+{
+    int n = X509_NAME_get_text_by_NID(X509_get_subject_name(x), NID_commonName, out,
+                                      (int)COMMON_NAME_MAX + 1);
+    if (n <= 0)
+        (void)snprintf(out, COMMON_NAME_MAX + 1, "portal");
+}
+
+static int renew_same(int dir, X509 *ca, EVP_PKEY *ca_key, EVP_PKEY *key, X509 **ret,
+                      struct buf *note)
+{
+    X509 *old = NULL;
+    int rc = read_pem(dir, LEAF_CERTIFICATE, &old, NULL);
+    if (rc < 0) {
+        say(note, LEAF_CERTIFICATE, "cannot be read; name the portal to make a new one");
+        return rc;
+    }
+    char common_name[COMMON_NAME_MAX + 1];
+    common_name_of(old, common_name);
+    int at = X509_get_ext_by_NID(old, NID_subject_alt_name, -1);
+    STACK_OF(X509_EXTENSION) *more = sk_X509_EXTENSION_new_null();
+    if (at < 0) {
+        say(note, LEAF_CERTIFICATE, "holds no names");
+        rc = FAULT_FORMAT;
+    } else if (more == NULL || sk_X509_EXTENSION_push(more, X509_get_ext(old, at)) <= 0) {
+        rc = -ENOMEM;
+    } else {
+        rc = make_leaf(common_name, NULL, more, ca, ca_key, key, ret);
+    }
+    sk_X509_EXTENSION_free(more);
+    X509_free(old);
+    return rc;
+}
+
+static int renew_named(const struct authority_names *n, X509 *ca, EVP_PKEY *ca_key, EVP_PKEY *key,
+                       X509 **ret)
+{
+    struct buf text;
+    buf_init(&text, 32768);
+    names_san(n, &text);
+    char *san = buf_take_string(&text);
+    if (san == NULL)
+        return -ENOMEM;
+    const char *common_name = strlen(n->portal) <= COMMON_NAME_MAX ? n->portal : "portal";
+    int rc = make_leaf(common_name, san, NULL, ca, ca_key, key, ret);
+    free(san);
+    return rc;
+}
+
+/* A leaf outside the constraints would be made without complaint and accepted by nobody. */
+static int check_constraints(X509 *ca, X509 *leaf, struct buf *note)
+{
+    /* The names of a certificate made in memory are read by the first check of any purpose. */
+    (void)X509_check_purpose(leaf, -1, 0);
+    NAME_CONSTRAINTS *nc = X509_get_ext_d2i(ca, NID_name_constraints, NULL, NULL);
+    int verdict = nc == NULL ? X509_V_OK : NAME_CONSTRAINTS_check(leaf, nc);
+    NAME_CONSTRAINTS_free(nc);
+    if (verdict == X509_V_OK)
+        return 0;
+    say(note, CA_CERTIFICATE, "does not permit these names; it was made for another portal");
+    return FAULT_DENIED;
+}
+
+static int renew_in(int dir, const struct authority_names *names, struct buf *note)
+{
+    X509 *ca = NULL, *leaf = NULL;
+    EVP_PKEY *ca_key = NULL, *key = NULL;
+    int rc = read_pem(dir, CA_CERTIFICATE, &ca, NULL);
+    if (rc == 0)
+        rc = read_pem(dir, CA_KEY, NULL, &ca_key);
+    if (rc < 0)
+        say(note, ca == NULL ? CA_CERTIFICATE : CA_KEY, fault_text(rc));
+    if (rc == 0 && X509_check_private_key(ca, ca_key) != 1) {
+        say(note, CA_KEY, "does not belong to the certificate of the authority");
+        rc = FAULT_CONFLICT;
+    }
+    if (rc == 0 && (key = EVP_EC_gen("P-256")) == NULL)
+        rc = FAULT_CRYPTO;
+    if (rc == 0)
+        rc = names != NULL ? renew_named(names, ca, ca_key, key, &leaf)
+                           : renew_same(dir, ca, ca_key, key, &leaf, note);
+    if (rc == 0)
+        rc = check_constraints(ca, leaf, note);
+    if (rc == 0)
+        rc = write_leaf(dir, leaf, key);
+    if (rc == 0)
+        rc = settle(dir, LEAF_KEY, false);
+    if (rc == 0)
+        rc = settle(dir, LEAF_CERTIFICATE, false);
+    X509_free(ca);
+    X509_free(leaf);
+    EVP_PKEY_free(ca_key);
+    EVP_PKEY_free(key);
+    return rc;
+}
+
+int authority_renew(const char *dir, const struct authority_names *names, struct buf *note)
+{
+    int rc = names != NULL ? check_names(names, note) : 0;
+    if (rc < 0)
+        return rc;
+    int fd = open_dir(dir);
+    if (fd < 0) {
+        say(note, dir, fault_text(fd));
+        return fd;
+    }
+    return finish(fd, renew_in(fd, names, note));
+}
+
+/* ---- showing --------------------------------------------------------------------------------- */
+
+static void append_san(const GENERAL_NAME *g, struct buf *out)
+{
+    int type = 0;
+    const ASN1_STRING *value = GENERAL_NAME_get0_value(g, &type);
+    char address[INET6_ADDRSTRLEN];
+    if (type == GEN_DNS) {
+        struct span name = span_of(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value));
+        (void)buf_text(out, "DNS:");
+        for (size_t i = 0; i < name.len; i++)
+            (void)buf_byte(out, isgraph(name.at[i]) ? name.at[i] : (uint8_t)'?');
+        (void)buf_byte(out, '\n');
+    } else if (type == GEN_IPADD) {
+        int family = ASN1_STRING_length(value) == 4 ? AF_INET : AF_INET6;
+        if (family == AF_INET6 && ASN1_STRING_length(value) != 16)
+            return;
+        if (inet_ntop(family, ASN1_STRING_get0_data(value), address, sizeof(address)) != NULL)
+            (void)buf_printf(out, "IP:%s\n", address);
+    }
+}
+
+static void facts_of(X509 *x, struct authority_facts *ret)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    *ret = (struct authority_facts){.not_before = seconds_of(X509_get0_notBefore(x)),
+                                    .not_after = seconds_of(X509_get0_notAfter(x))};
+    if (X509_digest(x, EVP_sha256(), digest, &len) == 1 && len == 32)
+        text_hex(ret->sha256, span_of(digest, len));
+    BIO *bio = BIO_new(BIO_s_mem());
+    if (bio != NULL && X509_NAME_print_ex(bio, X509_get_subject_name(x), 0, XN_FLAG_RFC2253) >= 0) {
+        int n = BIO_read(bio, ret->subject, (int)sizeof(ret->subject) - 1);
+        ret->subject[n > 0 ? n : 0] = '\0';
+    }
+    BIO_free(bio);
+    struct buf sans;
+    buf_init(&sans, sizeof(ret->sans) - 1);
+    GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)
+        append_san(sk_GENERAL_NAME_value(names, i), &sans);
+    GENERAL_NAMES_free(names);
+    if (buf_len(&sans) > 0)
+        memcpy(ret->sans, buf_view(&sans).at, buf_len(&sans));
+    buf_fini(&sans);
+}
+
+int authority_show(const char *dir, const char *file, struct authority_facts *ret)
+{
+    int fd = open_dir(dir);
+    if (fd < 0)
+        return fd;
+    X509 *x = NULL;
+    int rc = read_pem(fd, file, &x, NULL);
+    (void)close(fd);
+    if (rc < 0)
+        return rc;
+    facts_of(x, ret);
+    X509_free(x);
+    ERR_clear_error();
+    return 0;
+}

@@ -1,0 +1,332 @@
+/* postern-signer: the process with the TLS keys, and the maker of the local certificate authority.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "sandbox/sandbox.h"
+#include "signer/authority.h"
+#include "signer/signer.h"
+
+#define CONTROL_FD 3
+#define EXIT_USAGE 2
+
+enum command { COMMAND_SERVE, COMMAND_INIT, COMMAND_RENEW, COMMAND_SHOW };
+
+struct options {
+    enum command command;
+    const char *tls_dir, *certificate, *key, *portal;
+    enum sandbox_mode sandbox;
+    bool json;
+    char *also[AUTHORITY_NAMES_MAX];
+    size_t also_count;
+};
+
+static const char USAGE[] =
+    "usage: postern-signer --init  --tls-dir DIR --portal HOST [--also NAMES] [--json]\n"
+    "       postern-signer --renew --tls-dir DIR [--portal HOST [--also NAMES]] [--json]\n"
+    "       postern-signer --show  --tls-dir DIR [--certificate FILE] [--json]\n"
+    "       postern-signer --tls-dir DIR [--certificate FILE] [--key FILE] [--sandbox "
+    "strict|best]\n"
+    "The last form is what the supervisor starts. NAMES are DNS names or addresses, with commas.\n";
+
+static int usage(const char *what)
+{
+    (void)fprintf(stderr, "postern-signer: %s\n%s", what, USAGE);
+    return -1;
+}
+
+static int add_also(struct options *o, char *names)
+{
+    char *rest = NULL;
+    for (char *n = strtok_r(names, ",", &rest); n != NULL; n = strtok_r(NULL, ",", &rest)) {
+        if (o->also_count == countof(o->also))
+            return usage("too many names after --also");
+        o->also[o->also_count++] = n;
+    }
+    return 0;
+}
+
+static int parse(int argc, char **argv, struct options *o)
+{
+    enum {
+        INIT = 256,
+        RENEW,
+        SHOW,
+        TLS_DIR,
+        CERTIFICATE,
+        KEY,
+        STATE_DIR,
+        SANDBOX,
+        PORTAL,
+        ALSO,
+        JSON
+    };
+    static const struct option OPTIONS[] = {
+        {"init", no_argument, NULL, INIT},
+        {"renew", no_argument, NULL, RENEW},
+        {"show", no_argument, NULL, SHOW},
+        {"tls-dir", required_argument, NULL, TLS_DIR},
+        {"certificate", required_argument, NULL, CERTIFICATE},
+        {"key", required_argument, NULL, KEY},
+        {"state-dir", required_argument, NULL, STATE_DIR},
+        {"sandbox", required_argument, NULL, SANDBOX},
+        {"portal", required_argument, NULL, PORTAL},
+        {"also", required_argument, NULL, ALSO},
+        {"json", no_argument, NULL, JSON},
+        {NULL, 0, NULL, 0},
+    };
+    *o = (struct options){.certificate = "server.crt", .key = "server.key"};
+    for (int c; (c = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
+        switch (c) {
+        case INIT:
+            o->command = COMMAND_INIT;
+            break;
+        case RENEW:
+            o->command = COMMAND_RENEW;
+            break;
+        case SHOW:
+            o->command = COMMAND_SHOW;
+            break;
+        case TLS_DIR:
+            o->tls_dir = optarg;
+            break;
+        case CERTIFICATE:
+            o->certificate = optarg;
+            break;
+        case KEY:
+            o->key = optarg;
+            break;
+        case STATE_DIR:
+            /* Every child of the supervisor is told where state is kept; the signer keeps none. */
+            break;
+        case SANDBOX:
+            if (strcmp(optarg, "strict") != 0 && strcmp(optarg, "best") != 0)
+                return usage("--sandbox is strict or best");
+            o->sandbox = strcmp(optarg, "best") == 0 ? SANDBOX_BEST : SANDBOX_STRICT;
+            break;
+        case PORTAL:
+            o->portal = optarg;
+            break;
+        case ALSO:
+            if (add_also(o, optarg) < 0)
+                return -1;
+            break;
+        case JSON:
+            o->json = true;
+            break;
+        default:
+            return usage("unknown option");
+        }
+    }
+    if (optind != argc)
+        return usage("unexpected argument");
+    if (o->tls_dir == NULL)
+        return usage("--tls-dir is missing");
+    if (o->command == COMMAND_INIT && o->portal == NULL)
+        return usage("--portal is missing");
+    return 0;
+}
+
+/* ---- the authority --------------------------------------------------------------------------- */
+
+static void show_json(struct buf *out, const char *name, const struct authority_facts *f)
+{
+    char from[CLOCK_TEXT_SIZE], until[CLOCK_TEXT_SIZE];
+    clock_format((uint64_t)f->not_before * 1000, from);
+    clock_format((uint64_t)f->not_after * 1000, until);
+    (void)buf_printf(out, "\"%s\":{\"subject\":", name);
+    (void)text_json(out, span_str(f->subject));
+    (void)buf_text(out, ",\"sans\":[");
+    struct span rest = span_str(f->sans), san;
+    for (bool first = true; span_cut(&rest, '\n', &san); first = false) {
+        (void)buf_text(out, first ? "" : ",");
+        (void)text_json(out, san);
+    }
+    (void)buf_printf(out, "],\"not_before\":\"%s\",\"not_after\":\"%s\",\"sha256\":\"%s\"}", from,
+                     until, f->sha256);
+}
+
+static void show_text(struct buf *out, const char *name, const struct authority_facts *f)
+{
+    char until[CLOCK_TEXT_SIZE];
+    clock_format((uint64_t)f->not_after * 1000, until);
+    (void)buf_printf(out, "%s\n  subject   %s\n  valid to  %s\n  SHA-256   %s\n", name, f->subject,
+                     until, f->sha256);
+    struct span rest = span_str(f->sans), san;
+    while (span_cut(&rest, '\n', &san))
+        (void)buf_printf(out, "  name      %.*s\n", SPAN_FMT(san));
+}
+
+static int show(const struct options *o)
+{
+    struct authority_facts ca, leaf;
+    struct buf out;
+    int ca_rc = authority_show(o->tls_dir, "ca.crt", &ca);
+    int rc = authority_show(o->tls_dir, o->certificate, &leaf);
+    if (rc < 0) {
+        (void)fprintf(stderr, "postern-signer: %s/%s: %s\n", o->tls_dir, o->certificate,
+                      fault_text(rc));
+        return EXIT_FAILURE;
+    }
+    buf_init(&out, 65536);
+    if (o->json) {
+        (void)buf_text(&out, "{");
+        /* A certificate from elsewhere has no authority here. */
+        if (ca_rc == 0) {
+            show_json(&out, "ca", &ca);
+            (void)buf_text(&out, ",");
+        }
+        show_json(&out, "leaf", &leaf);
+        (void)buf_text(&out, "}\n");
+    } else {
+        if (ca_rc == 0)
+            show_text(&out, "authority", &ca);
+        show_text(&out, "certificate", &leaf);
+    }
+    bool ok = !out.bad && fwrite(buf_view(&out).at, 1, buf_len(&out), stdout) == buf_len(&out) &&
+              fflush(stdout) == 0;
+    buf_fini(&out);
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int make(struct options *o)
+{
+    struct authority_names names = {
+        .portal = o->portal, .also = (const char *const *)o->also, .also_count = o->also_count};
+    struct buf note;
+    (void)umask(077);
+    buf_init(&note, 1024);
+    int rc = pair_library_init();
+    if (rc >= 0 && o->command == COMMAND_INIT)
+        rc = authority_init(o->tls_dir, &names, &note);
+    else if (rc >= 0)
+        rc = authority_renew(o->tls_dir, o->portal != NULL ? &names : NULL, &note);
+    if (rc < 0) {
+        struct span text = buf_len(&note) > 0 ? buf_view(&note) : span_str(fault_text(rc));
+        (void)fprintf(stderr, "postern-signer: %.*s\n", SPAN_FMT(text));
+    }
+    buf_fini(&note);
+    return rc < 0 ? EXIT_FAILURE : show(o);
+}
+
+/* ---- serving --------------------------------------------------------------------------------- */
+
+/* A name with a slash is a path of its own; the directory of such a path is opened to the sandbox.
+ */
+static int file_path(const char *dir, const char *name, char path[PATH_MAX], char parent[PATH_MAX])
+{
+    bool own = strchr(name, '/') != NULL;
+    if (own && name[0] != '/')
+        return usage("--certificate and --key are names inside --tls-dir or absolute paths");
+    int n =
+        own ? snprintf(path, PATH_MAX, "%s", name) : snprintf(path, PATH_MAX, "%s/%s", dir, name);
+    if (n < 0 || n >= PATH_MAX)
+        return usage("a path is too long");
+    (void)snprintf(parent, PATH_MAX, "%s", path);
+    char *slash = strrchr(parent, '/');
+    slash[slash == parent ? 1 : 0] = '\0';
+    return 0;
+}
+
+/* The first signature fetches algorithms and seeds the generator; both open things that the sandbox
+ * forbids later. */
+static void warm_up(const struct signer *s)
+{
+    static const struct span NOTHING = {(const uint8_t *)"", 0};
+    uint8_t signature[PAIR_SIGNATURE_MAX];
+    for (size_t i = 0; s->current != NULL && i < SCHEME_COUNT; i++)
+        if (SCHEMES[i].kind == pair_kind(s->current)) {
+            int rc = pair_sign(s->current, &SCHEMES[i], NOTHING, signature, sizeof(signature));
+            if (rc < 0)
+                log_fault(LOG_LEVEL_ERROR, "key-unusable", rc, SCHEMES[i].name);
+        }
+}
+
+static int serve_in(struct signer *s, const struct options *o, const struct sandbox_path *paths,
+                    size_t path_count)
+{
+    struct sandbox box = {
+        .profile = SANDBOX_SIGNER, .mode = o->sandbox, .paths = paths, .path_count = path_count};
+    struct buf report;
+    buf_init(&report, 2048);
+    int rc = sandbox_enter(&box, &report);
+    char *text = buf_take_string(&report);
+    if (rc < 0 || text == NULL) {
+        log_fault(LOG_LEVEL_ERROR, "sandbox-refused", rc < 0 ? rc : -ENOMEM, text);
+        free(text);
+        return EXIT_FAILURE;
+    }
+    s->sandbox = text;
+    struct msg_ready ready = {.sandbox = span_str(text)};
+    rc = channel_send_ready(&s->control, 0, &ready, -1);
+    if (rc == 0)
+        rc = signer_run(s);
+    if (rc < 0)
+        log_fault(LOG_LEVEL_ERROR, "stopped", rc, NULL);
+    s->sandbox = NULL;
+    free(text);
+    return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int serve(const struct options *o)
+{
+    static char certificate[PATH_MAX], key[PATH_MAX], parents[2][PATH_MAX];
+    static struct signer s;
+    struct stat st;
+    if (file_path(o->tls_dir, o->certificate, certificate, parents[0]) < 0 ||
+        file_path(o->tls_dir, o->key, key, parents[1]) < 0)
+        return EXIT_USAGE;
+    if (fstat(CONTROL_FD, &st) < 0 || !S_ISSOCK(st.st_mode)) {
+        (void)usage("descriptor 3 is no channel; `postern serve` starts this process");
+        return EXIT_USAGE;
+    }
+    log_open("signer", LOG_LEVEL_INFO);
+    (void)umask(077);
+    /* A Ctrl-C reaches the whole group; the supervisor decides in which order things end. */
+    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
+    int locked = pair_library_init();
+    int rc = locked < 0 ? locked : signer_init(&s, CONTROL_FD, certificate, key);
+    if (rc < 0) {
+        log_fault(LOG_LEVEL_ERROR, "not-started", rc, NULL);
+        return EXIT_FAILURE;
+    }
+    s.memory_locked = locked == 1;
+    if (!s.memory_locked)
+        log_event(LOG_LEVEL_WARN, "key-memory-not-locked");
+    warm_up(&s);
+    const struct sandbox_path paths[] = {
+        {o->tls_dir, SANDBOX_READ}, {parents[0], SANDBOX_READ}, {parents[1], SANDBOX_READ}};
+    rc = serve_in(&s, o, paths, countof(paths));
+    signer_fini(&s);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    static struct options o;
+    if (parse(argc, argv, &o) < 0)
+        return EXIT_USAGE;
+    switch (o.command) {
+    case COMMAND_INIT:
+    case COMMAND_RENEW:
+        return make(&o);
+    case COMMAND_SHOW:
+        return show(&o);
+    case COMMAND_SERVE:
+        break;
+    }
+    return serve(&o);
+}

@@ -1,0 +1,54 @@
+/* The signer: the process that holds the TLS keys.
+ *
+ * It reads them from one directory, answers "who are we" and "sign this handshake", and makes the
+ * ticket keys. It interprets no TLS, no HTTP, and opens no socket: the supervisor hands it one
+ * channel per edge. A malformed packet costs its sender the channel; the others go on.
+ *
+ *   current ──prepare n──▶ current + next ──commit n──▶ next becomes current, current previous
+ *                                        └─abort n───▶ current
+ *
+ * An identity question gets `next` while there is one, so that an edge which prepares sees what it
+ * will commit. The previous pair still signs, for handshakes of edges that have not committed yet.
+ */
+#ifndef SIGNER_SIGNER_H
+#define SIGNER_SIGNER_H
+
+#include "ipc/channel.h"
+#include "signer/pair.h"
+#include "signer/tickets.h"
+
+#define SIGNER_EDGES_MAX 128
+
+struct signer_edge {
+    struct channel channel; /* fd -1: this place is free */
+    uint32_t id;
+};
+
+struct signer {
+    struct channel control;
+    struct signer_edge edges[SIGNER_EDGES_MAX];
+    const char *certificate, *key; /* paths; borrowed */
+    struct pair *current, *next, *previous;
+    uint64_t next_number; /* the snapshot that `next` belongs to */
+    uint32_t last_handle;
+    struct tickets tickets;
+    uint64_t signed_count, refused_count, malformed_count;
+    uint64_t refusal_minute, refusals_logged; /* at most a few lines a minute */
+    uint64_t drain_until;                     /* clock_mono_ms; 0: not draining */
+    const char *sandbox;                      /* "key=value\n…" for status; borrowed */
+    bool memory_locked;
+};
+
+/* Takes control_fd. Reads the certificate; a wrong one is logged and told at `prepare`, so that a
+ * person sees the reason where the start was asked for. */
+must_check int signer_init(struct signer *s, int control_fd, const char *certificate,
+                           const char *key);
+void signer_fini(struct signer *s);
+/* Serves until the supervisor is gone or draining is over: 0, or a fault. `ready` must have been
+ * sent. */
+must_check int signer_run(struct signer *s);
+/* One turn of the loop, waiting at most timeout_ms (-1: until something happens). 1: go on. 0: the
+ * end. For signer_run and tests. */
+must_check int signer_turn(struct signer *s, int timeout_ms);
+
+#endif
