@@ -22,13 +22,13 @@ struct head {
 must_check int head_read(const char *path, struct head *ret);
 /* -errno. */
 must_check int head_write(const char *path, const struct head *head);
-/* Reads the last record's number and hash from the store and writes them. Outside a transaction. A
- * failure does not undo what was committed: the file lags until the next call. */
+/* Brings the file up to date with the trail, after every commit that added records and once at
+ * start. It first checks that the trail still has the record that the file knows, so that a trail
+ * cut or rewritten while postern runs is noticed with the next record and the file, the evidence,
+ * is left alone. Makes the file when it is missing and the trail is empty; so call it once before
+ * the first record. Outside a transaction. FAULT_CONFLICT: cut or rewritten. FAULT_ABSENT: records,
+ * but no file. FAULT_FORMAT: the file is damaged. -errno: not written; what was committed stays,
+ * and the file lags until the next call. */
 must_check int head_update(const char *path, struct store *s);
-/* For the keeper's start: compares file and trail; makes the file when the trail is empty and there
- * is none. 0: the file is the trail's head or a prefix of it, and now up to date. FAULT_CONFLICT:
- * the trail was cut or rewritten (the file is left alone). FAULT_ABSENT: records, but no file.
- * FAULT_FORMAT. */
-must_check int head_settle(const char *path, struct store *s);
 
 #endif

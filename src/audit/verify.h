@@ -27,6 +27,19 @@ struct verify_report {
 
 /* head_path NULL: the trail alone. 0 whenever the walk could be made, whatever it found. */
 must_check int verify_trail(struct store *s, const char *head_path, struct verify_report *ret);
+
+/* The same in steps, for a process that has other things to do in between. Records that are added
+ * meanwhile are walked too. */
+struct verify {
+    struct verify_report report;
+    struct head head; /* as it was before the walk began: the trail may only be longer */
+    bool has_head;
+    bool done;
+};
+must_check int verify_start(struct verify *v, const char *head_path);
+/* Walks at most STORE_PAGE_MAX records. 1: go on, 0: v->report is complete. */
+must_check int verify_some(struct verify *v, struct store *s);
+
 /* "changed", … */
 const char *verify_finding_name(enum verify_finding f);
 /* Appends a sentence for a person. */

@@ -17,17 +17,21 @@
 #define LOCKOUT_FACTOR_MAX 100u
 #define LOCKOUT_KEY_SIZE (ADDR_TEXT_SIZE + 4)
 
-enum lockout_scope { LOCKOUT_ACCOUNT, LOCKOUT_SOURCE };
+enum lockout_scope {
+    LOCKOUT_ACCOUNT, /* THROTTLE_ACCOUNT */
+    LOCKOUT_SOURCE,  /* THROTTLE_SOURCE */
+    LOCKOUT_FACTOR,  /* THROTTLE_PASSWORD, THROTTLE_CODE: counts only, never makes anybody wait */
+};
 
 /* Seconds until the next attempt may be made; 0: now. A clock that was set back never makes the
  * wait longer than the longest one. */
 uint32_t lockout_wait(enum lockout_scope scope, const struct throttle *t, uint64_t now);
 /* One more failure. */
 void lockout_fail(enum lockout_scope scope, struct throttle *t, uint64_t now);
-/* A success. For an account: everything is forgotten. For a source: one failure is taken back,
- * since an attacker with one account of his own could else wash his address clean. */
+/* A success. For an account or factor: everything is forgotten. For a source: one failure is taken
+ * back, since an attacker with one account of his own could else wash his address clean. */
 void lockout_succeed(enum lockout_scope scope, struct throttle *t);
-/* For the counts per factor (THROTTLE_PASSWORD, THROTTLE_CODE). */
+/* For LOCKOUT_FACTOR: the factor has to be disabled now. */
 bool lockout_is_spent(const struct throttle *t);
 
 /* The prefix that stands for one place: an IPv4 address, or the /64 of an IPv6 address. */
