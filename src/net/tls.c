@@ -25,7 +25,7 @@
 /* One per process: what every context shares. */
 static struct {
     OSSL_LIB_CTX *ctx;
-    OSSL_PROVIDER *base;
+    OSSL_PROVIDER *base, *remote;
     EVP_CIPHER *ticket_cipher;
     int tickets_index; /* where an SSL_CTX keeps its struct ticket_keys */
 } tls_library = {.tickets_index = -1};
@@ -65,7 +65,7 @@ int tls_library_init(void)
         EVP_CIPHER_fetch(tls_library.ctx, "AES-256-CBC", "provider=default");
     if (tls_library.base == NULL || tls_library.ticket_cipher == NULL ||
         EVP_set_default_properties(tls_library.ctx, TLSKEY_PROPERTIES) != 1 ||
-        tlskey_load(tls_library.ctx) < 0)
+        tlskey_load(tls_library.ctx, &tls_library.remote) < 0)
         goto failed;
     return 0;
 failed:
@@ -77,11 +77,13 @@ failed:
 void tls_library_fini(void)
 {
     EVP_CIPHER_free(tls_library.ticket_cipher);
+    if (tls_library.remote != NULL)
+        (void)OSSL_PROVIDER_unload(tls_library.remote);
     if (tls_library.base != NULL)
         (void)OSSL_PROVIDER_unload(tls_library.base);
     OSSL_LIB_CTX_free(tls_library.ctx);
     tls_library.ticket_cipher = NULL;
-    tls_library.base = NULL;
+    tls_library.base = tls_library.remote = NULL;
     tls_library.ctx = NULL;
 }
 
@@ -98,22 +100,21 @@ static int ticket_mac_init(EVP_MAC_CTX *mac, const uint8_t *key)
     return EVP_MAC_CTX_set_params(mac, params);
 }
 
-/* 1: go on; 2: go on, the ticket's key is the previous one; 0: not ours, full handshake; -1: error.
- */
+/* Positive: go on; 2 means that the client gets a new ticket. Clients use a ticket once (RFC 8446
+ * appendix C.4), so without a new one each second connection would be a full handshake. 0: not our
+ * key, full handshake. -1: error. */
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                      EVP_MAC_CTX *mac, int encrypt)
 {
     const struct ticket_keys *t =
         SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), tls_library.tickets_index);
     const uint8_t *key = t->keys;
-    int verdict = 1;
     if (encrypt) {
         memcpy(name, key, TICKET_NAME_LEN);
         if (RAND_bytes_ex(tls_library.ctx, iv, EVP_MAX_IV_LENGTH, 0) != 1)
             return -1;
     } else if (memcmp(name, key, TICKET_NAME_LEN) != 0) {
         key += TICKET_KEY_LEN;
-        verdict = 2;
         if (memcmp(name, key, TICKET_NAME_LEN) != 0)
             return 0;
     }
@@ -121,7 +122,7 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
         EVP_CipherInit_ex2(cipher, tls_library.ticket_cipher, key + TICKET_NAME_LEN + 32, iv,
                            encrypt, NULL) != 1)
         return -1;
-    return verdict;
+    return encrypt ? 1 : 2;
 }
 
 void tls_context_tickets(SSL_CTX *ctx, const uint8_t tickets[160])
@@ -171,15 +172,17 @@ static int on_security(const SSL *ssl, const SSL_CTX *ctx, int op, int bits, int
 
 static int set_policy(SSL_CTX *ctx)
 {
+    /* Not const only because OpenSSL's macros drop it. */
+    static char GROUPS[] = "X25519:P-256";
+    static char SIGALGS[] = "ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ed25519:"
+                            "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512";
     if (SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) != 1 ||
         SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) != 1 ||
         SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:"
                                       "TLS_AES_256_GCM_SHA384") != 1 ||
-        SSL_CTX_set1_groups_list(ctx, "X25519:P-256") != 1 ||
-        SSL_CTX_set1_sigalgs_list(ctx, "ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ed25519:"
-                                       "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:"
-                                       "rsa_pss_rsae_sha512") != 1 ||
-        SSL_CTX_set_num_tickets(ctx, 1) != 1 || SSL_CTX_set_max_early_data(ctx, 0) != 1)
+        SSL_CTX_set1_groups_list(ctx, GROUPS) != 1 ||
+        SSL_CTX_set1_sigalgs_list(ctx, SIGALGS) != 1 || SSL_CTX_set_num_tickets(ctx, 1) != 1 ||
+        SSL_CTX_set_max_early_data(ctx, 0) != 1)
         return FAULT_CRYPTO;
     /* Tickets are psk_dhe_ke only: SSL_OP_ALLOW_NO_DHE_KEX stays off. A phone without AES
      * instructions gets ChaCha20 when it asks for it first. */

@@ -392,13 +392,16 @@ static int on_provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH 
     return 0;
 }
 
-int tlskey_load(OSSL_LIB_CTX *ctx)
+int tlskey_load(OSSL_LIB_CTX *ctx, OSSL_PROVIDER **ret)
 {
-    if (OSSL_PROVIDER_add_builtin(ctx, PROVIDER, on_provider_init) != 1 ||
-        OSSL_PROVIDER_load(ctx, PROVIDER) == NULL) {
+    OSSL_PROVIDER *p = NULL;
+    if (OSSL_PROVIDER_add_builtin(ctx, PROVIDER, on_provider_init) == 1)
+        p = OSSL_PROVIDER_load(ctx, PROVIDER);
+    if (p == NULL) {
         ERR_clear_error();
         return FAULT_CRYPTO;
     }
+    *ret = p;
     return 0;
 }
 

@@ -16,9 +16,8 @@ struct tls_signer;
 /* What a search for an algorithm says when it wants OpenSSL's own before the provider's. */
 #define TLSKEY_PROPERTIES "?provider=default"
 
-/* Makes the provider known to ctx and loads it. The provider lives as long as ctx. 0 or
- * FAULT_CRYPTO. */
-must_check int tlskey_load(OSSL_LIB_CTX *ctx);
+/* Makes the provider known to ctx and loads it; OSSL_PROVIDER_unload ends it. 0 or FAULT_CRYPTO. */
+must_check int tlskey_load(OSSL_LIB_CTX *ctx, OSSL_PROVIDER **ret);
 
 /* A key with this public half, whose private half is `handle` of `signer`. `signer` must outlive
  * the key; a reference to public_key is kept. FAULT_FORMAT for a kind that no TLS 1.3 scheme of

@@ -1,0 +1,467 @@
+#include "tests/unit/unit.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <openssl/err.h>
+#include <openssl/provider.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "net/tls.h"
+#include "net/tlskey.h"
+#include "signer/signer.h"
+#include "tests/unit/signer/material.h"
+
+static char HOST[] = "gw.example.com";
+
+/* A signer in a thread of its own, and its supervisor's end. Joining the thread without ending the
+ * signer makes one that stalls: its channels stay open and nobody reads them. */
+struct site {
+    char *dir;
+    char certificate[256], key[256];
+    struct signer signer;
+    struct channel control;
+    pthread_t thread;
+    atomic_bool stop;
+    bool running;
+};
+
+static void *run(void *arg)
+{
+    struct site *s = arg;
+    while (!s->stop && signer_turn(&s->signer, 5) == 1)
+        ;
+    return NULL;
+}
+
+static void site_resume(struct site *s)
+{
+    s->stop = false;
+    assert_int_equal(pthread_create(&s->thread, NULL, run, s), 0);
+    s->running = true;
+}
+
+static void site_stall(struct site *s)
+{
+    s->stop = true;
+    assert_int_equal(pthread_join(s->thread, NULL), 0);
+    s->running = false;
+}
+
+static struct site *site_new(const char *kind)
+{
+    int fds[2];
+    struct site *s = calloc(1, sizeof(*s));
+    s->dir = material_dir();
+    material_pair(s->dir, kind, HOST);
+    (void)snprintf(s->certificate, sizeof(s->certificate), "%s/server.crt", s->dir);
+    (void)snprintf(s->key, sizeof(s->key), "%s/server.key", s->dir);
+    assert_int_equal(channel_pair(fds), 0);
+    assert_int_equal(signer_init(&s->signer, fds[0], s->certificate, s->key), 0);
+    assert_int_equal(channel_init(&s->control, fds[1], IPC_SUPERVISOR, IPC_SIGNER), 0);
+    site_resume(s);
+    return s;
+}
+
+static void site_free(struct site *s)
+{
+    if (s->running)
+        site_stall(s);
+    signer_fini(&s->signer);
+    channel_fini(&s->control);
+    material_gone(s->dir);
+    free(s);
+}
+
+static void site_edge(struct site *s, uint32_t id, struct tls_signer *edge)
+{
+    int fds[2];
+    struct msg_peer peer = {.role = IPC_EDGE, .id = id};
+    assert_int_equal(channel_pair(fds), 0);
+    assert_int_equal(channel_send_peer(&s->control, 0, &peer, fds[0]), 0);
+    (void)close(fds[0]);
+    assert_int_equal(tls_signer_init(edge, fds[1]), 0);
+}
+
+/* ---- a client -------------------------------------------------------------------------------- */
+
+static unsigned tickets_seen;
+static SSL_SESSION *last_session;
+
+static int on_session(SSL *ssl, SSL_SESSION *session)
+{
+    (void)ssl;
+    SSL_SESSION_free(last_session);
+    last_session = session;
+    tickets_seen++;
+    return 1;
+}
+
+static SSL_CTX *client_context(const char *dir)
+{
+    SSL_CTX *c = SSL_CTX_new(TLS_client_method());
+    assert_int_equal(SSL_CTX_load_verify_file(c, material_path(dir, "server.crt")), 1);
+    SSL_CTX_set_verify(c, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(c, on_session);
+    return c;
+}
+
+struct outcome {
+    bool done, resumed;
+    char alpn[16];
+    int client_alert; /* reason of the client's last error */
+};
+
+/* A handshake in memory, both sides in turn. alpn: wire form or NULL. */
+static struct outcome shake(SSL_CTX *client, SSL_CTX *server, SSL_SESSION *session,
+                            const char *alpn)
+{
+    struct outcome o = {0};
+    SSL *c = SSL_new(client), *s = SSL_new(server);
+    BIO *cb = NULL, *sb = NULL;
+    assert_int_equal(BIO_new_bio_pair(&cb, 0, &sb, 0), 1);
+    SSL_set_bio(c, cb, cb);
+    SSL_set_bio(s, sb, sb);
+    SSL_set_connect_state(c);
+    SSL_set_accept_state(s);
+    assert_int_equal(SSL_set1_host(c, HOST), 1);
+    SSL_set_tlsext_host_name(c, HOST);
+    if (session != NULL)
+        assert_int_equal(SSL_set_session(c, session), 1);
+    if (alpn != NULL)
+        assert_int_equal(
+            SSL_set_alpn_protos(c, (const unsigned char *)alpn, (unsigned)strlen(alpn)), 0);
+    int cr = 0, sr = 0;
+    for (int turn = 0; turn < 20 && (cr != 1 || sr != 1); turn++) {
+        ERR_clear_error();
+        cr = SSL_do_handshake(c);
+        if (cr != 1 && SSL_get_error(c, cr) == SSL_ERROR_SSL) {
+            o.client_alert = ERR_GET_REASON(ERR_peek_last_error());
+            break;
+        }
+        ERR_clear_error();
+        sr = SSL_do_handshake(s);
+    }
+    o.done = cr == 1 && sr == 1;
+    if (o.done) {
+        char byte;
+        assert_true(SSL_read(c, &byte, 1) < 0); /* takes the tickets */
+        const unsigned char *name = NULL;
+        unsigned len = 0;
+        SSL_get0_alpn_selected(c, &name, &len);
+        memcpy(o.alpn, name == NULL ? (const unsigned char *)"" : name, len);
+        o.resumed = SSL_session_reused(c);
+        assert_int_equal(SSL_session_reused(s), o.resumed);
+        assert_int_equal(SSL_version(c), TLS1_3_VERSION);
+    }
+    ERR_clear_error();
+    /* Freed without a shutdown, the client would mark its session as not fit for resumption. */
+    SSL_set_shutdown(c, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_free(c);
+    SSL_free(s);
+    return o;
+}
+
+/* ---- tests ----------------------------------------------------------------------------------- */
+
+static void every_kind_of_key_makes_a_handshake(void **state)
+{
+    (void)state;
+    static const char *const KINDS[] = {"P-256", "P-384", "RSA", "ED25519"};
+    for (size_t i = 0; i < countof(KINDS); i++) {
+        struct tls_signer edge;
+        SSL_CTX *server = NULL;
+        struct site *site = site_new(KINDS[i]);
+        site_edge(site, 1, &edge);
+        assert_int_equal(tls_context_new(&edge, 1, &server), 0);
+        SSL_CTX *client = client_context(site->dir);
+        for (int again = 0; again < 3; again++)
+            if (!shake(client, server, NULL, NULL).done)
+                fail_msg("no handshake with %s", KINDS[i]);
+        assert_int_equal(edge.signed_count, 3);
+        assert_int_equal(edge.failed_count, 0);
+        SSL_CTX_free(client);
+        SSL_CTX_free(server);
+        tls_signer_fini(&edge);
+        site_free(site);
+    }
+}
+
+static void every_rsa_scheme_is_offered_to_the_client(void **state)
+{
+    (void)state;
+    static const char *const SIGALGS[] = {"rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384",
+                                          "rsa_pss_rsae_sha512"};
+    char pkcs1[] = "RSA+SHA256";
+    struct tls_signer edge;
+    SSL_CTX *server = NULL;
+    struct site *site = site_new("RSA");
+    site_edge(site, 1, &edge);
+    assert_int_equal(tls_context_new(&edge, 1, &server), 0);
+    SSL_CTX *client = client_context(site->dir);
+    for (size_t i = 0; i < countof(SIGALGS); i++) {
+        /* The self-signed certificate itself carries PKCS #1, so that one is on the list too. */
+        char list[64];
+        (void)snprintf(list, sizeof(list), "%s:RSA+SHA256", SIGALGS[i]);
+        assert_int_equal(SSL_CTX_set1_sigalgs_list(client, list), 1);
+        assert_true(shake(client, server, NULL, NULL).done);
+    }
+    assert_int_equal(SSL_CTX_set1_sigalgs_list(client, pkcs1), 1);
+    assert_false(shake(client, server, NULL, NULL).done);
+    SSL_CTX_free(client);
+    SSL_CTX_free(server);
+    tls_signer_fini(&edge);
+    site_free(site);
+}
+
+static void old_protocols_and_foreign_alpn_are_refused(void **state)
+{
+    (void)state;
+    struct tls_signer edge;
+    SSL_CTX *server = NULL;
+    struct site *site = site_new("P-256");
+    site_edge(site, 1, &edge);
+    assert_int_equal(tls_context_new(&edge, 1, &server), 0);
+    SSL_CTX *client = client_context(site->dir);
+    struct outcome o = shake(client, server, NULL, "\x02h2\x08http/1.1");
+    assert_true(o.done);
+    assert_string_equal(o.alpn, "http/1.1");
+    o = shake(client, server, NULL, NULL);
+    assert_true(o.done);
+    assert_string_equal(o.alpn, "");
+    o = shake(client, server, NULL,
+              "\x02h2\x03"
+              "ftp");
+    assert_false(o.done);
+    assert_int_equal(o.client_alert, SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL);
+    assert_int_equal(SSL_CTX_set_max_proto_version(client, TLS1_2_VERSION), 1);
+    assert_false(shake(client, server, NULL, NULL).done);
+    SSL_CTX_free(client);
+    SSL_CTX_free(server);
+    tls_signer_fini(&edge);
+    site_free(site);
+}
+
+static void groups_are_few(void **state)
+{
+    (void)state;
+    static struct {
+        char groups[16];
+        bool done;
+    } OFFERS[] = {{"X25519", true}, {"P-256", true}, {"P-384:P-256", true},
+                  {"P-384", false}, {"X448", false}, {"ffdhe2048", false}};
+    struct tls_signer edge;
+    SSL_CTX *server = NULL;
+    struct site *site = site_new("P-256");
+    site_edge(site, 1, &edge);
+    assert_int_equal(tls_context_new(&edge, 1, &server), 0);
+    SSL_CTX *client = client_context(site->dir);
+    for (size_t i = 0; i < countof(OFFERS); i++) {
+        assert_int_equal(SSL_CTX_set1_groups_list(client, OFFERS[i].groups), 1);
+        assert_int_equal(shake(client, server, NULL, NULL).done, OFFERS[i].done);
+    }
+    SSL_CTX_free(client);
+    SSL_CTX_free(server);
+    tls_signer_fini(&edge);
+    site_free(site);
+}
+
+static void a_handshake_gives_one_ticket_and_any_edge_resumes_it(void **state)
+{
+    (void)state;
+    struct tls_signer one, two;
+    SSL_CTX *first = NULL, *second = NULL, *later = NULL;
+    struct site *site = site_new("P-256");
+    site_edge(site, 1, &one);
+    site_edge(site, 2, &two);
+    assert_int_equal(tls_context_new(&one, 1, &first), 0);
+    assert_int_equal(tls_context_new(&two, 1, &second), 0);
+    SSL_CTX *client = client_context(site->dir);
+    tickets_seen = 0;
+    assert_true(shake(client, first, NULL, NULL).done);
+    assert_int_equal(tickets_seen, 1);
+    SSL_SESSION *session = last_session;
+    SSL_SESSION_up_ref(session);
+    assert_true(shake(client, second, session, NULL).resumed);
+    assert_int_equal(tickets_seen, 2);
+    assert_int_equal(one.signed_count + two.signed_count, 1);
+    /* After a change of the certificate, or of what generation means, nothing resumes. */
+    assert_int_equal(tls_context_new(&two, 2, &later), 0);
+    struct outcome o = shake(client, later, session, NULL);
+    assert_true(o.done);
+    assert_false(o.resumed);
+    SSL_SESSION_free(session);
+    SSL_CTX_free(client);
+    SSL_CTX_free(first);
+    SSL_CTX_free(second);
+    SSL_CTX_free(later);
+    tls_signer_fini(&one);
+    tls_signer_fini(&two);
+    site_free(site);
+}
+
+static void wait_for_tickets(struct tls_signer *s)
+{
+    uint64_t end = clock_mono_ms() + 5000;
+    s->tickets_fresh = false;
+    while (!s->tickets_fresh && clock_mono_ms() < end) {
+        struct pollfd p = {.fd = channel_fd(&s->channel), .events = POLLIN};
+        (void)poll(&p, 1, 100);
+        assert_int_equal(tls_signer_pump(s), 0);
+    }
+    assert_true(s->tickets_fresh);
+}
+
+static void tickets_outlive_one_rotation_and_not_two(void **state)
+{
+    (void)state;
+    struct tls_signer one, mortal;
+    SSL_CTX *server = NULL;
+    struct site *site = site_new("P-256");
+    site_edge(site, 1, &one);
+    assert_int_equal(tls_context_new(&one, 1, &server), 0);
+    SSL_CTX *client = client_context(site->dir);
+    assert_true(shake(client, server, NULL, NULL).done);
+    SSL_SESSION *session = last_session;
+    SSL_SESSION_up_ref(session);
+    for (int death = 0; death < 2; death++) {
+        /* An edge that ends makes the keys rotate. */
+        site_edge(site, 7, &mortal);
+        tls_signer_fini(&mortal);
+        wait_for_tickets(&one);
+        tls_context_tickets(server, one.tickets);
+        struct outcome o = shake(client, server, session, NULL);
+        assert_true(o.done);
+        assert_int_equal(o.resumed, death == 0);
+    }
+    SSL_SESSION_free(session);
+    SSL_CTX_free(client);
+    SSL_CTX_free(server);
+    tls_signer_fini(&one);
+    site_free(site);
+}
+
+static void a_stalled_signer_fails_one_handshake_slowly_and_the_others_at_once(void **state)
+{
+    (void)state;
+    struct tls_signer edge;
+    SSL_CTX *server = NULL, *again = NULL;
+    struct site *site = site_new("P-256");
+    site_edge(site, 1, &edge);
+    assert_int_equal(tls_context_new(&edge, 1, &server), 0);
+    SSL_CTX *client = client_context(site->dir);
+    assert_true(shake(client, server, NULL, NULL).done);
+    SSL_SESSION *session = last_session;
+    SSL_SESSION_up_ref(session);
+    site_stall(site);
+    uint64_t start = clock_mono_ms();
+    assert_false(shake(client, server, NULL, NULL).done);
+    uint64_t first = clock_mono_ms() - start;
+    assert_true(edge.broken);
+    start = clock_mono_ms();
+    for (int i = 0; i < 5; i++)
+        assert_false(shake(client, server, NULL, NULL).done);
+    uint64_t others = clock_mono_ms() - start;
+    if (first < TLS_SIGN_DEADLINE_MS - 5 || first > 1000 || others > 200)
+        fail_msg("first %d ms, the others %d ms", (int)first, (int)others);
+    assert_int_equal(edge.failed_count, 6);
+    /* A resumption needs no signature. */
+    assert_true(shake(client, server, session, NULL).resumed);
+    assert_int_equal(tls_context_new(&edge, 2, &again), FAULT_CLOSED);
+    assert_null(again);
+    /* A new channel to a signer that reads makes everything good again, with the same context. */
+    tls_signer_fini(&edge);
+    site_edge(site, 1, &edge);
+    site_resume(site);
+    assert_true(shake(client, server, NULL, NULL).done);
+    SSL_SESSION_free(session);
+    SSL_CTX_free(client);
+    SSL_CTX_free(server);
+    tls_signer_fini(&edge);
+    site_free(site);
+}
+
+static void a_signer_that_is_gone_fails_handshakes_at_once(void **state)
+{
+    (void)state;
+    struct tls_signer edge;
+    SSL_CTX *server = NULL;
+    struct site *site = site_new("P-256");
+    site_edge(site, 1, &edge);
+    assert_int_equal(tls_context_new(&edge, 1, &server), 0);
+    SSL_CTX *client = client_context(site->dir);
+    site_free(site);
+    uint64_t start = clock_mono_ms();
+    assert_false(shake(client, server, NULL, NULL).done);
+    assert_true(clock_mono_ms() - start < 200);
+    assert_true(edge.broken);
+    assert_int_equal(tls_signer_pump(&edge), FAULT_CLOSED);
+    SSL_CTX_free(client);
+    SSL_CTX_free(server);
+    tls_signer_fini(&edge);
+}
+
+static void a_key_of_another_certificate_is_not_accepted(void **state)
+{
+    (void)state;
+    struct tls_signer edge = {.broken = true};
+    EVP_PKEY *one = material_key("P-256"), *two = material_key("P-256"), *key = NULL;
+    OSSL_LIB_CTX *library = OSSL_LIB_CTX_new();
+    OSSL_PROVIDER *base = OSSL_PROVIDER_load(library, "default");
+    assert_int_equal(EVP_set_default_properties(library, TLSKEY_PROPERTIES), 1);
+    OSSL_PROVIDER *remote = NULL;
+    assert_int_equal(tlskey_load(library, &remote), 0);
+    X509 *x = material_self_signed(one, HOST, -10, 1000);
+    assert_int_equal(tlskey_new(library, &edge, 1, two, &key), 0);
+    assert_int_equal(X509_check_private_key(x, key), 0);
+    EVP_PKEY_free(key);
+    key = NULL;
+    assert_int_equal(tlskey_new(library, &edge, 1, one, &key), 0);
+    assert_int_equal(X509_check_private_key(x, key), 1);
+    /* Nothing private comes out. */
+    OSSL_PARAM *params = NULL;
+    assert_int_equal(EVP_PKEY_todata(key, EVP_PKEY_KEYPAIR, &params), 0);
+    assert_int_equal(EVP_PKEY_todata(key, EVP_PKEY_PUBLIC_KEY, &params), 1);
+    OSSL_PARAM_free(params);
+    ERR_clear_error();
+    EVP_PKEY_free(key);
+    X509_free(x);
+    EVP_PKEY_free(one);
+    EVP_PKEY_free(two);
+    OSSL_PROVIDER_unload(remote);
+    OSSL_PROVIDER_unload(base);
+    OSSL_LIB_CTX_free(library);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return pair_library_init() < 0 || tls_library_init() < 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    SSL_SESSION_free(last_session);
+    tls_library_fini();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind_of_key_makes_a_handshake),
+        cmocka_unit_test(every_rsa_scheme_is_offered_to_the_client),
+        cmocka_unit_test(old_protocols_and_foreign_alpn_are_refused),
+        cmocka_unit_test(groups_are_few),
+        cmocka_unit_test(a_handshake_gives_one_ticket_and_any_edge_resumes_it),
+        cmocka_unit_test(tickets_outlive_one_rotation_and_not_two),
+        cmocka_unit_test(a_stalled_signer_fails_one_handshake_slowly_and_the_others_at_once),
+        cmocka_unit_test(a_signer_that_is_gone_fails_handshakes_at_once),
+        cmocka_unit_test(a_key_of_another_certificate_is_not_accepted),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
