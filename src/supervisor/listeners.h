@@ -1,0 +1,48 @@
+/* The listening sockets: bound here, handed to the edges, held for good.
+ *
+ * For every listener there is one socket per edge slot, all bound to the same port with
+ * SO_REUSEPORT, so that each edge has a queue of its own and the kernel spreads connections. The
+ * supervisor keeps its copies across the death of every edge: nobody else can take the port, and
+ * what a dead edge had not yet accepted waits for the next one. A listener that leaves the
+ * configuration is shut down but stays bound. Sockets that came from the service manager
+ * (LISTEN_FDS) are shared by all slots. */
+#ifndef SUPERVISOR_LISTENERS_H
+#define SUPERVISOR_LISTENERS_H
+
+#include "base/buf.h"
+#include "conf/snapshot.h"
+
+#define LISTENERS_MAX 128u
+
+struct endpoint {
+    char name[64];
+    struct addr addr;
+    uint16_t port;
+    bool open;      /* accepts; else bound only */
+    bool activated; /* from the service manager: fds[0] stands for every slot */
+    int *fds;       /* one per slot */
+};
+
+struct listeners {
+    struct endpoint items[LISTENERS_MAX];
+    size_t count;
+    unsigned slots;
+};
+
+void listeners_init(struct listeners *l, unsigned slots);
+void listeners_fini(struct listeners *l);
+/* Takes the sockets of systemd's LISTEN_PID/LISTEN_FDS protocol, descriptors 3 and up, when they
+ * are meant for this process. Returns how many; the variables are removed. */
+int listeners_adopt(struct listeners *l);
+/* Makes sure that every listener of the snapshot is bound and listening. One line per failure in
+ * errors; the first failure's -errno. Listeners that the snapshot does not name are left as they
+ * are. */
+must_check int listeners_open(struct listeners *l, const struct snapshot *s, struct buf *errors);
+/* Shuts down what the snapshot does not name. */
+void listeners_settle(struct listeners *l, const struct snapshot *s);
+/* Shuts all of them down: new connections are refused. */
+void listeners_shut(struct listeners *l);
+/* The socket of this slot. */
+int listeners_fd(const struct listeners *l, size_t i, unsigned slot);
+
+#endif

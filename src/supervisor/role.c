@@ -1,0 +1,75 @@
+#include "supervisor/role.h"
+
+#include "base/buf.h"
+
+static const char *mode_word(const struct snapshot *file)
+{
+    return file->sandbox == SANDBOX_BEST ? "best" : "strict";
+}
+
+/* Copies a list of borrowed words; one that could not be made spoils the whole. */
+static char **words(struct arena *a, const char *const *list, size_t count)
+{
+    char **argv = arena_array(a, count + 1, sizeof(*argv));
+    for (size_t i = 0; argv != NULL && i < count; i++) {
+        argv[i] = list[i] == NULL ? NULL : arena_string(a, span_str(list[i]));
+        if (argv[i] == NULL)
+            return NULL;
+    }
+    return argv;
+}
+
+static char **signer_arguments(struct arena *a, const struct role_facts *f)
+{
+    const char *const list[] = {
+        "postern-signer",         "--tls-dir", f->file->tls_dir,   "--certificate",
+        f->file->tls_certificate, "--key",     f->file->tls_key,   "--state-dir",
+        f->file->state_dir,       "--sandbox", mode_word(f->file),
+    };
+    return words(a, list, countof(list));
+}
+
+static char **keeper_arguments(struct arena *a, const struct role_facts *f)
+{
+    const char *const list[] = {
+        "postern-keeper",     "--store",     f->file->store_file, "--secrets-dir",
+        f->file->secrets_dir, "--state-dir", f->file->state_dir,  "--sandbox",
+        mode_word(f->file),
+    };
+    return words(a, list, countof(list));
+}
+
+/* "8080,8443"; no port at all is the empty word. */
+static char *port_list(struct arena *a, const struct role_facts *f)
+{
+    struct buf list;
+    buf_init(&list, (f->port_count + 1) * sizeof("65535,"));
+    for (size_t i = 0; i < f->port_count; i++)
+        (void)buf_printf(&list, "%s%u", i == 0 ? "" : ",", (unsigned)f->ports[i]);
+    char *text = list.bad ? NULL : arena_string(a, buf_view(&list));
+    buf_fini(&list);
+    return text;
+}
+
+static char **edge_arguments(struct arena *a, const struct role_facts *f)
+{
+    const char *const list[] = {
+        "postern-edge",
+        "--id",
+        arena_printf(a, "%u", (unsigned)f->id),
+        "--sandbox",
+        mode_word(f->file),
+        "--ports",
+        port_list(a, f),
+    };
+    return words(a, list, countof(list));
+}
+
+const struct role ROLES[ROLE_COUNT] = {
+    [ROLE_SIGNER] = {"signer", "postern-signer", IPC_SIGNER, false, false, IPC_EDGE,
+                     signer_arguments},
+    [ROLE_KEEPER] = {"keeper", "postern-keeper", IPC_KEEPER, false, true, IPC_EDGE,
+                     keeper_arguments},
+    [ROLE_EDGE] = {"edge", "postern-edge", IPC_EDGE, true, false, IPC_SIGNER | IPC_KEEPER,
+                   edge_arguments},
+};

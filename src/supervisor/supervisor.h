@@ -1,0 +1,137 @@
+/* The supervisor: holds the listening sockets, the newest snapshot and the children, and replaces
+ * what dies. It speaks no TLS and no HTTP, opens no database and sees no key.
+ *
+ *   main.c        arguments, privileges, sandbox, the loop
+ *   supervisor.c  what the events of children mean: peers, restarts, the end
+ *   deliver.c     snapshots from the keeper to everybody (rollout.h)
+ *   reload.c      a new file
+ *   control.c     supervisor.sock
+ *   doctor.c      what is running, as JSON
+ *
+ * One object, one thread. */
+#ifndef SUPERVISOR_SUPERVISOR_H
+#define SUPERVISOR_SUPERVISOR_H
+
+#include <uv.h>
+
+#include "base/buf.h"
+#include "supervisor/child.h"
+#include "supervisor/control.h"
+#include "supervisor/listeners.h"
+#include "supervisor/notify.h"
+#include "supervisor/privilege.h"
+#include "supervisor/rollout.h"
+
+struct ports {
+    uint16_t *at; /* sorted, no port twice */
+    size_t count;
+};
+
+/* A snapshot on its way: what the keeper sent. */
+struct delivery {
+    int fd; /* sealed memory file, or -1 */
+    uint64_t number, generation;
+    struct ports ports;
+    bool new_edges; /* it has an upstream port that the present edges can not reach */
+};
+
+struct supervisor {
+    uv_loop_t loop;
+    const char *config, *libexec;
+    struct account account;
+    struct listeners listeners;
+    struct notify notify;
+    struct control control;
+    int keeper_socket;
+    uint64_t started_ms;
+    struct buf sandbox; /* the supervisor's own report */
+
+    /* The file: in force, and the one that a reload brings. */
+    struct snapshot *file, *candidate;
+    uint64_t generation; /* the number given out last */
+    uv_timer_t reload_timer;
+    struct control_call *reload_call; /* who waits for the reload, or NULL */
+
+    /* Children. */
+    struct list children;
+    uint64_t next_key;
+    uint32_t next_edge_id;
+    unsigned slots;
+    uv_signal_t on_chld, on_hup, on_term, on_int;
+
+    /* Snapshots. */
+    struct delivery newest;  /* in force; fd -1 before the first */
+    struct delivery running; /* the one in the rollout */
+    struct delivery waiting; /* the one behind it */
+    struct ports ports;      /* that edges are started with */
+    struct rollout rollout;
+    uv_timer_t rollout_timer;
+
+    uv_timer_t fleet_timer;
+    struct control_call *doctor_call;
+    uv_timer_t doctor_timer;
+
+    bool serving; /* has been up once */
+    bool stopping;
+    uv_timer_t stop_timer;
+    int exit_status;
+};
+
+/* ---- supervisor.c ---- */
+
+/* Everything that needs root or open doors has been done before. */
+must_check int supervisor_init(struct supervisor *sv);
+void supervisor_run(struct supervisor *sv);
+void supervisor_fini(struct supervisor *sv);
+/* From child.c. A negative result kills the sender. */
+must_check int supervisor_on_message(struct child *c, struct message *m);
+void supervisor_on_death(struct child *c, int status);
+/* Drains the edges and ends everybody; a second call does not wait. */
+void supervisor_stop(struct supervisor *sv);
+/* New edges, one per slot. */
+must_check int supervisor_add_edges(struct supervisor *sv, bool successor);
+/* The first edges, once the signer is there and a snapshot is in force. */
+void supervisor_start_edges(struct supervisor *sv);
+/* The first child of this kind that is up, or NULL. */
+struct child *supervisor_find(struct supervisor *sv, enum role_kind kind);
+/* Sends the listeners of `file` that `but` has not (NULL: all of them). */
+void supervisor_send_sockets(struct child *edge, const struct snapshot *file,
+                             const struct snapshot *but);
+/* Tells whoever waits that everybody serves, the first time. */
+void supervisor_look_whether_serving(struct supervisor *sv);
+void supervisor_fail(struct supervisor *sv, const char *event);
+
+/* ---- deliver.c ---- */
+
+/* The keeper has sent a snapshot; takes m->fd. */
+must_check int deliver_snapshot(struct child *keeper, struct message *m);
+void deliver_prepared(struct child *c, const struct msg_prepared *m);
+void deliver_committed(struct child *c, const struct msg_committed *m);
+/* A child has died: it may have been awaited. */
+void deliver_gone(struct child *c);
+/* An edge is ready: give it the newest snapshot, or the one in the rollout if it belongs there. */
+void deliver_join(struct child *edge);
+void deliver_fini(struct supervisor *sv);
+
+/* ---- reload.c ---- */
+
+/* Reads the file again and hands it to the keeper. The answer goes to `call` (may be NULL), later.
+ */
+void reload_start(struct supervisor *sv, struct control_call *call);
+/* The keeper starts or starts again: give it the file in force. */
+must_check int reload_configure(struct supervisor *sv, struct child *keeper);
+void reload_settled(struct supervisor *sv, uint64_t generation, uint64_t number);
+/* Reasons, one a line. Only when `generation` is the one that waits. */
+void reload_refused(struct supervisor *sv, uint64_t generation, struct span reasons);
+
+/* ---- doctor.c ---- */
+
+/* Asks every child how it is, then answers. */
+void doctor_start(struct supervisor *sv, struct control_call *call);
+void doctor_look_whether_complete(struct supervisor *sv);
+/* Appends the JSON text. */
+must_check int doctor_write(struct supervisor *sv, struct buf *out);
+/* Sends `fleet` to the keeper. */
+void doctor_send_fleet(struct supervisor *sv);
+
+#endif
