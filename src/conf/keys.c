@@ -409,7 +409,7 @@ static void schema_object(struct buf *out, const struct section *sec)
     first = true;
     for (size_t i = 0; i < sec->key_count; i++) {
         const struct key *k = &sec->keys[i];
-        if (!key_is_written(sec, k) || !(k->flags & KEY_REQUIRED))
+        if (!key_is_written(sec, k) || !(k->flags & KEY_REQUIRED) || k->fallback[0] != 0)
             continue;
         (void)buf_printf(out, "%s\"%s\"", first ? ",\n      \"required\": [" : ", ", k->name);
         first = false;

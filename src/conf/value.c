@@ -409,7 +409,9 @@ static void hint_network(struct complaint *c, struct span text)
     char right[ADDR_TEXT_SIZE + 4];
     cidr_format(&net, right);
     (void)complain(c, "a network whose host bits are zero");
-    hint_text(c, right);
+    /* Nobody who wrote an address meant all of them. */
+    if (bits > 0)
+        hint_text(c, right);
 }
 
 static int add_cidr(const struct key *k, struct arena *a, struct span text, void *target,

@@ -157,8 +157,9 @@ static void on_found(void *ctx, const struct place *at, const char *text)
         if (m->section != at->section || m->element != at->element)
             continue;
         bool same = m->key == at->key;
-        /* A finding about the whole is no news when a part of it could not be read. */
-        if (m->bad && (same || at->key == NULL))
+        /* A finding about the whole is no news when a part of it could not be read, nor the other
+         * way round. */
+        if (m->bad && (same || at->key == NULL || m->key == NULL))
             return;
         if (same || (m->key == NULL && !exact))
             line = m->line;
@@ -583,9 +584,10 @@ static void take_named(struct walk *w, const struct section *sec)
         }
         if (!w->dead)
             keep(w, sec, path, line, &e);
+        if (w->dead)
+            break;
         first.number = line;
-        const char *kept = section_element_name(sec, w->s, element);
-        if (!w->dead && map_put(&seen, span_str(kept), first.pointer) < 0) {
+        if (map_put(&seen, span_str(section_element_name(sec, w->s, element)), first.pointer) < 0) {
             w->fault = -ENOMEM;
             w->dead = true;
         }
@@ -617,7 +619,7 @@ static void take_top(struct walk *w)
     refuse_decoration(w, "document");
     if (!at(w, YAML_MAPPING_START_EVENT)) {
         expected(w, "document", "a mapping", NULL);
-        skip(w, "document");
+        w->dead = true;
         return;
     }
     next(w);
