@@ -6,10 +6,10 @@
  *
  * conn.c makes it when a head is complete, and calls gate_enter(). The gate finds out who asks
  * (perhaps after a question to the keeper), decides, and hands it to one room: proxy_enter(),
- * portal_enter(), api_enter(), or answers itself. Whoever has the exchange ends it by exactly one of
- * answer_send() (a complete answer from memory) or by the proxy's streaming. The client may vanish at
- * any time: conn.c then calls exchange_retire(), which cancels an outstanding question and the
- * upstream; nobody may touch the exchange afterwards. */
+ * portal_enter(), api_enter(), or answers itself. Whoever has the exchange ends it by exactly one
+ * of answer_send() (a complete answer from memory) or by the proxy's streaming. The client may
+ * vanish at any time: conn.c then calls exchange_retire(), which cancels an outstanding question
+ * and the upstream; nobody may touch the exchange afterwards. */
 #ifndef EDGE_EXCHANGE_H
 #define EDGE_EXCHANGE_H
 
@@ -20,16 +20,22 @@
 #include "policy/decide.h"
 
 struct conn;
+struct exchange;
 struct edge;
 struct view;
 struct upstream;
 struct keeper_ask;
 
+struct pool;
+struct proxy;
+
 /* One committed snapshot with its policy, counted: exchanges keep the one they began with. */
 struct generation {
     struct snapshot *snapshot;
     struct policy *policy;
+    struct pool **pools; /* one per route of the snapshot, same order */
     unsigned refs;
+    uint32_t serial; /* of this process, never 0: tells whether something borrowed is still good */
 };
 struct generation *generation_ref(struct generation *g);
 void generation_unref(struct generation *g);
@@ -55,8 +61,8 @@ struct exchange {
     struct request request;
     enum exchange_state state;
 
-    uint8_t id[16];   /* request id, random */
-    char id_text[33]; /* hex */
+    uint8_t id[16];      /* request id, random */
+    char id_text[33];    /* hex */
     uint64_t started_us; /* clock_mono_us */
     struct addr source;
     struct zone_set zones;
@@ -73,19 +79,35 @@ struct exchange {
     struct keeper_ask *ask;      /* outstanding question, or NULL */
 
     /* Filled by conn/proxy/answer. */
-    struct upstream *upstream;
-    unsigned status;
-    uint64_t bytes_in, bytes_out;
+    struct proxy *proxy;              /* in the arena, while a proxy has it */
+    struct upstream *upstream;        /* the connection it uses, or NULL */
+    struct h1_body body;              /* the framing of the request body, wherever it goes */
+    struct span collected;            /* what exchange_collect has so far; wiped at the end */
+    size_t collect_cap, collect_room; /* most to accept; allocated */
     collect_done on_collected;
+    unsigned status; /* of the answer; 0 while there is none */
+    uint64_t bytes_in, bytes_out;
+    bool close;     /* close the connection afterwards */
+    bool continued; /* "100 Continue" was sent, or body bytes came without waiting for it */
+    bool clean;     /* the request head was well-formed and the request's fields are good */
 };
 
-/* Ends it now because it is no longer allowed: an open stream is closed (a tunnel and a streamed body
- * by closing the connection), a waiting request gets `status` with `cause`. Used by revocation and by
- * re-authorisation after a new snapshot. */
+/* A fresh exchange for a connection, in EXCHANGE_HEAD; NULL without memory. */
+struct exchange *exchange_new(struct conn *conn);
+/* The end of every exchange: writes the access record, cancels an outstanding question, drops the
+ * upstream and the view, and gives the memory back. Only conn.c calls it. */
+void exchange_retire(struct exchange *x);
+/* The one writer of x->state; asserts that the successor is allowed. */
+void exchange_enter(struct exchange *x, enum exchange_state next);
+
+/* Ends it now because it is no longer allowed: an open stream is closed (a tunnel and a streamed
+ * body by closing the connection), a waiting request gets `status` with `cause`. Used by revocation
+ * and by re-authorisation after a new snapshot. */
 void exchange_revoke(struct exchange *x, unsigned status, const char *cause);
 
-/* Collects the request body, at most cap bytes, then calls done once (body lives in the arena and is
- * wiped with it; fault FAULT_LIMIT when larger: answer 413). Sends 100-continue when asked for. */
+/* Collects the request body, at most cap bytes, then calls done once (body lives in the arena and
+ * is wiped with it; fault FAULT_LIMIT when larger: answer 413). Sends 100-continue when asked for.
+ */
 void exchange_collect(struct exchange *x, size_t cap, collect_done done);
 
 /* ---- answers ---- */
@@ -97,26 +119,35 @@ struct answer_header {
 
 struct answer {
     unsigned status;
-    const char *type;     /* Content-Type or NULL for no body */
-    struct span body;     /* copied or in the exchange's arena or static */
+    const char *type; /* Content-Type or NULL for no body */
+    struct span body; /* copied or in the exchange's arena or static */
     struct answer_header header[12];
     size_t header_count;
-    bool close;           /* close the connection afterwards */
+    bool close; /* close the connection afterwards */
 };
 
 void answer_add(struct answer *a, const char *name, struct span value);
 /* Writes the answer: date, length, security headers of own pages (HSTS, CSP given by the caller,
- * nosniff, no-store, Referrer-Policy, COOP) and keep-alive are added. A request body that was not read
- * is discarded within bounds or the connection closed. Ends the exchange and writes its access
+ * nosniff, no-store, Referrer-Policy, COOP) and keep-alive are added. A request body that was not
+ * read is discarded within bounds or the connection closed. Ends the exchange and writes its access
  * record. */
 void answer_send(struct exchange *x, const struct answer *a);
-/* HTML for a browser's navigation, JSON for programs (Accept, Sec-Fetch-Mode); with request id. cause
- * is one sentence for a person; detail (may be NULL) a machine-readable word, e.g. the reason name. */
+/* HTML for a browser's navigation, JSON for programs (Accept, Sec-Fetch-Mode); with request id.
+ * cause is one sentence for a person; detail (may be NULL) a machine-readable word, e.g. the reason
+ * name. */
 void answer_error(struct exchange *x, unsigned status, const char *cause, const char *detail);
 /* Does this client want a page (navigation of a browser) rather than JSON? */
 bool exchange_wants_page(const struct exchange *x);
+/* In pages.c: fills type, body (in x->arena) and the Content-Security-Policy header of an error
+ * page in the house's look. 0 or a fault; the caller then answers JSON. */
+must_check int portal_error_page(struct exchange *x, unsigned status, const char *cause,
+                                 const char *detail, struct answer *a);
 
-/* ---- rooms ---- */
+/* ---- rooms ----
+ * gate_enter may answer at once or return and answer later, from a reply of the keeper. Whoever
+ * enters a room on behalf of an exchange returns straight afterwards and does not look at it again:
+ * it may be gone. Before asking the keeper the room enters EXCHANGE_GATE (gate) or EXCHANGE_ASKING.
+ */
 void gate_enter(struct exchange *x);
 void proxy_enter(struct exchange *x);
 void portal_enter(struct exchange *x);

@@ -1,0 +1,735 @@
+/* The connection is long because it is one thing: the order in which a client's bytes become
+ * exchanges. Its invariants are in the header. */
+#include "edge/conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "edge/access.h"
+#include "edge/listener.h"
+#include "edge/proxy.h"
+#include "http/hygiene.h"
+
+/* Read ahead of what anybody asked for, to notice a client that has gone. */
+#define PEEK_MAX (16u * 1024)
+/* A request body that nobody read: worth swallowing to keep the connection. */
+#define DISCARD_MAX (64u * 1024)
+/* What a client that still sends may send while it is told that this is the end: closing at once
+ * would reset the connection and destroy the answer on its way. */
+#define LINGER_MAX (64u * 1024 * 1024)
+#define LINGER_SECONDS 5u
+#define KEEPER_SECONDS 30u
+
+/* ---- states ---- */
+
+#define TO(state) (1u << CONN_##state)
+
+static const unsigned successors[] = {
+    [CONN_HANDSHAKE] = TO(HEAD) | TO(CLOSED),
+    [CONN_IDLE] = TO(HEAD) | TO(CLOSING) | TO(CLOSED),
+    [CONN_HEAD] = TO(EXCHANGE) | TO(CLOSING) | TO(CLOSED),
+    [CONN_EXCHANGE] = TO(IDLE) | TO(DISCARD) | TO(CLOSING) | TO(CLOSED),
+    [CONN_DISCARD] = TO(IDLE) | TO(CLOSING) | TO(CLOSED),
+    [CONN_CLOSING] = TO(LINGER) | TO(CLOSED),
+    [CONN_LINGER] = TO(CLOSED),
+    [CONN_CLOSED] = 0,
+};
+
+static void enter(struct conn *c, enum conn_state next)
+{
+    assert((successors[c->state] & 1u << next) != 0);
+    c->state = next;
+    c->waits_since = edge_now(c->edge);
+}
+
+void conn_progress(struct conn *c)
+{
+    c->waits_since = edge_now(c->edge);
+}
+
+static void on_busy(uv_idle_t *handle)
+{
+    struct edge *e = handle->data;
+    conns_again(e);
+    if (list_empty(&e->again))
+        (void)uv_idle_stop(handle);
+}
+
+void conn_again(struct conn *c)
+{
+    if (!list_empty(&c->again))
+        return;
+    list_push(&c->edge->again, &c->again);
+    (void)uv_idle_start(&c->edge->busy, on_busy);
+}
+
+/* ---- the client's bytes ---- */
+
+int conn_input(struct conn *c, struct span *ret)
+{
+    struct wire *w = &c->wire;
+    int n;
+    if (buf_len(&c->in) > 0 && !c->more) {
+        c->borrowed = false;
+        c->held = *ret = buf_view(&c->in);
+        return 1;
+    }
+    if (w->broken)
+        return -ECONNRESET;
+    if (!w->readable && !wire_has_input(w))
+        return w->eof ? FAULT_CLOSED : 0;
+    if (buf_len(&c->in) == 0) {
+        n = wire_read(w, c->edge->scratch, EDGE_SCRATCH);
+        if (n <= 0)
+            return n;
+        c->borrowed = true;
+        c->held = *ret = span_of(c->edge->scratch, (size_t)n);
+    } else {
+        size_t room = c->in.max - buf_len(&c->in);
+        size_t cap = room < PEEK_MAX ? room : PEEK_MAX;
+        uint8_t *into = cap == 0 ? NULL : buf_reserve(&c->in, cap);
+        if (into == NULL)
+            return FAULT_LIMIT;
+        n = wire_read(w, into, cap);
+        if (n <= 0)
+            return n;
+        buf_commit(&c->in, (size_t)n);
+        c->borrowed = false;
+        c->held = *ret = buf_view(&c->in);
+    }
+    c->more = false;
+    return 1;
+}
+
+int conn_used(struct conn *c, size_t n)
+{
+    if (!c->borrowed) {
+        buf_consume(&c->in, n);
+        return 0;
+    }
+    c->borrowed = false;
+    return buf_append(&c->in, span_sub(c->held, n, SIZE_MAX));
+}
+
+int conn_peek(struct conn *c)
+{
+    struct wire *w = &c->wire;
+    if (w->broken)
+        return FAULT_CLOSED;
+    if (buf_len(&c->in) > 0 || w->eof || (!w->readable && !wire_has_input(w)))
+        return 0;
+    int n = wire_read(w, c->edge->scratch, PEEK_MAX);
+    if (n > 0)
+        return buf_append(&c->in, span_of(c->edge->scratch, (size_t)n));
+    /* Half-closed: it may still be waiting for its answer. */
+    return n == FAULT_CLOSED && !w->broken ? 0 : n;
+}
+
+bool conn_may_keep(const struct exchange *x)
+{
+    if (!x->clean || !x->request.keep_alive || x->edge->phase == EDGE_DRAINING || x->conn->wire.eof)
+        return false;
+    if (x->body.done)
+        return true;
+    /* A client that waits for permission may send the body or not: nobody can tell where the next
+     * request begins. */
+    if (x->request.expect_continue && !x->continued)
+        return false;
+    return x->body.left <= DISCARD_MAX;
+}
+
+/* ---- ends ---- */
+
+static void on_conn_closed(uv_handle_t *handle)
+{
+    struct conn *c = handle->data;
+    struct edge *e = c->edge;
+    (void)close(c->wire.fd);
+    listener_unref(c->listener);
+    buf_fini(&c->in);
+    free(c);
+    e->conn_count--;
+    edge_drained(e);
+}
+
+static void end(struct conn *c)
+{
+    struct edge *e = c->edge;
+    if (c->state == CONN_CLOSED)
+        return;
+    if (c->state == CONN_EXCHANGE && c->exchange != NULL && c->exchange->state != EXCHANGE_DONE)
+        e->count.client_gone++;
+    enter(c, CONN_CLOSED);
+    if (c->exchange != NULL)
+        exchange_retire(c->exchange);
+    c->exchange = NULL;
+    deadline_clear(&e->deadlines, &c->deadline);
+    list_remove(&c->link);
+    list_remove(&c->again);
+    source_leave(e, c->source);
+    wire_fini(&c->wire);
+    uv_close((uv_handle_t *)&c->watch.poll, on_conn_closed);
+}
+
+void conn_retire(struct conn *c)
+{
+    c->doomed = true;
+    if (!c->stepping)
+        end(c);
+}
+
+void conn_drain(struct conn *c)
+{
+    if (c->state == CONN_IDLE || (c->state == CONN_HEAD && buf_len(&c->in) == 0))
+        conn_step(c);
+}
+
+/* ---- steps: each returns whether it changed something that allows another ---- */
+
+static bool step_handshake(struct conn *c)
+{
+    struct edge *e = c->edge;
+    int rc = wire_handshake(&c->wire);
+    if (rc == 0)
+        return false;
+    if (rc < 0) {
+        e->count.handshakes_failed++;
+        conn_retire(c);
+        return false;
+    }
+    e->count.handshakes++;
+    enter(c, CONN_HEAD);
+    return true;
+}
+
+/* Refused before anybody asks who it is. */
+static bool refuse(struct exchange *x, unsigned status, const char *why, const char *detail)
+{
+    x->outcome = ACCESS_MALFORMED;
+    x->close = true;
+    x->edge->count.malformed++;
+    answer_error(x, status, why, detail);
+    return true;
+}
+
+static bool begin(struct conn *c, struct span head, int fault, unsigned status)
+{
+    const struct limits *limits = &c->edge->generation->snapshot->limits;
+    const struct h1_limits h1 = {limits->header_bytes, limits->header_count};
+    const char *why = "The request is not well-formed HTTP/1.1.";
+    struct exchange *x = exchange_new(c);
+    if (x == NULL) {
+        conn_retire(c);
+        return false;
+    }
+    size_t used = head.len;
+    if (fault == 0)
+        fault = h1_request_parse(head, &h1, &x->arena, &x->request, &status, &why);
+    else
+        used = c->held.len;
+    c->scanned = 0;
+    c->exchange = x;
+    enter(c, CONN_EXCHANGE);
+    if (conn_used(c, used) < 0) {
+        conn_retire(c);
+        return false;
+    }
+    if (fault < 0) {
+        x->request = (struct request){0};
+        return refuse(x, status >= 400 ? status : 400, why, "malformed");
+    }
+    h1_body_init(&x->body, x->request.framing, x->request.length);
+    x->clean = hygiene_connection_ok(&x->request.headers);
+    if (!x->clean)
+        return refuse(x, 400, "The Connection header names headers that it may not name.",
+                      "connection");
+    if (span_is(x->request.method, "CONNECT") || span_is(x->request.method, "TRACE"))
+        return refuse(x, 405, "This method is not served.", "method");
+    exchange_enter(x, EXCHANGE_GATE);
+    gate_enter(x);
+    return true;
+}
+
+static bool step_head(struct conn *c)
+{
+    struct span in;
+    unsigned status = 400;
+    if (wire_blocked(&c->wire))
+        return false;
+    if (c->edge->phase == EDGE_DRAINING && buf_len(&c->in) == 0) {
+        enter(c, CONN_CLOSING);
+        return true;
+    }
+    int rc = conn_input(c, &in);
+    if (rc == 0)
+        return false;
+    if (rc == FAULT_CLOSED && c->state == CONN_IDLE && !c->wire.broken) {
+        enter(c, CONN_CLOSING);
+        return true;
+    }
+    if (rc < 0) {
+        conn_retire(c);
+        return false;
+    }
+    if (c->state == CONN_IDLE)
+        enter(c, CONN_HEAD);
+    const struct limits *limits = &c->edge->generation->snapshot->limits;
+    const struct h1_limits h1 = {limits->header_bytes, limits->header_count};
+    int len = h1_head_find(in, &c->scanned, &h1, &status);
+    if (len != 0)
+        return begin(c, span_sub(in, 0, len > 0 ? (size_t)len : in.len), len < 0 ? len : 0, status);
+    c->more = true;
+    if (conn_used(c, 0) < 0) {
+        conn_retire(c);
+        return false;
+    }
+    return true;
+}
+
+/* ---- collecting a small body ---- */
+
+static void collected(struct exchange *x, int fault)
+{
+    collect_done done = x->on_collected;
+    x->on_collected = NULL;
+    done(x, fault < 0 ? SPAN_NONE : x->collected, fault);
+}
+
+static int collect_append(struct exchange *x, struct span data)
+{
+    size_t len = x->collected.len, need = len + data.len;
+    if (need > x->collect_cap)
+        return FAULT_LIMIT;
+    if (need > x->collect_room) {
+        size_t room = x->request.framing == BODY_LENGTH ? (size_t)x->request.length : 2 * need;
+        if (room > x->collect_cap)
+            room = x->collect_cap;
+        uint8_t *fresh = arena_alloc(&x->arena, room);
+        if (fresh == NULL)
+            return FAULT_LIMIT;
+        uint8_t *old = (uint8_t *)(uintptr_t)x->collected.at;
+        if (len > 0) {
+            memcpy(fresh, old, len);
+            memset(old, 0, len);
+        }
+        x->collected.at = fresh;
+        x->collect_room = room;
+    }
+    if (data.len > 0)
+        memcpy((uint8_t *)(uintptr_t)x->collected.at + len, data.at, data.len);
+    x->collected.len = need;
+    x->bytes_in += data.len;
+    return 0;
+}
+
+static bool ask_for_body(struct exchange *x)
+{
+    if (!x->request.expect_continue || x->continued)
+        return true;
+    x->continued = true;
+    return wire_write(&x->conn->wire, SPAN("HTTP/1.1 100 Continue\r\n\r\n")) == 0;
+}
+
+static bool step_collect(struct conn *c, struct exchange *x)
+{
+    struct span in, data;
+    int rc = 0;
+    if (x->on_collected == NULL)
+        return false;
+    if (x->request.framing == BODY_LENGTH && x->request.length > x->collect_cap) {
+        collected(x, FAULT_LIMIT);
+        return true;
+    }
+    if (!x->body.done && !ask_for_body(x)) {
+        conn_retire(c);
+        return false;
+    }
+    while (!x->body.done && rc == 0) {
+        rc = conn_input(c, &in);
+        if (rc == 0)
+            return false;
+        if (rc < 0) {
+            conn_retire(c);
+            return false;
+        }
+        conn_progress(c);
+        struct span rest = in;
+        rc = 0;
+        while (rc == 0 && !x->body.done && rest.len > 0) {
+            rc = h1_body_feed(&x->body, &rest, &data);
+            if (rc == 0)
+                rc = collect_append(x, data);
+        }
+        int kept = conn_used(c, in.len - rest.len);
+        rc = rc < 0 ? rc : kept;
+    }
+    if (rc == FAULT_LIMIT)
+        x->close = true;
+    if (rc < 0 && rc != FAULT_LIMIT)
+        return refuse(x, 400, "The request body is not well-formed.", "body");
+    collected(x, rc);
+    return true;
+}
+
+/* ---- the exchange ---- */
+
+static bool finish(struct conn *c)
+{
+    struct exchange *x = c->exchange;
+    bool close = x->close;
+    c->rest = x->body;
+    c->exchange = NULL;
+    exchange_retire(x);
+    if (close)
+        enter(c, CONN_CLOSING);
+    else if (!c->rest.done)
+        enter(c, CONN_DISCARD);
+    else
+        enter(c, CONN_IDLE);
+    c->limit = close ? LINGER_MAX : DISCARD_MAX;
+    if (c->state == CONN_IDLE)
+        buf_release_idle(&c->in);
+    return true;
+}
+
+static bool step_exchange(struct conn *c)
+{
+    struct exchange *x = c->exchange;
+    switch (x->state) {
+    case EXCHANGE_HEAD:
+    case EXCHANGE_GATE:
+    case EXCHANGE_ASKING:
+    case EXCHANGE_ANSWER:
+        break;
+    case EXCHANGE_COLLECT:
+        return step_collect(c, x);
+    case EXCHANGE_PROXY:
+        return proxy_step(x);
+    case EXCHANGE_TUNNEL:
+        return tunnel_step(x);
+    case EXCHANGE_DONE:
+        return finish(c);
+    }
+    if (conn_peek(c) < 0)
+        conn_retire(c);
+    return false;
+}
+
+static bool step_discard(struct conn *c)
+{
+    struct span in, data;
+    int rc = conn_input(c, &in);
+    if (rc == 0)
+        return false;
+    if (rc < 0) {
+        conn_retire(c);
+        return false;
+    }
+    conn_progress(c);
+    struct span rest = in;
+    while (rc >= 0 && !c->rest.done && rest.len > 0)
+        rc = h1_body_feed(&c->rest, &rest, &data);
+    size_t used = in.len - rest.len;
+    if (conn_used(c, used) < 0) {
+        conn_retire(c);
+        return false;
+    }
+    if (rc < 0 || used > c->limit) {
+        c->limit = LINGER_MAX;
+        enter(c, CONN_CLOSING);
+        return true;
+    }
+    c->limit -= used;
+    if (c->rest.done) {
+        enter(c, CONN_IDLE);
+        buf_release_idle(&c->in);
+    }
+    return true;
+}
+
+/* What is still unsent goes out, then "that was all", then the client has its time to hear it. */
+static bool step_closing(struct conn *c)
+{
+    wire_close_notify(&c->wire);
+    if (wire_flush(&c->wire) != 0) {
+        if (c->wire.broken)
+            conn_retire(c);
+        return false;
+    }
+    (void)shutdown(c->wire.fd, SHUT_WR);
+    if (c->wire.eof) {
+        conn_retire(c);
+        return false;
+    }
+    if (c->limit == 0)
+        c->limit = LINGER_MAX;
+    enter(c, CONN_LINGER);
+    return true;
+}
+
+/* The bytes are not even decrypted. */
+static bool step_linger(struct conn *c)
+{
+    while (c->wire.readable) {
+        ssize_t n = recv(c->wire.fd, c->edge->scratch, EDGE_SCRATCH, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            c->wire.readable = false;
+            break;
+        }
+        if (n <= 0 || (uint64_t)n >= c->limit) {
+            conn_retire(c);
+            break;
+        }
+        c->limit -= (uint64_t)n;
+        c->wire.readable = (size_t)n == EDGE_SCRATCH;
+    }
+    return false;
+}
+
+static bool step_closed(struct conn *c)
+{
+    (void)c;
+    return false;
+}
+
+static bool (*const steps[])(struct conn *c) = {
+    [CONN_HANDSHAKE] = step_handshake, [CONN_IDLE] = step_head,       [CONN_HEAD] = step_head,
+    [CONN_EXCHANGE] = step_exchange,   [CONN_DISCARD] = step_discard, [CONN_CLOSING] = step_closing,
+    [CONN_LINGER] = step_linger,       [CONN_CLOSED] = step_closed,
+};
+
+/* ---- what to wait for ---- */
+
+static enum conn_wait waits(const struct conn *c)
+{
+    const struct exchange *x = c->exchange;
+    bool blocked = wire_blocked(&c->wire);
+    switch (c->state) {
+    case CONN_HANDSHAKE:
+        return WAIT_HANDSHAKE;
+    case CONN_IDLE:
+        return blocked ? WAIT_WRITE : WAIT_IDLE;
+    case CONN_HEAD:
+        return blocked ? WAIT_WRITE : WAIT_HEAD;
+    case CONN_DISCARD:
+        return WAIT_BODY;
+    case CONN_CLOSING:
+        return WAIT_WRITE;
+    case CONN_LINGER:
+        return WAIT_LINGER;
+    case CONN_EXCHANGE:
+        break;
+    case CONN_CLOSED:
+        return WAIT_NONE;
+    }
+    if (blocked)
+        return WAIT_WRITE;
+    if (x->state == EXCHANGE_COLLECT && x->on_collected != NULL)
+        return WAIT_BODY;
+    if (x->state == EXCHANGE_PROXY || x->state == EXCHANGE_TUNNEL)
+        return proxy_waits(x);
+    return WAIT_KEEPER;
+}
+
+static uint64_t seconds(const struct conn *c, enum conn_wait wait)
+{
+    const struct exchange *x = c->exchange;
+    const struct limits *l = &(x != NULL ? x->generation : c->edge->generation)->snapshot->limits;
+    switch (wait) {
+    case WAIT_HANDSHAKE:
+        return l->handshake_timeout;
+    case WAIT_HEAD:
+        return l->header_timeout;
+    case WAIT_IDLE:
+        return l->idle_timeout;
+    case WAIT_BODY:
+        return l->body_timeout;
+    case WAIT_WRITE:
+        return l->write_timeout;
+    case WAIT_CONNECT:
+        return l->connect_timeout;
+    case WAIT_REQUEST:
+    case WAIT_RESPONSE:
+        return x->route->response_timeout;
+    case WAIT_STREAM:
+        return x->route->stream_idle;
+    case WAIT_LINGER:
+        return LINGER_SECONDS;
+    case WAIT_KEEPER:
+    case WAIT_NONE:
+        break;
+    }
+    return KEEPER_SECONDS;
+}
+
+static bool wants_client(const struct conn *c)
+{
+    if (c->wire.eof || c->wire.broken)
+        return false;
+    switch (c->state) {
+    case CONN_HANDSHAKE:
+    case CONN_DISCARD:
+    case CONN_LINGER:
+        return true;
+    case CONN_IDLE:
+    case CONN_HEAD:
+        return !wire_blocked(&c->wire);
+    case CONN_EXCHANGE:
+        break;
+    case CONN_CLOSING:
+    case CONN_CLOSED:
+        return false;
+    }
+    const struct exchange *x = c->exchange;
+    if (x->state == EXCHANGE_COLLECT && x->on_collected != NULL)
+        return true;
+    if (x->state == EXCHANGE_PROXY || x->state == EXCHANGE_TUNNEL)
+        return proxy_wants_client(x);
+    return buf_len(&c->in) == 0;
+}
+
+static void derive(struct conn *c)
+{
+    enum conn_wait wait = waits(c);
+    if (wait != c->wait)
+        conn_progress(c);
+    c->wait = wait;
+    if (c->wire.sent != c->sent_seen) {
+        c->sent_seen = c->wire.sent;
+        if (wait == WAIT_WRITE)
+            conn_progress(c);
+    }
+    deadline_set(&c->edge->deadlines, &c->deadline, c->waits_since + seconds(c, wait) * 1000);
+    watch_arm(&c->watch,
+              (wants_client(c) ? UV_READABLE : 0) | (wire_blocked(&c->wire) ? UV_WRITABLE : 0));
+    if (c->exchange != NULL && c->exchange->upstream != NULL)
+        upstream_arm(c->exchange->upstream, proxy_wants_upstream(c->exchange));
+}
+
+void conn_step(struct conn *c)
+{
+    if (c->stepping) {
+        c->restep = true;
+        return;
+    }
+    if (c->state == CONN_CLOSED)
+        return;
+    c->stepping = true;
+    if (wire_blocked(&c->wire))
+        wire_push(&c->wire);
+    do
+        c->restep = false;
+    while (!c->doomed && (steps[c->state](c) || c->restep));
+    if (wire_flush(&c->wire) < 0)
+        c->doomed = true;
+    c->stepping = false;
+    if (c->doomed)
+        end(c);
+    else
+        derive(c);
+}
+
+void conns_again(struct edge *e)
+{
+    /* One round: who asks again while it runs comes in the next, after the loop has looked around.
+     */
+    struct list ring;
+    list_init(&ring);
+    while (!list_empty(&e->again)) {
+        struct list *node = e->again.next;
+        list_remove(node);
+        list_push(&ring, node);
+    }
+    while (!list_empty(&ring)) {
+        struct conn *c = container_of(ring.next, struct conn, again);
+        list_remove(&c->again);
+        conn_step(c);
+    }
+}
+
+/* ---- events ---- */
+
+static void on_conn_poll(uv_poll_t *handle, int status, int events)
+{
+    struct conn *c = handle->data;
+    watch_fired(&c->watch, status, events);
+    if (status < 0 || (events & UV_READABLE) != 0)
+        c->wire.readable = true;
+    conn_step(c);
+}
+
+static void on_conn_due(struct deadline *d)
+{
+    struct conn *c = container_of(d, struct conn, deadline);
+    struct exchange *x = c->exchange;
+    c->edge->count.timeouts++;
+    switch (c->wait) {
+    case WAIT_IDLE:
+        c->edge->count.timeouts--;
+        enter(c, CONN_CLOSING);
+        conn_step(c);
+        return;
+    case WAIT_BODY:
+        if (c->state != CONN_EXCHANGE || x->state == EXCHANGE_TUNNEL || x->status != 0)
+            break;
+        x->outcome = ACCESS_LIMIT;
+        x->close = true;
+        answer_error(x, 408, "The request body did not arrive in time.", "body_timeout");
+        return;
+    case WAIT_CONNECT:
+    case WAIT_REQUEST:
+    case WAIT_RESPONSE:
+    case WAIT_STREAM:
+        proxy_timeout(x, c->wait);
+        return;
+    case WAIT_KEEPER:
+        x->outcome = ACCESS_UNAVAILABLE;
+        answer_error(x, 503, "The service did not decide in time.", "keeper");
+        return;
+    case WAIT_NONE:
+    case WAIT_HANDSHAKE:
+    case WAIT_HEAD:
+    case WAIT_WRITE:
+    case WAIT_LINGER:
+        break;
+    }
+    conn_retire(c);
+}
+
+void conn_open(struct edge *e, int fd, const struct addr *addr, struct listener *l,
+               struct source *source)
+{
+    struct conn *c = calloc(1, sizeof(*c));
+    if (c == NULL || wire_init(&c->wire, e->tls, fd, &e->stage) < 0) {
+        free(c);
+        goto refused;
+    }
+    if (watch_init(&c->watch, e->loop, fd, on_conn_poll, c) < 0) {
+        wire_fini(&c->wire);
+        free(c);
+        goto refused;
+    }
+    c->edge = e;
+    c->listener = l;
+    l->refs++;
+    c->source = source;
+    c->addr = *addr;
+    c->state = CONN_HANDSHAKE;
+    c->waits_since = edge_now(e);
+    buf_init(&c->in, e->generation->snapshot->limits.header_bytes + EDGE_SCRATCH + PEEK_MAX);
+    deadline_init(&c->deadline, on_conn_due);
+    list_init(&c->again);
+    list_push(&e->conns, &c->link);
+    e->conn_count++;
+    derive(c);
+    return;
+refused:
+    source_leave(e, source);
+    (void)close(fd);
+}

@@ -1,0 +1,106 @@
+/* A client connection: TLS, then one exchange after another (HTTP/1.1, RFC 9112).
+ *
+ *   HANDSHAKE ─▶ HEAD ─▶ EXCHANGE ─▶ IDLE ─▶ HEAD …
+ *                            │  └──▶ DISCARD ─▶ IDLE     (rest of a small body nobody read)
+ *                            └─▶ CLOSING ─▶ LINGER ─▶ CLOSED
+ *
+ * Invariants. One exchange at a time; bytes of later requests stay in `in`, bounded. Everything
+ * that happens to the connection, its exchange or its upstream ends in conn_step(), which is the
+ * only place where work is done and never runs twice at once. A connection is freed after its poll
+ * handle has closed. Plain text to the client is encrypted at once; when the socket does not take
+ * it the ciphertext waits in the wire and nothing more is produced: that is the back-pressure. */
+#ifndef EDGE_CONN_H
+#define EDGE_CONN_H
+
+#include "edge/edge.h"
+
+enum conn_state {
+    CONN_HANDSHAKE,
+    CONN_IDLE,
+    CONN_HEAD,
+    CONN_EXCHANGE,
+    CONN_DISCARD,
+    CONN_CLOSING,
+    CONN_LINGER,
+    CONN_CLOSED,
+};
+
+/* What the connection's one deadline waits for. */
+enum conn_wait {
+    WAIT_NONE,
+    WAIT_HANDSHAKE,
+    WAIT_HEAD,
+    WAIT_IDLE,
+    WAIT_BODY,     /* the client's body */
+    WAIT_WRITE,    /* the client takes bytes */
+    WAIT_CONNECT,  /* the upstream accepts */
+    WAIT_REQUEST,  /* the upstream takes the request */
+    WAIT_RESPONSE, /* the upstream's response head */
+    WAIT_STREAM,   /* bytes of a body or tunnel */
+    WAIT_KEEPER,
+    WAIT_LINGER,
+};
+
+struct listener;
+struct source;
+
+struct conn {
+    struct edge *edge;
+    struct list link;  /* in edge->conns */
+    struct list again; /* in edge->again, when it must step once more */
+    enum conn_state state;
+    enum conn_wait wait;
+    bool stepping, doomed;
+    bool restep;   /* conn_step was called while it ran */
+    bool more;     /* what is in `in` is not enough: read on */
+    bool borrowed; /* the last conn_input is in the scratch */
+    struct watch watch;
+    struct deadline deadline;
+    uint64_t waits_since; /* ms: when the present wait began, or of its last progress */
+    uint64_t sent_seen;   /* wire.sent when last looked at */
+    struct wire wire;
+    struct buf in;       /* plain text that came and was not used yet */
+    struct span held;    /* what conn_input lent */
+    size_t scanned;      /* of a head that is not complete */
+    uint64_t limit;      /* bytes that DISCARD and LINGER still swallow */
+    struct h1_body rest; /* what DISCARD reads to its end */
+    struct exchange *exchange;
+    struct listener *listener; /* a reference */
+    struct source *source;
+    struct addr addr;
+    struct zone_set zones; /* of addr, borrowed from the generation with … */
+    uint32_t zones_serial; /* … this serial */
+};
+
+/* Takes fd. A connection that can not be made is closed; nothing is returned because nobody has a
+ * use for it: it lives by its events. */
+void conn_open(struct edge *e, int fd, const struct addr *addr, struct listener *l,
+               struct source *source);
+/* Does whatever can be done now, derives what to wait for. May free the exchange, not the conn. */
+void conn_step(struct conn *c);
+/* Ends it at once, without another byte. Safe at any time, also twice. */
+void conn_retire(struct conn *c);
+/* Something moved: the present wait starts over. */
+void conn_progress(struct conn *c);
+/* There is more to do than one step should do at once: steps again before the loop waits. */
+void conn_again(struct conn *c);
+/* Nothing new is begun; an idle connection ends now. */
+void conn_drain(struct conn *c);
+/* Steps all connections in edge->again. */
+void conns_again(struct edge *e);
+/* May the connection serve another request after x, whose body may not have been read to its end?
+ */
+bool conn_may_keep(const struct exchange *x);
+
+/* Client bytes: what is buffered, or one fresh read. Returns 1 with *ret not empty, 0 when there is
+ * nothing now, or a fault: FAULT_CLOSED after the last byte. Each successful call is followed by
+ * one conn_used(). */
+must_check int conn_input(struct conn *c, struct span *ret);
+/* The first n of the bytes that conn_input gave are done with; the others are kept. A fault when
+ * there is no room to keep them. */
+must_check int conn_used(struct conn *c, size_t n);
+/* Reads what came while nobody asks for it, so that a vanished client is noticed. A fault when it
+ * is gone. */
+must_check int conn_peek(struct conn *c);
+
+#endif

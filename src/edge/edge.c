@@ -1,0 +1,161 @@
+#include "edge/edge.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/rng.h"
+#include "edge/access.h"
+#include "edge/conn.h"
+#include "edge/gate.h"
+#include "edge/keeper.h"
+#include "edge/listener.h"
+#include "edge/pool.h"
+
+static void on_drain_due(struct deadline *d)
+{
+    struct edge *e = container_of(d, struct edge, drain_due);
+    log_event(LOG_LEVEL_WARN, "drain_cut");
+    while (!list_empty(&e->conns))
+        conn_retire(container_of(e->conns.next, struct conn, link));
+    edge_drained(e);
+}
+
+int edge_init(struct edge *e, uv_loop_t *loop, uint32_t id)
+{
+    *e = (struct edge){.loop = loop, .id = id, .reserve_fd = -1};
+    e->control.fd = e->signer.channel.fd = -1;
+    list_init(&e->listeners);
+    list_init(&e->conns);
+    list_init(&e->again);
+    list_init(&e->pools);
+    map_init(&e->sources, 1u << 20);
+    buf_init(&e->build, EDGE_BUILD_MAX);
+    deadline_init(&e->drain_due, on_drain_due);
+    e->scratch = malloc(EDGE_SCRATCH);
+    if (e->scratch == NULL)
+        return -ENOMEM;
+    int rc = wire_stage_init(&e->stage);
+    if (rc == 0)
+        rc = deadlines_init(&e->deadlines, loop);
+    if (rc == 0)
+        rc = uv_idle_init(loop, &e->busy);
+    e->busy.data = e;
+    if (rc == 0)
+        rc = access_init(e);
+    if (rc == 0)
+        rc = gate_init(e);
+    /* Something that needs no file: a copy of what is open anyway. */
+    e->reserve_fd = fcntl(2, F_DUPFD_CLOEXEC, 3);
+    return rc;
+}
+
+void edge_fini(struct edge *e)
+{
+    listeners_close(e);
+    while (!list_empty(&e->conns))
+        conn_retire(container_of(e->conns.next, struct conn, link));
+    access_flush(e);
+    list_each_safe(it, &e->pools) pool_flush(container_of(it, struct pool, link));
+    keeper_flush_activity(e);
+    generation_unref(e->generation);
+    generation_unref(e->prepared);
+    e->generation = e->prepared = NULL;
+    gate_fini(e);
+    keeper_link_fini(e);
+    access_fini(e);
+    uv_close((uv_handle_t *)&e->busy, NULL);
+    deadlines_fini(&e->deadlines);
+    SSL_CTX_free(e->tls);
+    SSL_CTX_free(e->prepared_tls);
+    while (e->spare_count > 0) {
+        struct exchange *x = e->spare[--e->spare_count];
+        arena_fini(&x->arena);
+        free(x);
+    }
+    map_fini(&e->sources);
+    buf_fini(&e->build);
+    wire_stage_fini(&e->stage);
+    free(e->scratch);
+    if (e->reserve_fd >= 0)
+        (void)close(e->reserve_fd);
+}
+
+uint64_t edge_wall_ms(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_REALTIME_COARSE, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* IMF-fixdate (RFC 9110 section 5.6.7). The names are written out because strftime would take them
+ * from a locale. */
+const char *edge_date(struct edge *e)
+{
+    static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    uint64_t second = edge_wall_ms() / 1000;
+    if (second == e->date_second)
+        return e->date;
+    time_t t = (time_t)second;
+    struct tm tm;
+    if (gmtime_r(&t, &tm) == NULL)
+        return e->date;
+    e->date_second = second;
+    (void)snprintf(e->date, sizeof(e->date), "%s, %02d %s %04d %02d:%02d:%02d GMT",
+                   days[tm.tm_wday % 7], tm.tm_mday, months[tm.tm_mon % 12], tm.tm_year + 1900,
+                   tm.tm_hour, tm.tm_min, tm.tm_sec);
+    return e->date;
+}
+
+void edge_random(struct edge *e, uint8_t *at, size_t len)
+{
+    if (e->random_left < len) {
+        e->random_left = rng_fill(e->random, sizeof(e->random)) == 0 ? sizeof(e->random) : 0;
+        if (e->random_left < len) {
+            memset(at, 0, len);
+            return;
+        }
+    }
+    e->random_left -= len;
+    memcpy(at, e->random + e->random_left, len);
+}
+
+void edge_commit(struct edge *e, struct generation *g, SSL_CTX *tls)
+{
+    struct generation *old = e->generation;
+    e->generation = g;
+    if (tls != NULL) {
+        SSL_CTX_free(e->tls);
+        e->tls = tls;
+    }
+    (void)snprintf(e->via, sizeof(e->via), "postern-%s", g->snapshot->portal_host);
+    if (e->phase == EDGE_STARTING)
+        e->phase = EDGE_SERVING;
+    if (old != NULL)
+        (void)gate_recheck(e);
+    generation_unref(old);
+    listeners_resume(e);
+}
+
+void edge_drain(struct edge *e, uint32_t seconds)
+{
+    if (e->phase == EDGE_DRAINING)
+        return;
+    e->phase = EDGE_DRAINING;
+    listeners_close(e);
+    deadline_set(&e->deadlines, &e->drain_due, edge_now(e) + (uint64_t)seconds * 1000);
+    list_each_safe(it, &e->conns) conn_drain(container_of(it, struct conn, link));
+    edge_drained(e);
+}
+
+void edge_drained(struct edge *e)
+{
+    if (e->phase == EDGE_DRAINING && e->conn_count == 0)
+        uv_stop(e->loop);
+}

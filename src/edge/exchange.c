@@ -1,0 +1,138 @@
+#include "edge/exchange.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/secret.h"
+#include "base/text.h"
+#include "edge/access.h"
+#include "edge/conn.h"
+#include "edge/gate.h"
+#include "edge/listener.h"
+#include "edge/pool.h"
+
+/* The first block serves an ordinary request and its answer's head; the maximum holds the greatest
+ * head, a collected body and a page. */
+#define EXCHANGE_BLOCK 8192u
+#define EXCHANGE_MAX (1024u * 1024)
+
+#define TO(state) (1u << EXCHANGE_##state)
+
+static const unsigned successors[] = {
+    [EXCHANGE_HEAD] = TO(GATE) | TO(COLLECT) | TO(ASKING) | TO(PROXY) | TO(ANSWER) | TO(DONE),
+    [EXCHANGE_GATE] = TO(GATE) | TO(COLLECT) | TO(ASKING) | TO(PROXY) | TO(ANSWER) | TO(DONE),
+    [EXCHANGE_COLLECT] = TO(COLLECT) | TO(ASKING) | TO(ANSWER) | TO(DONE),
+    [EXCHANGE_ASKING] = TO(ASKING) | TO(COLLECT) | TO(PROXY) | TO(ANSWER) | TO(DONE),
+    [EXCHANGE_PROXY] = TO(TUNNEL) | TO(ANSWER) | TO(DONE),
+    [EXCHANGE_TUNNEL] = TO(DONE),
+    [EXCHANGE_ANSWER] = TO(DONE),
+    [EXCHANGE_DONE] = 0,
+};
+
+void exchange_enter(struct exchange *x, enum exchange_state next)
+{
+    assert((successors[x->state] & 1u << next) != 0);
+    x->state = next;
+}
+
+static struct exchange *spare_or_new(struct edge *e)
+{
+    if (e->spare_count > 0)
+        return e->spare[--e->spare_count];
+    struct exchange *x = calloc(1, sizeof(*x));
+    if (x != NULL)
+        arena_init(&x->arena, EXCHANGE_BLOCK, EXCHANGE_MAX);
+    return x;
+}
+
+struct exchange *exchange_new(struct conn *conn)
+{
+    struct edge *e = conn->edge;
+    struct exchange *x = spare_or_new(e);
+    if (x == NULL)
+        return NULL;
+    struct arena arena = x->arena;
+    *x = (struct exchange){
+        .edge = e,
+        .conn = conn,
+        .generation = generation_ref(e->generation),
+        .arena = arena,
+        .started_us = clock_mono_us(),
+        .source = conn->addr,
+        .listener = conn->listener->name,
+        .listener_port = conn->listener->port,
+        /* Until the gate says more. */
+        .outcome = ACCESS_UNAUTHENTICATED,
+    };
+    if (conn->zones_serial != e->generation->serial) {
+        conn->zones = zones_find(policy_zones(e->generation->policy), &conn->addr);
+        conn->zones_serial = e->generation->serial;
+    }
+    x->zones = conn->zones;
+    list_init(&x->view_link);
+    edge_random(e, x->id, sizeof(x->id));
+    text_hex(x->id_text, span_of(x->id, sizeof(x->id)));
+    e->exchange_count++;
+    e->count.exchanges++;
+    return x;
+}
+
+void exchange_retire(struct exchange *x)
+{
+    struct edge *e = x->edge;
+    access_exchange(x);
+    gate_leave(x);
+    if (x->upstream != NULL)
+        upstream_retire(x->upstream);
+    if (x->status == 101)
+        e->tunnel_count--;
+    if (x->collected.at != NULL)
+        secret_wipe((void *)(uintptr_t)x->collected.at, x->collect_room);
+    e->count.bytes_in += x->bytes_in;
+    e->count.bytes_out += x->bytes_out;
+    e->exchange_count--;
+    generation_unref(x->generation);
+    arena_reset(&x->arena);
+    if (e->spare_count < EDGE_SPARE) {
+        e->spare[e->spare_count++] = x;
+        return;
+    }
+    arena_fini(&x->arena);
+    free(x);
+}
+
+void exchange_revoke(struct exchange *x, unsigned status, const char *cause)
+{
+    switch (x->state) {
+    case EXCHANGE_ANSWER:
+    case EXCHANGE_DONE:
+        return;
+    case EXCHANGE_PROXY:
+    case EXCHANGE_TUNNEL:
+        x->outcome = ACCESS_DENIED;
+        x->edge->count.revoked++;
+        /* The head of an answer is at the client: nothing that could still be said would be
+         * understood. */
+        if (x->status != 0) {
+            conn_retire(x->conn);
+            return;
+        }
+        break;
+    case EXCHANGE_HEAD:
+    case EXCHANGE_GATE:
+    case EXCHANGE_COLLECT:
+    case EXCHANGE_ASKING:
+        break;
+    }
+    answer_error(x, status, cause, "revoked");
+}
+
+void exchange_collect(struct exchange *x, size_t cap, collect_done done)
+{
+    exchange_enter(x, EXCHANGE_COLLECT);
+    x->collect_cap = cap;
+    x->on_collected = done;
+    conn_step(x->conn);
+}

@@ -1,0 +1,238 @@
+#include "edge/forward.h"
+
+#include "base/fault.h"
+#include "base/text.h"
+#include "http/cookie.h"
+#include "http/forwarded.h"
+#include "http/hygiene.h"
+#include "http/location.h"
+
+bool forward_loops(const struct headers *h, const char *via)
+{
+    struct span own = span_str(via);
+    for (size_t i = 0; i < h->count; i++) {
+        struct span rest = h->at[i].value, hop, word;
+        if (h->at[i].id != HEADER_VIA)
+            continue;
+        /* received-protocol received-by [comment], and so on. */
+        while (span_cut(&rest, ',', &hop)) {
+            hop = span_trim(hop);
+            (void)span_cut(&hop, ' ', &word);
+            hop = span_trim(hop);
+            (void)span_cut(&hop, ' ', &word);
+            if (span_eq_nocase(word, own))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void put(struct buf *out, struct span bytes)
+{
+    (void)buf_append(out, bytes);
+}
+
+/* Back to what it held when its length was len. */
+static void cut(struct buf *out, size_t len)
+{
+    out->tail = out->head + len;
+}
+
+static void put_header(struct buf *out, const char *name, struct span value)
+{
+    if (h1_write_header(out, span_str(name), value) < 0)
+        out->bad = true;
+}
+
+static void put_number(struct buf *out, uint64_t n)
+{
+    uint8_t digits[20];
+    size_t at = sizeof(digits);
+    do
+        digits[--at] = (uint8_t)('0' + n % 10);
+    while ((n /= 10) > 0);
+    put(out, span_of(digits + at, sizeof(digits) - at));
+}
+
+/* ---- towards the upstream ---- */
+
+/* All Cookie lines become one (RFC 6265 section 5.4), without ours. */
+static void put_cookies(const struct headers *h, struct buf *out)
+{
+    bool begun = false;
+    for (size_t i = 0; i < h->count; i++) {
+        if (h->at[i].id != HEADER_COOKIE)
+            continue;
+        size_t mark = buf_len(out);
+        put(out, begun ? SPAN("; ") : SPAN("Cookie: "));
+        int pairs = cookie_strip(h->at[i].value, SPAN(COOKIE_OWN_PREFIX), out);
+        if (pairs < 0)
+            out->bad = true;
+        if (pairs <= 0)
+            cut(out, mark);
+        else
+            begun = true;
+    }
+    if (begun)
+        put(out, SPAN("\r\n"));
+}
+
+static void put_forwarded(const struct forward *f, struct buf *out)
+{
+    struct forwarded told = {&f->source, true, f->request->authority, f->request->port};
+    if (forwarded_write(&told, out) < 0)
+        out->bad = true;
+    put(out, SPAN("Via: 1.1 "));
+    put(out, span_str(f->via));
+    put(out, SPAN("\r\n"));
+}
+
+int forward_request(const struct forward *f, struct buf *out, bool *chunked)
+{
+    const struct request *r = f->request;
+    *chunked = r->framing == BODY_CHUNKED;
+    put(out, r->method);
+    put(out, SPAN(" "));
+    put(out, r->target);
+    put(out, SPAN(" HTTP/1.1\r\nHost: "));
+    put(out,
+        f->route->host_policy == HOST_FIXED ? span_str(f->route->upstream_host) : r->authority);
+    put(out, SPAN("\r\n"));
+    bool strip = f->strip_authorization || f->inject.len > 0;
+    for (size_t i = 0; i < r->headers.count; i++) {
+        const struct header *h = &r->headers.at[i];
+        if (hygiene_request(h, strip) == PASS && h1_write_header(out, h->name, h->value) < 0)
+            out->bad = true;
+    }
+    put_cookies(&r->headers, out);
+    if (f->inject.len > 0)
+        put_header(out, "Authorization", f->inject);
+    if (r->upgrade_websocket)
+        put(out, SPAN("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+    if (f->expect)
+        put(out, SPAN("Expect: 100-continue\r\n"));
+    if (*chunked) {
+        put(out, SPAN("Transfer-Encoding: chunked\r\n"));
+    } else if (r->framing == BODY_LENGTH) {
+        put(out, SPAN("Content-Length: "));
+        put_number(out, r->length);
+        put(out, SPAN("\r\n"));
+    }
+    put_forwarded(f, out);
+    put(out, SPAN("\r\n"));
+    return out->bad ? FAULT_LIMIT : 0;
+}
+
+/* ---- towards the client ---- */
+
+static void put_rewritten(const struct forward *f, const struct header *h, struct buf *out)
+{
+    const struct location_map map = {
+        .upstream = &f->route->upstream,
+        .upstream_port = f->route->upstream_port,
+        .upstream_host =
+            f->route->host_policy == HOST_FIXED ? span_str(f->route->upstream_host) : SPAN_NONE,
+        .authority = f->request->authority,
+    };
+    int rc;
+    if (h->id == HEADER_SET_COOKIE && !cookie_may_set(h->value))
+        return;
+    put(out, h->name);
+    put(out, SPAN(": "));
+    if (h->id == HEADER_SET_COOKIE)
+        rc = cookie_rewrite(h->value, out);
+    else if (h->id == HEADER_REFRESH)
+        rc = location_rewrite_refresh(&map, h->value, out);
+    else
+        rc = location_rewrite(&map, h->value, out);
+    if (rc < 0)
+        out->bad = true;
+    put(out, SPAN("\r\n"));
+}
+
+static void put_status(const struct response *r, struct buf *out)
+{
+    put(out, SPAN("HTTP/1.1 "));
+    put_number(out, r->status);
+    put(out, SPAN(" "));
+    put(out, r->reason.len > 0 ? r->reason : span_str(h1_status_text(r->status)));
+    put(out, SPAN("\r\n"));
+}
+
+static void put_headers(const struct forward *f, const struct response *r, struct buf *out)
+{
+    for (size_t i = 0; i < r->headers.count; i++) {
+        const struct header *h = &r->headers.at[i];
+        enum passage passage = hygiene_response(h);
+        if (passage == PASS && h1_write_header(out, h->name, h->value) < 0)
+            out->bad = true;
+        if (passage != REWRITE)
+            continue;
+        if (h->id == HEADER_SET_COOKIE || h->id == HEADER_LOCATION ||
+            h->id == HEADER_CONTENT_LOCATION || h->id == HEADER_REFRESH)
+            put_rewritten(f, h, out);
+    }
+}
+
+/* How the client finds the end of the body (RFC 9112 section 6.3). */
+static void put_framing(const struct response *r, struct forward_reply *reply, struct buf *out)
+{
+    const struct header *length;
+    uint64_t n;
+    if (r->status < 200 || r->status == 204)
+        return;
+    if (reply->head_only || r->status == 304) {
+        /* What the length would have been; a number or nothing. */
+        length = headers_find(&r->headers, HEADER_CONTENT_LENGTH);
+        if (length != NULL && text_u64(length->value, UINT64_MAX, &n) == 0)
+            put_header(out, "Content-Length", length->value);
+        return;
+    }
+    switch (r->framing) {
+    case BODY_NONE:
+        put(out, SPAN("Content-Length: 0\r\n"));
+        return;
+    case BODY_LENGTH:
+        put(out, SPAN("Content-Length: "));
+        put_number(out, r->length);
+        put(out, SPAN("\r\n"));
+        return;
+    case BODY_CHUNKED:
+    case BODY_UNTIL_CLOSE:
+        break;
+    }
+    if (reply->client_11) {
+        reply->chunked = true;
+        put(out, SPAN("Transfer-Encoding: chunked\r\n"));
+    } else {
+        reply->close = true;
+    }
+}
+
+int forward_response(const struct forward *f, const struct response *r, struct forward_reply *reply,
+                     struct buf *out)
+{
+    reply->chunked = false;
+    put_status(r, out);
+    put_headers(f, r, out);
+    if (reply->date != NULL && headers_find(&r->headers, HEADER_DATE) == NULL)
+        put_header(out, "Date", span_str(reply->date));
+    put(out, SPAN("Strict-Transport-Security: max-age=31536000\r\n"));
+    put_framing(r, reply, out);
+    if (reply->upgrade)
+        put(out, SPAN("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+    else if (reply->close)
+        put(out, SPAN("Connection: close\r\n"));
+    else if (!reply->client_11)
+        put(out, SPAN("Connection: keep-alive\r\n"));
+    put(out, SPAN("\r\n"));
+    return out->bad ? FAULT_LIMIT : 0;
+}
+
+int forward_interim(const struct forward *f, const struct response *r, struct buf *out)
+{
+    put_status(r, out);
+    put_headers(f, r, out);
+    put(out, SPAN("\r\n"));
+    return out->bad ? FAULT_LIMIT : 0;
+}

@@ -1,0 +1,222 @@
+#include "edge/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "edge/access.h"
+#include "edge/conn.h"
+
+/* Connections taken in one turn, so that those that are open get theirs. */
+#define ACCEPT_BATCH 32
+/* How long a listener rests when the process has no descriptor left. */
+#define ACCEPT_RETRY_MS 250u
+
+/* ---- sources ---- */
+
+/* One household of IPv6 addresses is a /64: it counts as one. */
+static struct addr source_key(const struct addr *a)
+{
+    struct addr key = *a;
+    if (!addr_is_v4(a))
+        memset(key.byte + 8, 0, 8);
+    return key;
+}
+
+static struct source *source_enter(struct edge *e, const struct addr *a, uint32_t max, bool *full)
+{
+    struct addr key = source_key(a);
+    struct source *s = map_find(&e->sources, span_of(key.byte, sizeof(key.byte)));
+    *full = s != NULL && s->open >= max;
+    if (*full)
+        return NULL;
+    if (s == NULL) {
+        s = calloc(1, sizeof(*s));
+        if (s == NULL)
+            return NULL;
+        s->key = key;
+        if (map_put(&e->sources, span_of(s->key.byte, sizeof(s->key.byte)), s) < 0) {
+            free(s);
+            return NULL;
+        }
+    }
+    s->open++;
+    return s;
+}
+
+void source_leave(struct edge *e, struct source *s)
+{
+    if (--s->open > 0)
+        return;
+    (void)map_remove(&e->sources, span_of(s->key.byte, sizeof(s->key.byte)));
+    free(s);
+}
+
+/* ---- the early gate ---- */
+
+/* Cheapest question first; nothing is allocated before the last. */
+static struct source *admit(struct listener *l, const struct addr *a)
+{
+    struct edge *e = l->edge;
+    const struct generation *g = e->generation;
+    const struct limits *limits = &g->snapshot->limits;
+    bool full;
+    if (e->conn_count >= limits->connections) {
+        e->count.refused_limit++;
+        return NULL;
+    }
+    struct zone_set zones = zones_find(policy_zones(g->policy), a);
+    if (!policy_admits_source(g->policy, zones)) {
+        e->count.refused_source++;
+        access_source(e, a, zones, l->name);
+        return NULL;
+    }
+    struct source *s = source_enter(e, a, limits->connections_per_source, &full);
+    if (s == NULL)
+        e->count.refused_limit++;
+    return s;
+}
+
+static void take(struct listener *l, int fd, const struct sockaddr_storage *from)
+{
+    struct edge *e = l->edge;
+    struct addr a;
+    uint16_t port;
+    if (addr_from_sockaddr((const struct sockaddr *)from, &a, &port) < 0 || e->tls == NULL) {
+        (void)close(fd);
+        return;
+    }
+    struct source *s = admit(l, &a);
+    if (s == NULL) {
+        (void)close(fd);
+        return;
+    }
+    e->count.accepted++;
+    conn_open(e, fd, &a, l, s);
+}
+
+static void listener_arm(struct listener *l)
+{
+    bool want = !l->closed && !l->paused && l->edge->phase == EDGE_SERVING;
+    watch_arm(&l->watch, want ? UV_READABLE : 0);
+}
+
+static void on_listener_retry(struct deadline *d)
+{
+    struct listener *l = container_of(d, struct listener, retry);
+    l->paused = false;
+    listener_arm(l);
+}
+
+/* Without a descriptor accept can not even take a connection to close it, and the loop would be
+ * told of it for ever. One that was kept for this moment is given up for an instant; then the
+ * listener rests. */
+static void out_of_descriptors(struct listener *l, int error)
+{
+    struct edge *e = l->edge;
+    if (e->count.refused_descriptors++ == 0)
+        log_fault(LOG_LEVEL_ERROR, "accept_failed", -error, l->name);
+    if (e->reserve_fd >= 0) {
+        (void)close(e->reserve_fd);
+        int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
+        if (fd >= 0)
+            (void)close(fd);
+        e->reserve_fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
+    }
+    l->paused = true;
+    deadline_set(&e->deadlines, &l->retry, edge_now(e) + ACCEPT_RETRY_MS);
+}
+
+static void on_listener_poll(uv_poll_t *handle, int status, int events)
+{
+    struct listener *l = handle->data;
+    watch_fired(&l->watch, status, events);
+    l->refs++;
+    for (int i = 0; i < ACCEPT_BATCH && !l->closed && !l->paused; i++) {
+        struct sockaddr_storage from;
+        socklen_t len = sizeof(from);
+        int fd = accept4(l->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            take(l, fd, &from);
+            continue;
+        }
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+            break;
+        /* The others belong to a connection that died before it was taken. */
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+            out_of_descriptors(l, errno);
+    }
+    listener_arm(l);
+    listener_unref(l);
+}
+
+/* ---- listeners ---- */
+
+int listener_new(struct edge *e, int fd, struct span name)
+{
+    struct listener *l = calloc(1, sizeof(*l));
+    struct sockaddr_storage at;
+    socklen_t len = sizeof(at);
+    struct addr a;
+    int rc = l == NULL ? -ENOMEM : 0;
+    if (rc == 0 && name.len >= sizeof(l->name))
+        rc = FAULT_LIMIT;
+    if (rc == 0 && getsockname(fd, (struct sockaddr *)&at, &len) < 0)
+        rc = -errno;
+    if (rc == 0)
+        rc = addr_from_sockaddr((struct sockaddr *)&at, &a, &l->port);
+    if (rc == 0)
+        rc = watch_init(&l->watch, e->loop, fd, on_listener_poll, l);
+    if (rc < 0) {
+        free(l);
+        (void)close(fd);
+        return rc;
+    }
+    /* Connections inherit it, which saves a system call for each. */
+    int one = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    l->edge = e;
+    l->fd = fd;
+    l->refs = 1;
+    memcpy(l->name, name.at, name.len);
+    deadline_init(&l->retry, on_listener_retry);
+    list_push(&e->listeners, &l->link);
+    listener_arm(l);
+    return 0;
+}
+
+void listener_unref(struct listener *l)
+{
+    if (--l->refs == 0)
+        free(l);
+}
+
+void listeners_resume(struct edge *e)
+{
+    list_each(it, &e->listeners) listener_arm(container_of(it, struct listener, link));
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+    struct listener *l = handle->data;
+    (void)close(l->fd);
+    listener_unref(l);
+}
+
+void listeners_close(struct edge *e)
+{
+    list_each_safe(it, &e->listeners)
+    {
+        struct listener *l = container_of(it, struct listener, link);
+        list_remove(&l->link);
+        l->closed = true;
+        deadline_clear(&e->deadlines, &l->retry);
+        uv_close((uv_handle_t *)&l->watch.poll, on_listener_closed);
+    }
+}

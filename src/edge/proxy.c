@@ -1,0 +1,592 @@
+/* Both directions of one exchange in one file, because every decision in one direction looks at the
+ * other. */
+#include "edge/proxy.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+
+#include "base/fault.h"
+#include "edge/forward.h"
+#include "edge/view.h"
+#include "http/websocket.h"
+
+/* Reads of an upstream in one step; then the others get their turn. */
+#define DOWN_ROUNDS 4
+/* From here on a run of body bytes is written by itself instead of being copied behind a head. */
+#define COPY_MAX 8192u
+#define RESPONSE_HEAD_MAX (32u * 1024)
+#define RESPONSE_HEADERS_MAX 256u
+#define INTERIM_MAX 8u
+
+static const struct h1_limits response_limits = {RESPONSE_HEAD_MAX, RESPONSE_HEADERS_MAX};
+
+/* Is x still with the proxy, after something that may have ended it? */
+static bool here(const struct exchange *x)
+{
+    return x->state == EXCHANGE_PROXY && !x->conn->doomed;
+}
+
+/* ---- what goes into a head ---- */
+
+/* The Authorization that the keeper gave for this route: "route\tvalue" lines. */
+static struct span injected(const struct exchange *x)
+{
+    if (x->view == NULL || x->view->status != VIEW_OK)
+        return SPAN_NONE;
+    struct span rest = x->view->facts.inject, line, name;
+    while (span_cut(&rest, '\n', &line)) {
+        (void)span_cut(&line, '\t', &name);
+        if (span_is(name, x->route->name))
+            return line;
+    }
+    return SPAN_NONE;
+}
+
+static struct forward forward_of(const struct exchange *x)
+{
+    return (struct forward){
+        .request = &x->request,
+        .route = x->route,
+        .source = x->source,
+        .listener_port = x->listener_port,
+        .inject = injected(x),
+        .strip_authorization = x->token_in_authorization,
+        .expect = x->request.expect_continue && !x->continued && !x->body.done,
+        .via = x->edge->via,
+    };
+}
+
+/* NTLM and Negotiate log a connection in, not a request. Such a connection must never serve another
+ * person. */
+static bool binds_connection(const struct exchange *x)
+{
+    const struct header *h = headers_find(&x->request.headers, HEADER_AUTHORIZATION);
+    return h != NULL && !x->token_in_authorization &&
+           (span_starts_nocase(h->value, SPAN("NTLM")) ||
+            span_starts_nocase(h->value, SPAN("Negotiate")));
+}
+
+/* RFC 9110 section 9.2.2. */
+static bool is_idempotent(struct span method)
+{
+    static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};
+    for (size_t i = 0; i < countof(methods); i++)
+        if (span_is(method, methods[i]))
+            return true;
+    return false;
+}
+
+/* ---- failures ---- */
+
+void proxy_fail(struct exchange *x, unsigned status, const char *cause, const char *detail)
+{
+    x->outcome = ACCESS_UPSTREAM;
+    x->close = x->close || !x->body.done;
+    if (x->status != 0)
+        conn_retire(x->conn);
+    else
+        answer_error(x, status, cause, detail);
+}
+
+void proxy_timeout(struct exchange *x, enum conn_wait wait)
+{
+    if (wait == WAIT_CONNECT) {
+        if (x->upstream != NULL)
+            pool_says_down(x->upstream->pool, -ETIMEDOUT);
+        proxy_fail(x, 504, "The console did not accept a connection in time.", "connect_timeout");
+    } else {
+        proxy_fail(x, 504, "The console did not answer in time.", "response_timeout");
+    }
+}
+
+static void too_large(struct exchange *x)
+{
+    x->outcome = ACCESS_LIMIT;
+    x->close = true;
+    if (x->status != 0)
+        conn_retire(x->conn);
+    else
+        answer_error(x, 413, "The request body is larger than this route allows.", "body_bytes");
+}
+
+static bool exceeds(const struct exchange *x, uint64_t bytes)
+{
+    return x->route->body_bytes != 0 && bytes > x->route->body_bytes;
+}
+
+/* ---- client to upstream ---- */
+
+/* Takes the framing off everything in *in, moving the runs of data together where they lie: most
+ * often there is one and nothing moves. */
+static int unframe(struct h1_body *b, struct span *in, struct span *data)
+{
+    uint8_t *at = (uint8_t *)(uintptr_t)in->at;
+    size_t len = 0;
+    while (in->len > 0 && !b->done) {
+        struct span run;
+        int rc = h1_body_feed(b, in, &run);
+        if (rc < 0)
+            return rc;
+        if (run.len > 0 && run.at != at + len)
+            memmove(at + len, run.at, run.len);
+        len += run.len;
+    }
+    *data = span_of(at, len);
+    return 0;
+}
+
+/* Sends what stands in the build buffer. An upstream that takes no more may still have an answer
+ * for us, for example that the upload is too large. */
+static void push_up(struct exchange *x)
+{
+    struct buf *out = &x->edge->build;
+    if (out->bad)
+        proxy_fail(x, 502, "The request is too large for the console.", "request_head");
+    else if (buf_len(out) > 0 && upstream_write(x->upstream, buf_view(out)) < 0)
+        x->proxy->upload_off = true;
+    buf_clear(out);
+}
+
+/* One input's worth of request body. False: stop. */
+static bool upload_some(struct exchange *x)
+{
+    struct proxy *p = x->proxy;
+    struct conn *c = x->conn;
+    struct buf *out = &x->edge->build;
+    struct span in, rest, data;
+    int rc = conn_input(c, &in);
+    if (rc == 0)
+        return false;
+    if (rc < 0) {
+        /* Half a body and no more to come. */
+        conn_retire(c);
+        return false;
+    }
+    rest = in;
+    rc = unframe(&x->body, &rest, &data);
+    if (rc < 0) {
+        x->outcome = ACCESS_MALFORMED;
+        x->close = true;
+        if (x->status != 0)
+            conn_retire(c);
+        else
+            answer_error(x, 400, "The request body is not well-formed.", "body");
+        return false;
+    }
+    x->continued = true;
+    x->bytes_in += data.len;
+    conn_progress(c);
+    if (exceeds(x, x->bytes_in)) {
+        too_large(x);
+        return false;
+    }
+    if (data.len > 0) {
+        p->sent_body = true;
+        if (p->chunk_up) {
+            if (h1_chunk_write(out, data) < 0)
+                out->bad = true;
+        } else if (data.len >= COPY_MAX) {
+            push_up(x);
+            if (here(x) && upstream_write(x->upstream, data) < 0)
+                p->upload_off = true;
+        } else {
+            (void)buf_append(out, data);
+        }
+    }
+    if (here(x) && conn_used(c, in.len - rest.len) < 0)
+        conn_retire(c);
+    return here(x);
+}
+
+/* The build buffer may hold the request head already: the first bytes of the body leave with it. */
+static void pump_up(struct exchange *x)
+{
+    struct proxy *p = x->proxy;
+    struct upstream *u = x->upstream;
+    if (upstream_blocked(u) && upstream_flush(u) < 0)
+        p->upload_off = true;
+    while (here(x) && !p->request_done && !p->upload_off && !upstream_blocked(u)) {
+        bool more = x->body.done || upload_some(x);
+        if (!here(x))
+            return;
+        if (x->body.done) {
+            if (p->chunk_up && h1_chunk_write(&x->edge->build, SPAN_NONE) < 0)
+                x->edge->build.bad = true;
+            p->request_done = true;
+        }
+        push_up(x);
+        if (!more)
+            break;
+    }
+}
+
+static void send_request(struct exchange *x)
+{
+    struct forward f = forward_of(x);
+    struct buf *out = &x->edge->build;
+    buf_clear(out);
+    x->proxy->state = PROXY_HEAD;
+    if (forward_request(&f, out, &x->proxy->chunk_up) < 0) {
+        buf_clear(out);
+        proxy_fail(x, 502, "The request is too large for the console.", "request_head");
+        return;
+    }
+    if (x->proxy->request_done)
+        push_up(x);
+    else
+        pump_up(x);
+    if (here(x))
+        conn_progress(x->conn);
+}
+
+static void connect_upstream(struct exchange *x, bool fresh)
+{
+    struct upstream *u;
+    struct pool *pool = generation_pool(x->generation, x->route);
+    x->proxy->state = PROXY_CONNECT;
+    int rc = upstream_take(pool, x, fresh, &u);
+    if (rc == FAULT_LIMIT) {
+        x->outcome = ACCESS_LIMIT;
+        answer_error(x, 503, "Too many requests to this console are under way.", "busy");
+        return;
+    }
+    if (rc < 0) {
+        pool_says_down(pool, rc);
+        proxy_fail(x, 502, "The console can not be reached.", "connect");
+        return;
+    }
+    if (u->state == UPSTREAM_BUSY)
+        send_request(x);
+}
+
+/* ---- upstream to client ---- */
+
+/* A pooled connection may have been closed by the other side while our request was on its way. That
+ * is nobody's fault, and the request may be sent again when nothing can have come of it. */
+static bool may_retry(const struct exchange *x)
+{
+    const struct proxy *p = x->proxy;
+    const struct upstream *u = x->upstream;
+    return u->reused && !u->received && !p->retried && !p->sent_body && p->interim == 0 &&
+           is_idempotent(x->request.method);
+}
+
+static void retry(struct exchange *x)
+{
+    struct proxy *p = x->proxy;
+    upstream_retire(x->upstream);
+    p->retried = true;
+    p->upload_off = false;
+    p->scanned = 0;
+    p->request_done = x->body.done;
+    x->edge->count.upstream_retried++;
+    connect_upstream(x, true);
+}
+
+static void complete(struct exchange *x)
+{
+    struct proxy *p = x->proxy;
+    struct upstream *u = x->upstream;
+    if (p->reusable && p->request_done && !p->private_peer && !p->upload_off)
+        upstream_give(u);
+    else
+        upstream_retire(u);
+    if (!x->body.done)
+        x->close = true;
+    exchange_enter(x, EXCHANGE_DONE);
+}
+
+/* Gives the client what the build buffer holds, then `direct`. */
+static void push_down(struct exchange *x, struct span direct)
+{
+    struct conn *c = x->conn;
+    struct buf *out = &x->edge->build;
+    bool failed =
+        out->bad || wire_write(&c->wire, buf_view(out)) < 0 || wire_write(&c->wire, direct) < 0;
+    buf_clear(out);
+    if (failed || wire_flush(&c->wire) < 0)
+        conn_retire(c);
+}
+
+/* Body bytes from the upstream; the build buffer may hold the response head already. */
+static void download(struct exchange *x, struct span in)
+{
+    struct proxy *p = x->proxy;
+    struct buf *out = &x->edge->build;
+    struct span data, direct = SPAN_NONE;
+    if (unframe(&p->down, &in, &data) < 0) {
+        /* Nothing of this run is passed on, so that the client sees the cut where it is. */
+        buf_clear(out);
+        proxy_fail(x, 502, "The console's answer is not well-formed.", "response_body");
+        return;
+    }
+    x->bytes_out += data.len;
+    if (data.len > 0 && p->chunk_down) {
+        if (h1_chunk_write(out, data) < 0)
+            out->bad = true;
+    } else if (data.len >= COPY_MAX) {
+        direct = data;
+    } else if (data.len > 0) {
+        (void)buf_append(out, data);
+    }
+    if (p->down.done && p->chunk_down && h1_chunk_write(out, SPAN_NONE) < 0)
+        out->bad = true;
+    /* More than the response: the connection is out of step. */
+    if (in.len > 0)
+        p->reusable = false;
+    push_down(x, direct);
+    conn_progress(x->conn);
+    if (p->down.done && here(x))
+        complete(x);
+}
+
+static void interim(struct exchange *x, const struct response *r)
+{
+    struct forward f = forward_of(x);
+    struct buf *out = &x->edge->build;
+    buf_clear(out);
+    if (++x->proxy->interim > INTERIM_MAX) {
+        proxy_fail(x, 502, "The console's answer is not well-formed.", "interim");
+        return;
+    }
+    if (r->status == 100 && x->request.expect_continue && !x->continued) {
+        x->continued = true;
+        (void)buf_append(out, SPAN("HTTP/1.1 100 Continue\r\n\r\n"));
+    } else if (r->status == 103 && x->request.minor >= 1) {
+        if (forward_interim(&f, r, out) < 0)
+            out->bad = true;
+    }
+    push_down(x, SPAN_NONE);
+}
+
+static int sha1(struct span data, uint8_t out[20])
+{
+    unsigned len = 20;
+    return EVP_Digest(data.at, data.len, out, &len, EVP_sha1(), NULL) == 1 ? 0 : FAULT_CRYPTO;
+}
+
+static void respond(struct exchange *x, const struct response *r, struct span rest)
+{
+    struct proxy *p = x->proxy;
+    struct forward f = forward_of(x);
+    struct forward_reply reply = {
+        .head_only = span_is(x->request.method, "HEAD"),
+        .client_11 = x->request.minor >= 1,
+        .upgrade = r->status == 101,
+        .date = edge_date(x->edge),
+    };
+    const char *why;
+    if (reply.upgrade && websocket_answer(&x->request, r, sha1, &why) < 0) {
+        proxy_fail(x, 502, "The console switched to a protocol nobody asked for.", "upgrade");
+        return;
+    }
+    /* What a client sent behind an upgrade that was refused is not a request. */
+    reply.close = !conn_may_keep(x) || !p->request_done || x->request.upgrade_websocket;
+    buf_clear(&x->edge->build);
+    if (forward_response(&f, r, &reply, &x->edge->build) < 0) {
+        buf_clear(&x->edge->build);
+        proxy_fail(x, 502, "The console's answer has too large a head.", "response_head");
+        return;
+    }
+    x->status = r->status;
+    x->close = x->close || reply.close;
+    if (reply.upgrade) {
+        push_down(x, SPAN_NONE);
+        if (here(x))
+            tunnel_enter(x, rest);
+        return;
+    }
+    p->state = PROXY_BODY;
+    p->chunk_down = reply.chunked;
+    p->reusable = r->keep_alive && r->framing != BODY_UNTIL_CLOSE;
+    h1_body_init(&p->down, r->framing, r->length);
+    download(x, rest);
+}
+
+/* Response heads, as many as *in holds: interim ones and then the one that counts. */
+static void read_heads(struct exchange *x, struct span in)
+{
+    struct proxy *p = x->proxy;
+    struct upstream *u = x->upstream;
+    if (buf_len(&u->in) > 0) {
+        if (buf_append(&u->in, in) < 0) {
+            proxy_fail(x, 502, "The console's answer has too large a head.", "response_head");
+            return;
+        }
+        in = buf_view(&u->in);
+    }
+    bool kept = buf_len(&u->in) > 0;
+    while (here(x) && p->state == PROXY_HEAD) {
+        struct response r = {0};
+        unsigned status;
+        const char *why;
+        int len = h1_head_find(in, &p->scanned, &response_limits, &status);
+        if (len == 0)
+            break;
+        p->scanned = 0;
+        if (len < 0 || h1_response_parse(span_sub(in, 0, (size_t)len), x->request.method, &x->arena,
+                                         &r, &why) < 0) {
+            proxy_fail(x, 502, "The console's answer is not well-formed.", "response_head");
+            return;
+        }
+        in = span_sub(in, (size_t)len, SIZE_MAX);
+        if (r.status < 200 && r.status != 101) {
+            interim(x, &r);
+            continue;
+        }
+        respond(x, &r, in);
+        /* The connection may be idle in its pool by now, or gone. */
+        if (x->upstream == u)
+            buf_clear(&u->in);
+        return;
+    }
+    if (!here(x) || x->upstream != u)
+        return;
+    if (kept)
+        buf_consume(&u->in, buf_len(&u->in) - in.len);
+    else if (buf_append(&u->in, in) < 0)
+        proxy_fail(x, 502, "The console's answer has too large a head.", "response_head");
+}
+
+/* The upstream has said its last. rc: FAULT_CLOSED for an orderly end, else a reset. */
+static void upstream_ended(struct exchange *x, int rc)
+{
+    struct proxy *p = x->proxy;
+    if (p->state == PROXY_BODY) {
+        if (p->down.framing == BODY_UNTIL_CLOSE && rc == FAULT_CLOSED) {
+            buf_clear(&x->edge->build);
+            if (p->chunk_down && h1_chunk_write(&x->edge->build, SPAN_NONE) < 0)
+                x->edge->build.bad = true;
+            push_down(x, SPAN_NONE);
+            if (here(x))
+                complete(x);
+            return;
+        }
+        proxy_fail(x, 502, "The console's answer ended early.", "truncated");
+        return;
+    }
+    if (may_retry(x)) {
+        retry(x);
+        return;
+    }
+    x->edge->count.upstream_failed++;
+    proxy_fail(x, 502, "The console closed the connection without an answer.", "closed");
+}
+
+static void pump_down(struct exchange *x)
+{
+    struct conn *c = x->conn;
+    struct proxy *p = x->proxy;
+    for (int i = 0; i < DOWN_ROUNDS; i++) {
+        struct upstream *u = x->upstream;
+        if (!here(x) || p->state == PROXY_CONNECT || wire_blocked(&c->wire))
+            return;
+        int n = upstream_read(u, x->edge->scratch, EDGE_SCRATCH);
+        if (n == 0)
+            return;
+        if (n < 0) {
+            upstream_ended(x, n);
+            return;
+        }
+        struct span in = span_of(x->edge->scratch, (size_t)n);
+        if (p->state == PROXY_HEAD) {
+            read_heads(x, in);
+        } else {
+            buf_clear(&x->edge->build);
+            download(x, in);
+        }
+    }
+    if (here(x) && x->upstream != NULL && x->upstream->readable && !wire_blocked(&c->wire))
+        conn_again(c);
+}
+
+/* ---- the room ---- */
+
+void proxy_enter(struct exchange *x)
+{
+    if (forward_loops(&x->request.headers, x->edge->via)) {
+        answer_error(x, 508, "This request has passed through this gateway before.", "loop");
+        return;
+    }
+    if (x->request.framing == BODY_LENGTH && exceeds(x, x->request.length)) {
+        too_large(x);
+        return;
+    }
+    struct proxy *p = arena_alloc(&x->arena, sizeof(*p));
+    if (p == NULL) {
+        answer_error(x, 503, "Out of memory.", "memory");
+        return;
+    }
+    p->request_done = x->body.done;
+    p->private_peer = binds_connection(x);
+    x->proxy = p;
+    exchange_enter(x, EXCHANGE_PROXY);
+    connect_upstream(x, p->private_peer);
+    conn_step(x->conn);
+}
+
+bool proxy_step(struct exchange *x)
+{
+    struct proxy *p = x->proxy;
+    struct conn *c = x->conn;
+    if (p->state == PROXY_CONNECT) {
+        struct upstream *u = x->upstream;
+        int rc = upstream_connected(u);
+        if (rc < 0) {
+            pool_says_down(u->pool, rc);
+            proxy_fail(x, 502, "The console can not be reached.", "connect");
+            return true;
+        }
+        if (rc > 0) {
+            pool_says_up(u->pool);
+            send_request(x);
+        }
+    } else {
+        buf_clear(&x->edge->build);
+        pump_up(x);
+    }
+    if (here(x))
+        pump_down(x);
+    if (here(x) && (p->request_done || p->upload_off || p->state == PROXY_CONNECT) &&
+        conn_peek(c) < 0)
+        conn_retire(c);
+    return x->state != EXCHANGE_PROXY;
+}
+
+bool proxy_wants_client(const struct exchange *x)
+{
+    const struct proxy *p = x->proxy;
+    if (p->state == PROXY_TUNNEL)
+        return !p->up_closed && !upstream_blocked(x->upstream);
+    if (!p->request_done && !p->upload_off && p->state != PROXY_CONNECT)
+        return !upstream_blocked(x->upstream);
+    return buf_len(&x->conn->in) == 0;
+}
+
+bool proxy_wants_upstream(const struct exchange *x)
+{
+    return x->proxy != NULL && !x->proxy->down_closed && !wire_blocked(&x->conn->wire);
+}
+
+enum conn_wait proxy_waits(const struct exchange *x)
+{
+    const struct proxy *p = x->proxy;
+    switch (p->state) {
+    case PROXY_CONNECT:
+        return WAIT_CONNECT;
+    case PROXY_HEAD:
+        if (upstream_blocked(x->upstream))
+            return WAIT_REQUEST;
+        if (!p->request_done && !p->upload_off && (!x->request.expect_continue || x->continued))
+            return WAIT_BODY;
+        return WAIT_RESPONSE;
+    case PROXY_BODY:
+        break;
+    case PROXY_TUNNEL:
+        /* Half a tunnel is on its way out. */
+        if (p->up_closed || p->down_closed)
+            return WAIT_BODY;
+        break;
+    }
+    return WAIT_STREAM;
+}

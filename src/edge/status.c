@@ -1,0 +1,83 @@
+#include "base/text.h"
+#include "edge/access.h"
+#include "edge/keeper.h"
+#include "edge/pool.h"
+#include "edge/view.h"
+
+static const char *phase_name(enum edge_phase phase)
+{
+    switch (phase) {
+    case EDGE_STARTING:
+        return "starting";
+    case EDGE_SERVING:
+        return "serving";
+    case EDGE_DRAINING:
+        return "draining";
+    }
+    return "";
+}
+
+void status_write(const struct edge *e, struct buf *out)
+{
+    const struct edge_counters *n = &e->count;
+    const struct {
+        const char *key;
+        uint64_t value;
+    } rows[] = {
+        {"id", e->id},
+        {"snapshot", e->generation != NULL ? e->generation->snapshot->number : 0},
+        {"connections", e->conn_count},
+        {"sources", e->sources.count},
+        {"exchanges_open", e->exchange_count},
+        {"tunnels_open", e->tunnel_count},
+        {"views", e->views != NULL ? views_count(e->views) : 0},
+        {"accepted", n->accepted},
+        {"refused_source", n->refused_source},
+        {"refused_limit", n->refused_limit},
+        {"refused_descriptors", n->refused_descriptors},
+        {"handshakes", n->handshakes},
+        {"handshakes_failed", n->handshakes_failed},
+        {"exchanges", n->exchanges},
+        {"malformed", n->malformed},
+        {"timeouts", n->timeouts},
+        {"client_gone", n->client_gone},
+        {"revoked", n->revoked},
+        {"tunnels", n->tunnels},
+        {"bytes_in", n->bytes_in},
+        {"bytes_out", n->bytes_out},
+        {"upstream_opened", n->upstream_opened},
+        {"upstream_reused", n->upstream_reused},
+        {"upstream_failed", n->upstream_failed},
+        {"upstream_retried", n->upstream_retried},
+        {"signed", e->signer.signed_count},
+        {"sign_failed", e->signer.failed_count},
+        {"access_lost", access_lost(e)},
+    };
+    (void)buf_printf(out, "phase=%s\nidentity=%s\nsigner=%s\n", phase_name(e->phase),
+                     e->tls != NULL ? "yes" : "no",
+                     e->signer_watch != NULL && !e->signer.broken ? "up" : "down");
+    (void)buf_printf(out, "keeper=%s\n", keeper_is_up(e) ? "up" : "down");
+    for (size_t i = 0; i < countof(rows); i++)
+        (void)buf_printf(out, "%s=%llu\n", rows[i].key, (unsigned long long)rows[i].value);
+    list_each(it, &e->pools)
+    {
+        const struct pool *p = container_of(it, struct pool, link);
+        (void)buf_printf(out, "upstream.%s=%s open=%u opened=%llu reused=%llu failed=%llu\n",
+                         p->route, p->down ? "down" : "up", p->open, (unsigned long long)p->opened,
+                         (unsigned long long)p->reused, (unsigned long long)p->failed);
+    }
+}
+
+void status_upstreams(struct edge *e)
+{
+    struct buf text;
+    buf_init(&text, 16384);
+    list_each(it, &e->pools)
+    {
+        const struct pool *p = container_of(it, struct pool, link);
+        (void)buf_printf(&text, "%s\t%s\t%s\n", p->route, p->down ? "down" : "up",
+                         p->down ? p->down_why : "");
+    }
+    keeper_send_upstreams(e, buf_view(&text));
+    buf_fini(&text);
+}
