@@ -47,7 +47,8 @@ static const uint8_t response_passage[HEADER_COUNT] = {
 /* ---- the others, by their folded name ---- */
 
 /* A name that an upstream could fold onto something it trusts. Compared with the name in lower case
- * and with '_' and '.' read as '-', the way CGI, WSGI, servlet and template variables do it. */
+ * and with '_' and '.' read as '-', the way CGI, WSGI, servlet and template variables do it. Half
+ * of them begin with "x-", which is left out here. */
 struct pattern {
     struct span name;
     bool prefix; /* anything may follow */
@@ -62,62 +63,82 @@ struct pattern {
         {(const uint8_t *)("" text), sizeof(text) - 1}, true                                       \
     }
 
-static const struct pattern dropped_from_requests[] = {
+static const struct pattern request_x[] = {
     /* Where it came from and what it asked for: our own take their place. */
-    PREFIX("x-forwarded"),
     PREFIX("forwarded"),
-    PREFIX("x-original-"),
-    PREFIX("x-originating-"),
-    PREFIX("x-rewrite-"),
-    PREFIX("x-real-"),
-    PREFIX("x-client-ip"),
-    PREFIX("x-client-host"),
-    PREFIX("x-client-port"),
+    PREFIX("original-"),
+    PREFIX("originating-"),
+    PREFIX("rewrite-"),
+    PREFIX("real-"),
+    PREFIX("client-ip"),
+    PREFIX("client-host"),
+    PREFIX("client-port"),
+    PREFIX("true-client-"),
+    PREFIX("cluster-client-"),
+    PREFIX("source-ip"),
+    PREFIX("remote-"),
+    PREFIX("azure-"),
+    PREFIX("appengine-"),
+    PREFIX("envoy-"),
+    PREFIX("proxy"),
+    PREFIX("proxied"),
+    PREFIX("script-name"),
+    EXACT("host"),
+    EXACT("http-host-override"),
+    EXACT("http-destinationurl"),
+    EXACT("url-scheme"),
+    EXACT("scheme"),
+    EXACT("https"),
+    EXACT("sendfile-type"),
+    EXACT("accel-mapping"),
+    /* Who it is. */
+    PREFIX("user"),
+    PREFIX("auth-"),
+    PREFIX("authenticated-"),
+    PREFIX("authentik-"),
+    PREFIX("webauth"),
+    PREFIX("email"),
+    PREFIX("groups"),
+    PREFIX("roles"),
+    PREFIX("identity"),
+    PREFIX("principal"),
+    PREFIX("jwt-assertion"),
+    PREFIX("goog-iap-"),
+    PREFIX("goog-authenticated-"),
+    PREFIX("amzn-oidc-"),
+    PREFIX("ms-client-principal"),
+    PREFIX("pomerium-"),
+    PREFIX("vouch-"),
+    /* Client certificates that nobody checked. */
+    PREFIX("ssl-"),
+    PREFIX("tls-"),
+    PREFIX("mtls-"),
+    PREFIX("client-cert"),
+    PREFIX("client-dn"),
+    PREFIX("client-subject"),
+    PREFIX("client-verify"),
+    PREFIX("arr-"),
+    PREFIX("wso2-"),
+    /* Control headers of products. */
+    PREFIX("pan-"),
+    PREFIX("f5-"),
+    /* Ours. */
+    PREFIX("postern"),
+};
+
+static const struct pattern request_other[] = {
+    /* Where it came from and what it asked for: our own take their place. */
+    PREFIX("forwarded"),
     PREFIX("client-ip"),
     PREFIX("true-client-"),
-    PREFIX("x-true-client-"),
-    PREFIX("x-cluster-client-"),
-    PREFIX("x-source-ip"),
-    PREFIX("x-remote-"),
     PREFIX("remote-"),
     PREFIX("cf-connecting-"),
     PREFIX("cf-access-"),
     PREFIX("fastly-client-"),
-    PREFIX("x-azure-"),
-    PREFIX("x-appengine-"),
-    PREFIX("x-envoy-"),
-    PREFIX("x-proxy"),
-    PREFIX("x-proxied"),
-    PREFIX("x-script-name"),
     PREFIX("script-name"),
-    EXACT("x-host"),
-    EXACT("x-http-host-override"),
-    EXACT("x-http-destinationurl"),
-    EXACT("x-url-scheme"),
-    EXACT("x-scheme"),
-    EXACT("x-https"),
     EXACT("front-end-https"),
-    EXACT("x-sendfile-type"),
-    EXACT("x-accel-mapping"),
     /* Who it is. */
-    PREFIX("x-user"),
-    PREFIX("x-auth-"),
-    PREFIX("x-authenticated-"),
-    PREFIX("x-authentik-"),
-    PREFIX("x-webauth"),
     PREFIX("webauth-"),
-    PREFIX("x-email"),
-    PREFIX("x-groups"),
-    PREFIX("x-roles"),
-    PREFIX("x-identity"),
-    PREFIX("x-principal"),
-    PREFIX("x-jwt-assertion"),
-    PREFIX("x-goog-iap-"),
-    PREFIX("x-goog-authenticated-"),
-    PREFIX("x-amzn-oidc-"),
-    PREFIX("x-ms-client-principal"),
-    PREFIX("x-pomerium-"),
-    PREFIX("x-vouch-"),
     PREFIX("oidc-"),
     PREFIX("auth-user"),
     PREFIX("auth-type"),
@@ -125,23 +146,11 @@ static const struct pattern dropped_from_requests[] = {
     PREFIX("sm-"),
     PREFIX("smuser"),
     /* Client certificates that nobody checked. */
-    PREFIX("x-ssl-"),
     PREFIX("ssl-"),
-    PREFIX("x-tls-"),
-    PREFIX("x-mtls-"),
-    PREFIX("x-client-cert"),
-    PREFIX("x-client-dn"),
-    PREFIX("x-client-subject"),
-    PREFIX("x-client-verify"),
     PREFIX("client-cert"),
-    PREFIX("x-arr-"),
-    PREFIX("x-wso2-"),
     /* Control headers of products. */
     PREFIX("$ws"),
-    PREFIX("x-pan-"),
-    PREFIX("x-f5-"),
     /* Ours. */
-    PREFIX("x-postern"),
     PREFIX("postern"),
     /* Hop-by-hop, and the one that CGI turns into HTTP_PROXY. */
     EXACT("proxy"),
@@ -150,8 +159,19 @@ static const struct pattern dropped_from_requests[] = {
     EXACT("alt-used"),
 };
 
-static const struct pattern dropped_from_responses[] = {
-    PREFIX("x-postern"),
+static const struct pattern response_x[] = {
+    PREFIX("postern"),
+    /* Name the product and its version. */
+    EXACT("powered-by"),
+    EXACT("aspnet-version"),
+    EXACT("aspnetmvc-version"),
+    /* Instructions to a front server that postern is not. */
+    PREFIX("accel-"),
+    EXACT("sendfile"),
+    EXACT("lighttpd-send-file"),
+};
+
+static const struct pattern response_other[] = {
     PREFIX("postern"),
     PREFIX("proxy-"),
     EXACT("proxy"),
@@ -160,25 +180,31 @@ static const struct pattern dropped_from_responses[] = {
     EXACT("alt-svc"),
     EXACT("public-key-pins"),
     EXACT("public-key-pins-report-only"),
-    /* Name the product and its version. */
-    EXACT("x-powered-by"),
-    EXACT("x-aspnet-version"),
-    EXACT("x-aspnetmvc-version"),
-    /* Instructions to a front server that postern is not. */
-    PREFIX("x-accel-"),
-    EXACT("x-sendfile"),
-    EXACT("x-lighttpd-send-file"),
 };
 
-/* The letters that some pattern begins with: most names are done after one look. */
-static bool may_match(uint8_t first)
-{
-    return memchr("x$acfhioprstw", first, 13) != NULL;
-}
+struct patterns {
+    const struct pattern *x, *other;
+    size_t x_count, other_count;
+};
+
+static const struct patterns dropped_from_requests = {
+    .x = request_x,
+    .other = request_other,
+    .x_count = countof(request_x),
+    .other_count = countof(request_other),
+};
+
+static const struct patterns dropped_from_responses = {
+    .x = response_x,
+    .other = response_other,
+    .x_count = countof(response_x),
+    .other_count = countof(response_other),
+};
 
 /* No pattern is longer; a longer name is compared by its beginning. */
 #define FOLD_MAX 32
 
+/* Returns whether a separator changed, that is, whether the name has another spelling. */
 static bool fold(struct span name, uint8_t out[FOLD_MAX], size_t *len)
 {
     bool changed = false;
@@ -194,30 +220,34 @@ static bool fold(struct span name, uint8_t out[FOLD_MAX], size_t *len)
     return changed;
 }
 
-static bool matches(const struct pattern *table, size_t count, struct span folded, size_t full_len)
+/* `longer`: the name goes on behind what was folded. */
+static bool matches(const struct pattern *table, size_t count, struct span folded, bool longer)
 {
+    uint8_t first = folded.at[0];
     for (size_t i = 0; i < count; i++) {
         struct span p = table[i].name;
-        if (p.at[0] == folded.at[0] && folded.len >= p.len &&
-            (table[i].prefix || p.len == full_len) && memcmp(p.at, folded.at, p.len) == 0)
+        if (p.at[0] == first && folded.len >= p.len &&
+            (table[i].prefix || (folded.len == p.len && !longer)) &&
+            memcmp(p.at, folded.at, p.len) == 0)
             return true;
     }
     return false;
 }
 
-static bool is_dropped(struct span name, const struct pattern *table, size_t count)
+static bool is_dropped(struct span name, const struct patterns *dropped)
 {
     uint8_t bytes[FOLD_MAX];
     size_t len;
     if (name.len == 0)
         return true;
-    bool changed = fold(name, bytes, &len);
+    bool changed = fold(name, bytes, &len), longer = len < name.len;
     struct span folded = span_of(bytes, len);
-    if (may_match(bytes[0]) && matches(table, count, folded, name.len))
-        return true;
+    bool hit = len > 2 && bytes[0] == 'x' && bytes[1] == '-'
+                   ? matches(dropped->x, dropped->x_count, span_sub(folded, 2, SIZE_MAX), longer)
+                   : matches(dropped->other, dropped->other_count, folded, longer);
     /* "content_length", "transfer.encoding", "sec_fetch_site": a header that the parser did not
      * judge must not become one that it would have. */
-    return changed && len == name.len && header_find_id(folded) != HEADER_OTHER;
+    return hit || (changed && !longer && header_find_id(folded) != HEADER_OTHER);
 }
 
 enum passage hygiene_request(const struct header *h, bool strip_authorization)
@@ -226,15 +256,14 @@ enum passage hygiene_request(const struct header *h, bool strip_authorization)
         return strip_authorization ? DROP : PASS;
     if (h->id != HEADER_OTHER)
         return (enum passage)request_passage[h->id];
-    return is_dropped(h->name, dropped_from_requests, countof(dropped_from_requests)) ? DROP : PASS;
+    return is_dropped(h->name, &dropped_from_requests) ? DROP : PASS;
 }
 
 enum passage hygiene_response(const struct header *h)
 {
     if (h->id != HEADER_OTHER)
         return (enum passage)response_passage[h->id];
-    return is_dropped(h->name, dropped_from_responses, countof(dropped_from_responses)) ? DROP
-                                                                                        : PASS;
+    return is_dropped(h->name, &dropped_from_responses) ? DROP : PASS;
 }
 
 /* ---- Connection ---- */
