@@ -1,0 +1,197 @@
+#include "tests/unit/store/scratch.h"
+
+#include "base/clock.h"
+#include "store/access.h"
+
+static struct access_record entry(uint64_t at, uint8_t outcome, uint8_t source)
+{
+    struct access_record r = {.wall_ms = at,
+                              .version = 1,
+                              .outcome = outcome,
+                              .status = 200,
+                              .listener = SPAN("main"),
+                              .route = at % 2 == 0 ? SPAN("tomcat") : SPAN("wso2"),
+                              .principal_kind = 2,
+                              .principal = SPAN("ann"),
+                              .groups = SPAN("ops\nowners"),
+                              .assurance = 2,
+                              .proven_at = NOW,
+                              .zones = SPAN("local"),
+                              .method = SPAN("GET"),
+                              .path = SPAN("/manager/html/list"),
+                              .rule = SPAN("tomcat-admins"),
+                              .reason = outcome == 0 ? 0 : 4,
+                              .duration_ms = 3,
+                              .bytes_in = 120,
+                              .bytes_out = 4096};
+    fill(r.source, sizeof(r.source), source);
+    return r;
+}
+
+static struct store *filled(void **state, unsigned count)
+{
+    struct store *s = ((struct scratch *)*state)->store;
+    for (unsigned i = 1; i <= count; i++) {
+        struct access_record r = entry(i, i % 5 == 0 ? ACCESS_DENIED : ACCESS_ALLOWED,
+                                       (uint8_t)(i % 10));
+        assert_int_equal(access_append(s, &r, 1, 0, i), 0);
+    }
+    return s;
+}
+
+static int collect(void *context, const struct access_row *row)
+{
+    return buf_printf(context, "%u ", (unsigned)row->seq);
+}
+
+static void assert_list(struct store *s, struct access_filter filter, struct page page,
+                        const char *expect)
+{
+    struct buf out;
+    buf_init(&out, 1024);
+    assert_int_equal(access_list(s, &filter, &page, collect, &out), 0);
+    if (!span_is(buf_view(&out), expect))
+        fail_msg("%.*s instead of %s", SPAN_FMT(buf_view(&out)), expect);
+    buf_fini(&out);
+}
+
+static int keep_row(void *context, const struct access_row *row)
+{
+    const struct access_record *r = &row->record, e = entry(7, 0, 3);
+    ++*(int *)context;
+    assert_int_equal(r->wall_ms, 7);
+    assert_memory_equal(r->source, e.source, 16);
+    assert_true(span_eq(r->listener, e.listener));
+    assert_true(span_eq(r->route, e.route));
+    assert_true(span_eq(r->groups, e.groups));
+    assert_true(span_eq(r->zones, e.zones));
+    assert_true(span_eq(r->method, e.method));
+    assert_true(span_eq(r->path, e.path));
+    assert_true(span_eq(r->rule, e.rule));
+    assert_int_equal(r->status, 200);
+    assert_int_equal(r->proven_at, NOW);
+    assert_int_equal(r->duration_ms, 3);
+    assert_true(r->bytes_in == INT64_MAX);
+    assert_int_equal(r->bytes_out, 4096);
+    return 0;
+}
+
+static void a_record_comes_back_as_it_went_in(void **state)
+{
+    struct store *s = ((struct scratch *)*state)->store;
+    struct access_record r = entry(7, 0, 3);
+    const struct access_filter any = {0};
+    const struct page all = {0};
+    int calls = 0;
+    /* A number that the column cannot hold is cut, not refused. */
+    r.bytes_in = UINT64_MAX;
+    assert_int_equal(access_append(s, &r, 1, 0, 7), 0);
+    assert_int_equal(access_list(s, &any, &all, keep_row, &calls), 0);
+    assert_int_equal(calls, 1);
+}
+
+static void records_are_filtered(void **state)
+{
+    struct store *s = filled(state, 20);
+    const struct page all = {0}, back = {.newest_first = true, .limit = 2};
+    assert_list(s, (struct access_filter){.denials = true}, all, "5 10 15 20 ");
+    assert_list(s, (struct access_filter){.denials = true}, back, "20 15 ");
+    assert_list(s, (struct access_filter){.denials = true, .route = "wso2"}, all, "5 15 ");
+    assert_list(s, (struct access_filter){.denials = true, .since_ms = 11}, all, "15 20 ");
+    assert_list(s, (struct access_filter){.route = "tomcat", .since_ms = 15}, all, "16 18 20 ");
+    assert_list(s, (struct access_filter){.principal = "bob"}, all, "");
+    assert_list(s, (struct access_filter){0}, back, "20 19 ");
+}
+
+static int collect_denials(void *context, const struct access_denials *d)
+{
+    return buf_printf(context, "%u:%u@%u/%u/%.*s ", d->source[0], (unsigned)d->count,
+                      (unsigned)d->last_ms, d->last_reason, SPAN_FMT(d->last_route));
+}
+
+static void refusals_are_counted_by_source(void **state)
+{
+    struct store *s = filled(state, 25);
+    struct buf out;
+    buf_init(&out, 1024);
+    assert_int_equal(access_denied_sources(s, 0, 10, collect_denials, &out), 0);
+    assert_true(span_is(buf_view(&out), "5:3@25/4/wso2 0:2@20/4/tomcat "));
+    buf_clear(&out);
+    assert_int_equal(access_denied_sources(s, 16, 1, collect_denials, &out), 0);
+    assert_true(span_is(buf_view(&out), "5:1@25/4/wso2 "));
+    buf_fini(&out);
+}
+
+static void the_number_of_records_is_bounded(void **state)
+{
+    struct store *s = filled(state, 30);
+    struct access_stats stats;
+    assert_int_equal(access_prune(s, 100, 0, 1000), 0);
+    assert_int_equal(access_prune(s, 20, 0, 4), 4);
+    assert_int_equal(access_prune(s, 20, 0, 1000), 6);
+    assert_int_equal(access_prune(s, 20, 0, 1000), 0);
+    assert_int_equal(access_stats(s, &stats), 0);
+    assert_int_equal(stats.rows, 20);
+    assert_int_equal(stats.oldest_ms, 11);
+    assert_int_equal(stats.newest_ms, 30);
+    assert_int_equal(access_prune(s, 100, 16, 1000), 5);
+    /* The last one stays, so that numbers are not given twice. */
+    assert_int_equal(access_prune(s, 0, 1000, 1000), 14);
+    assert_int_equal(access_prune(s, 0, 1000, 1000), 0);
+    assert_int_equal(access_stats(s, &stats), 0);
+    assert_int_equal(stats.rows, 1);
+}
+
+static void losses_are_counted(void **state)
+{
+    struct scratch *x = *state;
+    struct access_stats stats;
+    assert_int_equal(access_append(x->store, NULL, 0, 7, NOW), 0);
+    assert_int_equal(access_append(x->store, NULL, 0, 5, NOW), 0);
+    scratch_reopen(x);
+    assert_int_equal(access_stats(x->store, &stats), 0);
+    assert_int_equal(stats.lost, 12);
+    assert_int_equal(stats.rows, 0);
+    assert_int_equal(stats.oldest_ms, 0);
+}
+
+static void access_records_take_no_part_in_the_store_s_transaction(void **state)
+{
+    struct store *s = ((struct scratch *)*state)->store;
+    struct access_record r = entry(1, 0, 1);
+    struct access_stats stats;
+    assert_int_equal(store_begin(s), 0);
+    assert_int_equal(access_append(s, &r, 1, 0, 1), 0);
+    store_rollback(s);
+    assert_int_equal(access_stats(s, &stats), 0);
+    assert_int_equal(stats.rows, 1);
+}
+
+/* No limit is asserted: the figure is for the reader. */
+static void batches_are_fast_enough_to_print(void **state)
+{
+    static struct access_record batch[200];
+    struct store *s = ((struct scratch *)*state)->store;
+    for (size_t i = 0; i < countof(batch); i++)
+        batch[i] = entry(i, i % 20 == 0 ? ACCESS_DENIED : 0, (uint8_t)i);
+    uint64_t start = clock_mono_us();
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(access_append(s, batch, countof(batch), 0, 1), 0);
+    uint64_t took = clock_mono_us() - start;
+    print_message("access: %u rows in batches of %u, %llu rows/s\n", 100u * 200u, 200u,
+                  20000ull * 1000000 / (took + 1));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        with_store(a_record_comes_back_as_it_went_in),
+        with_store(records_are_filtered),
+        with_store(refusals_are_counted_by_source),
+        with_store(the_number_of_records_is_bounded),
+        with_store(losses_are_counted),
+        with_store(access_records_take_no_part_in_the_store_s_transaction),
+        with_store(batches_are_fast_enough_to_print),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
