@@ -1,0 +1,163 @@
+/* The API and the console of postern itself: one request, one message to the keeper, one answer.
+ *
+ * The edge frames and caps; the keeper authenticates, authorises and acts in one trip, and looks at
+ * the body only after it knows who sent it. Who brings no credential never reaches it. */
+#include "base/fault.h"
+#include "edge/credential.h"
+#include "edge/edge.h"
+#include "edge/handover.h"
+#include "edge/keeper.h"
+#include "edge/pages.h"
+#include "edge/portal.h"
+#include "http/fetchmeta.h"
+
+#define BODY_MAX 65536u
+
+struct api_call {
+    struct exchange *x;
+    struct credential credential;
+};
+
+static bool is_printable(struct span s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.at[i] < 0x20 || s.at[i] >= 0x7f)
+            return false;
+    return true;
+}
+
+void portal_send_page(struct exchange *x, const struct msg_page *page, bool cookie)
+{
+    if (page->status == 401 && cookie && exchange_wants_page(x) &&
+        span_is(x->request.method, "GET")) {
+        portal_login_first(x, true);
+        return;
+    }
+    if (page->status < 200 || page->status > 599 || !is_printable(page->type) ||
+        /* The keeper only leads to places of the portal itself. */
+        (page->location.len > 0 && !handover_back_is_safe(page->location))) {
+        answer_error(x, 500, "The answer to this request could not be understood.", "keeper");
+        return;
+    }
+    struct answer a = {.status = page->status};
+    a.body = arena_copy(&x->arena, page->body);
+    if (page->type.len > 0)
+        a.type = arena_string(&x->arena, page->type);
+    struct span location = arena_copy(&x->arena, page->location);
+    const char *retry =
+        page->retry_after > 0 ? arena_printf(&x->arena, "%u", page->retry_after) : NULL;
+    if (a.body.at == NULL || location.at == NULL || (page->type.len > 0 && a.type == NULL) ||
+        (page->retry_after > 0 && retry == NULL)) {
+        answer_error(x, 500, "There was not enough memory.", NULL);
+        return;
+    }
+    if (location.len > 0)
+        answer_add(&a, "Location", location);
+    if (retry != NULL)
+        answer_add(&a, "Retry-After", span_str(retry));
+    if (page->status == 401)
+        answer_add(&a, "WWW-Authenticate", SPAN("Bearer realm=\"postern\""));
+    if (span_starts(page->type, SPAN("text/html")))
+        answer_add(&a, "Content-Security-Policy", SPAN(PAGES_CSP));
+    answer_send(x, &a);
+}
+
+static void on_page(void *owner, int fault, struct span payload)
+{
+    struct api_call *call = owner;
+    struct exchange *x = call->x;
+    struct msg_page page;
+    x->ask = NULL;
+    if (x->state != EXCHANGE_ASKING)
+        return;
+    if (fault == 0)
+        fault = msg_page_decode(payload, &page);
+    if (fault < 0)
+        portal_send_fault(x, fault);
+    else
+        portal_send_page(x, &page, call->credential.kind != CREDENTIAL_TOKEN);
+}
+
+static void ask(struct api_call *call, struct span body)
+{
+    struct exchange *x = call->x;
+    const struct request *r = &x->request;
+    const struct header *type = headers_find(&r->headers, HEADER_CONTENT_TYPE);
+    struct msg_verb m = {.kind = (uint8_t)call->credential.kind,
+                         .token = call->credential.token,
+                         .host = r->authority,
+                         /* The body of an answer to HEAD is cut off where it is written. */
+                         .method = span_is(r->method, "HEAD") ? SPAN("GET") : r->method,
+                         .path = r->canonical,
+                         .query = r->query,
+                         .type = type == NULL ? SPAN_NONE : span_sub(type->value, 0, 128),
+                         .body = body,
+                         .request_id = span_str(x->id_text)};
+    memcpy(m.source, x->source.byte, sizeof(m.source));
+    exchange_enter(x, EXCHANGE_ASKING);
+    int rc = keeper_ask_verb(x->edge, &m, on_page, call, &x->ask);
+    if (rc < 0)
+        portal_send_fault(x, rc == FAULT_LIMIT ? FAULT_FORMAT : rc);
+}
+
+static struct api_call *call_of(struct exchange *x);
+
+static void on_body(struct exchange *x, struct span body, int fault)
+{
+    struct api_call *call = fault == 0 ? call_of(x) : NULL;
+    if (fault < 0)
+        portal_send_fault(x, fault);
+    else if (call != NULL)
+        ask(call, body);
+}
+
+/* The credential once more: nothing of it is kept in the exchange while the body is collected.
+ * NULL: it has been answered. */
+static struct api_call *call_of(struct exchange *x)
+{
+    struct api_call *call = arena_alloc(&x->arena, sizeof(*call));
+    if (call == NULL) {
+        portal_send_fault(x, FAULT_STORE);
+        return NULL;
+    }
+    call->x = x;
+    if (credential_find(&x->request.headers, CREDENTIAL_CONSOLE, x->listener_port,
+                        &call->credential) < 0) {
+        x->outcome = ACCESS_MALFORMED;
+        answer_error(x, 400, "More than one credential came with this request.", "credentials");
+        return NULL;
+    }
+    const struct credential *c = &call->credential;
+    if (c->kind == CREDENTIAL_TOKEN && !c->shaped) {
+        x->outcome = ACCESS_UNAUTHENTICATED;
+        answer_error(x, 401, "This token is not known, has expired or was revoked.", "token");
+        return NULL;
+    }
+    if (c->kind == CREDENTIAL_NONE || !c->shaped) {
+        portal_login_first(x, c->kind != CREDENTIAL_NONE);
+        return NULL;
+    }
+    if (c->kind == CREDENTIAL_CONSOLE && !fetchmeta_may_proceed(&x->request)) {
+        x->outcome = ACCESS_DENIED;
+        answer_error(x, 403,
+                     "This request was sent by another site, or by a browser that does not say.",
+                     "cross-site");
+        return NULL;
+    }
+    return call;
+}
+
+void api_enter(struct exchange *x)
+{
+    const struct request *r = &x->request;
+    x->outcome = ACCESS_OWN;
+    struct api_call *call = call_of(x);
+    if (call == NULL)
+        return;
+    if (r->method.len > 16 || r->canonical.len > 2048 || r->query.len > 4096)
+        answer_error(x, 414, "This address is longer than any that exists here.", "size");
+    else if (r->framing == BODY_NONE)
+        ask(call, SPAN_NONE);
+    else
+        exchange_collect(x, BODY_MAX, on_body);
+}

@@ -1,0 +1,438 @@
+#include "edge/gate.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "base/text.h"
+#include "edge/credential.h"
+#include "edge/edge.h"
+#include "edge/handover.h"
+#include "edge/keeper.h"
+#include "edge/pages.h"
+#include "edge/portal.h"
+#include "http/fetchmeta.h"
+
+#define TICK_MS 1000u
+
+struct gate {
+    struct edge *edge;
+    uv_timer_t tick;
+    unsigned ended; /* by the recheck that is going on */
+};
+
+/* ---- refusals ---- */
+
+static void refuse(struct exchange *x, enum access_outcome outcome, unsigned status,
+                   const char *cause, const char *detail)
+{
+    x->outcome = outcome;
+    answer_error(x, status, cause, detail);
+}
+
+static void unavailable(struct exchange *x, int fault)
+{
+    const char *cause = "The part of this gateway that knows sessions does not answer.";
+    if (fault == FAULT_BUSY)
+        cause = "Too many logins are being looked up at the moment.";
+    refuse(x, ACCESS_UNAVAILABLE, 503, cause, fault == FAULT_BUSY ? "busy" : "keeper");
+}
+
+static void denied(struct exchange *x, enum reason reason)
+{
+    refuse(x, ACCESS_DENIED, 403, reason_text(reason), reason_name(reason));
+}
+
+/* ---- to the portal ---- */
+
+/* The portal answers on every listener. From a console that has a port of its own the way leads to
+ * a listener that belongs to none, so that one login, whose cookies carry the port, serves all. */
+static uint16_t portal_port(const struct exchange *x)
+{
+    const struct snapshot *s = x->generation->snapshot;
+    if (x->route == NULL || x->route->port == 0)
+        return x->request.port;
+    for (size_t i = 0; i < s->listener_count; i++) {
+        bool own = false;
+        for (size_t k = 0; k < s->route_count && !own; k++)
+            own = s->routes[k].port == s->listeners[i].port;
+        if (!own)
+            return s->listeners[i].port;
+    }
+    return x->request.port;
+}
+
+struct span gate_portal_url(struct exchange *x, struct span rest)
+{
+    struct buf url;
+    buf_init(&url, 16384);
+    (void)buf_text(&url, "https://");
+    (void)handover_authority(&url, x->generation->snapshot->portal_host, portal_port(x));
+    (void)buf_append(&url, rest);
+    struct span copy = url.bad ? SPAN_NONE : arena_copy(&x->arena, buf_view(&url));
+    buf_fini(&url);
+    return copy;
+}
+
+/* Two tabs share one flow: the cookie is renewed, not replaced. */
+static int flow_of(struct exchange *x, struct span *cookie, char hash_text[TEXT_B64_SIZE(32)])
+{
+    uint8_t bytes[32];
+    int rc = cookie_own(&x->request.headers, COOKIE_FLOW, x->listener_port, cookie);
+    if (rc < 0 || !credential_is_opaque(*cookie)) {
+        char text[TEXT_B64_SIZE(32)];
+        rc = rng_fill(bytes, sizeof(bytes));
+        if (rc < 0)
+            return rc;
+        text_b64url(text, span_of(bytes, sizeof(bytes)));
+        *cookie = arena_copy(&x->arena, span_str(text));
+        if (cookie->len == 0)
+            return -ENOMEM;
+    }
+    size_t len = 0;
+    if (EVP_Q_digest(NULL, "SHA256", NULL, cookie->at, cookie->len, bytes, &len) != 1 ||
+        len != sizeof(bytes))
+        return FAULT_CRYPTO;
+    text_b64url(hash_text, span_of(bytes, sizeof(bytes)));
+    return 0;
+}
+
+static void send_loop_page(struct exchange *x, bool cookie_came)
+{
+    const char *cause = cookie_came
+                            ? "The browser sends a session cookie that this gateway does not know "
+                              "for this address."
+                            : "The browser does not send back the session cookie that this gateway "
+                              "has set.";
+    struct buf page;
+    buf_init(&page, PAGES_MAX);
+    struct answer a = {.status = 403, .type = "text/html; charset=utf-8"};
+    if (pages_loop(&page, cause, x->request.target) == 0)
+        a.body = arena_copy(&x->arena, buf_view(&page));
+    buf_fini(&page);
+    answer_add(&a, "Content-Security-Policy", SPAN(PAGES_CSP));
+    answer_add(&a, "Set-Cookie", cookie_set(&x->arena, COOKIE_ROUNDS, x->listener_port, SPAN_NONE));
+    answer_send(x, &a);
+}
+
+static void send_to_portal(struct exchange *x, bool cookie_came, bool prove)
+{
+    if (portal_rounds(x) >= 3) {
+        send_loop_page(x, cookie_came);
+        return;
+    }
+    struct handover h = {.to = x->request.authority, .back = SPAN("/"), .prove = prove};
+    char hash[TEXT_B64_SIZE(32)];
+    struct span cookie;
+    int rc = flow_of(x, &cookie, hash);
+    if (handover_back_is_safe(x->request.target))
+        h.back = x->request.target;
+    h.flow = span_str(hash);
+    struct buf rest;
+    buf_init(&rest, 16384);
+    (void)buf_text(&rest, "/handover?");
+    (void)handover_query(&rest, &h);
+    struct span url = rest.bad || rc < 0 ? SPAN_NONE : gate_portal_url(x, buf_view(&rest));
+    buf_fini(&rest);
+    if (url.len == 0) {
+        unavailable(x, rc);
+        return;
+    }
+    struct answer a = {.status = 303};
+    answer_add(&a, "Location", url);
+    answer_add(&a, "Set-Cookie", cookie_set(&x->arena, COOKIE_FLOW, x->listener_port, cookie));
+    answer_send(x, &a);
+}
+
+/* A person looks at a page of its own: the only request that a redirect to a login page serves. */
+static bool wants_login(const struct exchange *x)
+{
+    const struct request *r = &x->request;
+    const struct header *dest = headers_find(&r->headers, HEADER_SEC_FETCH_DEST);
+    return (span_is(r->method, "GET") || span_is(r->method, "HEAD")) && !r->upgrade_websocket &&
+           exchange_wants_page(x) && (dest == NULL || span_is(dest->value, "document"));
+}
+
+/* kind: of the credential that came and is worth nothing. */
+static void nobody(struct exchange *x, enum credential_kind kind)
+{
+    x->decision = (struct decision){.verdict = VERDICT_PROVE, .reason = REASON_NOBODY};
+    x->outcome = ACCESS_UNAUTHENTICATED;
+    if (kind != CREDENTIAL_TOKEN && wants_login(x)) {
+        send_to_portal(x, kind == CREDENTIAL_CHILD, false);
+        return;
+    }
+    refuse(x, ACCESS_UNAUTHENTICATED, 401,
+           kind == CREDENTIAL_TOKEN  ? "This token is not known, has expired or was revoked."
+           : kind != CREDENTIAL_NONE ? "This session has ended."
+                                     : "Nobody is logged in.",
+           kind == CREDENTIAL_TOKEN ? "token" : reason_name(REASON_NOBODY));
+}
+
+/* ---- the decision ---- */
+
+static struct decision decide(const struct exchange *x, const struct generation *g,
+                              const struct route_def *route, struct zone_set zones,
+                              const struct view *v)
+{
+    struct subject subject = view_subject(v);
+    struct question q = {.subject = &subject,
+                         .zones = zones,
+                         .route = route,
+                         .method = x->request.method,
+                         .path = x->request.canonical,
+                         .now = edge_wall_ms() / 1000};
+    return policy_decide(g->policy, &q);
+}
+
+/* While x waited for the keeper a new snapshot may have come into force: it is judged by that one.
+ */
+static bool refit(struct exchange *x)
+{
+    struct generation *now = x->edge->generation;
+    if (x->generation == now)
+        return true;
+    generation_unref(x->generation);
+    x->generation = generation_ref(now);
+    x->zones = zones_find(policy_zones(now->policy), &x->source);
+    x->route = policy_route(now->policy, x->listener_port, x->request.host);
+    return x->route != NULL;
+}
+
+static void admit_or_refuse(struct exchange *x, struct view *v)
+{
+    view_touch(v);
+    x->decision = decide(x, x->generation, x->route, x->zones, v);
+    switch (x->decision.verdict) {
+    case VERDICT_ALLOW:
+        x->outcome = ACCESS_ALLOWED;
+        proxy_enter(x);
+        return;
+    case VERDICT_PROVE:
+        x->outcome = ACCESS_DENIED;
+        /* A fresh login proves again; how strong a login can be does not change by repeating it. */
+        if (x->decision.reason == REASON_AGE && v->kind != CREDENTIAL_TOKEN) {
+            if (wants_login(x))
+                send_to_portal(x, true, true);
+            else
+                answer_error(x, 401, reason_text(REASON_AGE), reason_name(REASON_AGE));
+            return;
+        }
+        break;
+    case VERDICT_DENY:
+        break;
+    }
+    denied(x, x->decision.reason);
+}
+
+/* x stands in v's list. */
+static void judge(struct exchange *x, struct view *v, int fault)
+{
+    enum credential_kind kind = (enum credential_kind)v->kind;
+    if (v->state == VIEW_KNOWN && fault == 0) {
+        if (refit(x))
+            admit_or_refuse(x, v);
+        else
+            refuse(x, ACCESS_DENIED, 421, "There is no console under this name any more.", "host");
+        return;
+    }
+    bool gone = fault == 0 && (v->status == VIEW_UNKNOWN || v->status == VIEW_WRONG_HOST);
+    view_leave(x);
+    if (!gone)
+        unavailable(x, fault);
+    else if (refit(x))
+        nobody(x, kind);
+    else
+        refuse(x, ACCESS_DENIED, 421, "There is no console under this name any more.", "host");
+}
+
+static void identify(struct exchange *x)
+{
+    const struct request *r = &x->request;
+    struct credential c;
+    if (credential_find(&r->headers, CREDENTIAL_CHILD, x->listener_port, &c) < 0) {
+        refuse(x, ACCESS_MALFORMED, 400, "More than one credential came with this request.",
+               "credentials");
+        return;
+    }
+    x->token_in_authorization = c.in_authorization;
+    if (c.kind == CREDENTIAL_NONE || !c.shaped) {
+        nobody(x, c.kind);
+        return;
+    }
+    if (c.kind == CREDENTIAL_CHILD && !fetchmeta_may_proceed(r)) {
+        refuse(x, ACCESS_DENIED, 403,
+               "This request was sent by another site, or by a browser that does not say.",
+               "cross-site");
+        return;
+    }
+    struct view *v;
+    int rc = views_find(x->edge->views, c.kind, c.token, r->authority, &x->source, &v);
+    if (rc < 0) {
+        unavailable(x, rc);
+    } else if (rc == VIEW_WAIT) {
+        view_wait(v, x);
+    } else {
+        view_join(v, x);
+        judge(x, v, 0);
+    }
+}
+
+void gate_enter(struct exchange *x)
+{
+    const struct request *r = &x->request;
+    const struct policy *p = x->generation->policy;
+    exchange_enter(x, EXCHANGE_GATE);
+    /* The answer of TRACE would show a script the cookies it may not read; nobody tunnels from
+     * here. */
+    if (span_is(r->method, "TRACE") || span_is(r->method, "CONNECT")) {
+        refuse(x, ACCESS_DENIED, 405, "This method is never allowed here.", "method");
+        return;
+    }
+    x->route = policy_route(p, x->listener_port, r->host);
+    if (x->route != NULL) {
+        if (span_starts(r->canonical, SPAN("/.postern/")) || span_is(r->canonical, "/.postern"))
+            portal_enter(x);
+        else
+            identify(x);
+        return;
+    }
+    if (span_is(r->canonical, PAGES_STYLE)) {
+        portal_enter(x);
+    } else if (!policy_is_portal(p, r->host)) {
+        refuse(x, ACCESS_DENIED, 421, "This gateway serves no console under this name.", "host");
+    } else if (!policy_admits_portal(p, x->zones)) {
+        x->decision = (struct decision){.verdict = VERDICT_DENY, .reason = REASON_ZONE};
+        denied(x, REASON_ZONE);
+    } else {
+        portal_enter(x);
+    }
+}
+
+void gate_leave(struct exchange *x)
+{
+    view_leave(x);
+    keeper_cancel(x->ask);
+    x->ask = NULL;
+}
+
+/* ---- what is open ---- */
+
+static bool is_open(const struct exchange *x)
+{
+    return x->state == EXCHANGE_PROXY || x->state == EXCHANGE_TUNNEL;
+}
+
+static bool still_admitted(const struct exchange *x, const struct view *v)
+{
+    const struct generation *g = x->edge->generation;
+    const struct route_def *route = policy_route(g->policy, x->listener_port, x->request.host);
+    if (route == NULL || x->route == NULL || strcmp(route->name, x->route->name) != 0)
+        return false;
+    struct zone_set zones = zones_find(policy_zones(g->policy), &x->source);
+    return decide(x, g, route, zones, v).verdict == VERDICT_ALLOW;
+}
+
+static void on_refreshed(struct exchange *x, struct view *v)
+{
+    if (!is_open(x) || v->state != VIEW_KNOWN || still_admitted(x, v))
+        return;
+    x->edge->gate->ended++;
+    exchange_revoke(x, 403, "The rules no longer allow this.");
+}
+
+unsigned gate_recheck(struct edge *e)
+{
+    e->gate->ended = 0;
+    views_each_exchange(e->views, on_refreshed);
+    return e->gate->ended;
+}
+
+static void on_expire(struct exchange *x, __attribute__((unused)) struct view *v,
+                      enum view_status status)
+{
+    if (!is_open(x))
+        return;
+    if (status == VIEW_FAILED)
+        exchange_revoke(x, 503, "The part of this gateway that knows sessions does not answer.");
+    else if (status == VIEW_OK)
+        exchange_revoke(x, 403, "This console was closed.");
+    else
+        exchange_revoke(x, 401, "This session has ended.");
+}
+
+/* ---- the world of the views ---- */
+
+static struct view_now world_now(void *self)
+{
+    return (struct view_now){.mono_ms = edge_now(self), .wall_s = edge_wall_ms() / 1000};
+}
+
+static int world_ask(void *self, const struct msg_session *m,
+                     void (*done)(void *owner, int fault, struct span payload), void *owner,
+                     struct keeper_ask **ret)
+{
+    return keeper_ask_session(self, m, done, owner, ret);
+}
+
+static void world_activity(void *self, const uint8_t id[16], uint64_t wall_s, bool urgent)
+{
+    keeper_note_activity(self, id, wall_s);
+    if (urgent)
+        keeper_flush_activity(self);
+}
+
+static void on_tick(uv_timer_t *t)
+{
+    struct gate *g = t->data;
+    views_tick(g->edge->views);
+}
+
+int gate_init(struct edge *e)
+{
+    struct view_world world = {.self = e,
+                               .now = world_now,
+                               .ask = world_ask,
+                               .cancel = keeper_cancel,
+                               .activity = world_activity,
+                               .resume = judge,
+                               .expire = on_expire,
+                               .refreshed = on_refreshed};
+    struct gate *g = calloc(1, sizeof(*g));
+    if (g == NULL)
+        return -ENOMEM;
+    g->edge = e;
+    int rc = views_new(&world, &e->views);
+    if (rc == 0)
+        rc = uv_timer_init(e->loop, &g->tick);
+    if (rc == 0) {
+        g->tick.data = g;
+        rc = uv_timer_start(&g->tick, on_tick, TICK_MS, TICK_MS);
+    }
+    if (rc < 0) {
+        views_free(e->views);
+        e->views = NULL;
+        free(g);
+        return rc;
+    }
+    e->gate = g;
+    return 0;
+}
+
+static void on_gate_close(uv_handle_t *h)
+{
+    free(h->data);
+}
+
+void gate_fini(struct edge *e)
+{
+    if (e->gate == NULL)
+        return;
+    views_free(e->views);
+    e->views = NULL;
+    uv_close((uv_handle_t *)&e->gate->tick, on_gate_close);
+    e->gate = NULL;
+}

@@ -1,0 +1,42 @@
+/* The addresses of a hand-over: how a console sends a browser to the portal, and the portal sends
+ * it back with a code.
+ *
+ *   https://CONSOLE/…          303 ─▶ https://PORTAL/handover?to=CONSOLE&flow=HASH&back=/…
+ *   https://PORTAL/handover    303 ─▶ https://CONSOLE/.postern/callback?code=…
+ *   https://CONSOLE/.postern/callback  303 ─▶ https://CONSOLE/…
+ *
+ * `to`, `flow` and `back` travel in the open and through the login form, so whoever reads them
+ * takes them for what a stranger wrote. Pure. */
+#ifndef EDGE_HANDOVER_H
+#define EDGE_HANDOVER_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+/* Longer places are not remembered: the person arrives at the console's front page. */
+#define HANDOVER_BACK_MAX 2048u
+
+struct handover {
+    struct span to;   /* authority, lower case */
+    struct span host; /* of it */
+    uint16_t port;    /* of it, or 0 */
+    struct span flow; /* base64url of … */
+    uint8_t flow_hash[32];
+    struct span back; /* a place on the console: begins with "/" and stays there */
+    bool prove;       /* the session that exists is too old: log in again */
+};
+
+/* From a query or a form. FAULT_ABSENT: there is no hand-over in it; FAULT_FORMAT: there is, and it
+ * is not one that a console of ours made. Everything lives in the arena. */
+must_check int handover_parse(struct span form, struct arena *a, struct handover *ret);
+/* May a browser be sent there, on whatever host it is? "/…" without "//", "/\", control or other
+ * bytes that a URL has not. */
+bool handover_back_is_safe(struct span back);
+/* "to=…&flow=…&back=…[&prove=1]" */
+int handover_query(struct buf *out, const struct handover *h);
+/* The three or four hidden fields of a login form. */
+int handover_fields(struct buf *out, const struct handover *h);
+/* Where the portal answers: the host, and the port behind a colon unless 0. */
+int handover_authority(struct buf *out, const char *host, uint16_t port);
+
+#endif

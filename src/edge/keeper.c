@@ -1,0 +1,408 @@
+#include "edge/keeper.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "edge/edge.h"
+#include "edge/view.h"
+
+#define ASK_TIMEOUT_MS 5000u
+#define ASKS_MAX 1024u
+/* The channel counts a queue of its maximum as a dead peer; what is refused before that is merely
+ * busy. */
+#define QUEUE_MAX (2u * 1024 * 1024)
+#define BATCH_MS 10000u
+#define SEEN_ITEM 24u
+#define SEEN_MAX (60000u / SEEN_ITEM)
+#define UPSTREAMS_MAX 16384u
+
+struct keeper_ask {
+    struct list link;
+    struct line *line;
+    uint32_t serial;
+    uint16_t reply;
+    uint64_t due_ms;
+    keeper_done done;
+    void *owner;
+};
+
+/* One channel, from its installation to its close callback. */
+struct line {
+    struct edge *edge;
+    struct channel channel;
+    uv_poll_t poll;
+    uv_timer_t timer;
+    unsigned handles; /* that have not closed yet */
+    struct list asks; /* in the order of their deadlines */
+    size_t ask_count;
+    bool broken;
+};
+
+struct keeper {
+    struct edge *edge;
+    struct line *line; /* NULL: no keeper */
+    uv_timer_t batch;
+    uint8_t seen[SEEN_MAX * SEEN_ITEM];
+    size_t seen_len;
+    struct buf upstreams; /* what the keeper should know */
+    bool upstreams_told;
+};
+
+/* ---- the line ---- */
+
+static void finish_ask(struct keeper_ask *ask, int fault, struct span payload)
+{
+    keeper_done done = ask->done;
+    void *owner = ask->owner;
+    keeper_cancel(ask);
+    done(owner, fault, payload);
+}
+
+void keeper_cancel(struct keeper_ask *ask)
+{
+    if (ask == NULL)
+        return;
+    list_remove(&ask->link);
+    ask->line->ask_count--;
+    free(ask);
+}
+
+static void on_line_close(uv_handle_t *h)
+{
+    struct line *l = h->data;
+    if (--l->handles > 0)
+        return;
+    while (!list_empty(&l->asks))
+        finish_ask(container_of(l->asks.next, struct keeper_ask, link), FAULT_CLOSED, SPAN_NONE);
+    channel_fini(&l->channel);
+    free(l);
+}
+
+/* Ends the line. The descriptor, the packet that a callback may be reading, and the failure of what
+ * is outstanding all wait for the close callback, so this is safe inside any callback. */
+static void line_break(struct line *l, int fault)
+{
+    if (l->broken)
+        return;
+    l->broken = true;
+    struct keeper *k = l->edge->keeper;
+    if (k->line == l)
+        k->line = NULL;
+    if (fault < 0)
+        log_fault(LOG_LEVEL_WARN, "keeper_lost", fault, "cached views last thirty seconds");
+    uv_close((uv_handle_t *)&l->poll, on_line_close);
+    uv_close((uv_handle_t *)&l->timer, on_line_close);
+}
+
+static void on_poll(uv_poll_t *h, int status, int events);
+
+static void derive_interest(struct line *l)
+{
+    if (l->broken)
+        return;
+    int want = UV_READABLE | (channel_wants_write(&l->channel) ? UV_WRITABLE : 0);
+    if (uv_poll_start(&l->poll, want, on_poll) < 0)
+        line_break(l, FAULT_CLOSED);
+}
+
+static void on_timer(uv_timer_t *t)
+{
+    struct line *l = t->data;
+    uint64_t now = clock_mono_ms();
+    while (!l->broken && !list_empty(&l->asks)) {
+        struct keeper_ask *ask = container_of(l->asks.next, struct keeper_ask, link);
+        if (ask->due_ms > now) {
+            (void)uv_timer_start(t, on_timer, ask->due_ms - now, 0);
+            return;
+        }
+        finish_ask(ask, FAULT_TIMEOUT, SPAN_NONE);
+    }
+}
+
+static int on_reply(struct line *l, const struct message *m)
+{
+    list_each(it, &l->asks)
+    {
+        struct keeper_ask *ask = container_of(it, struct keeper_ask, link);
+        if (ask->serial != m->serial)
+            continue;
+        if (ask->reply != m->type || msg_check(m->type, m->payload) < 0)
+            return FAULT_FORMAT;
+        finish_ask(ask, 0, m->payload);
+        return 0;
+    }
+    /* Its asker has gone or was answered with a timeout. */
+    return 0;
+}
+
+static int on_revoke(struct line *l, const struct message *m)
+{
+    struct msg_revoke revoke;
+    if (msg_revoke_decode(m->payload, &revoke) < 0 || revoke.kind < REVOKE_SESSION ||
+        revoke.kind > REVOKE_ALL)
+        return FAULT_FORMAT;
+    uint32_t closed = 0;
+    if (l->edge->views != NULL)
+        closed = views_revoke(l->edge->views, (enum revoke_kind)revoke.kind, revoke.id);
+    if (l->broken)
+        return 0;
+    struct msg_revoked revoked = {.epoch = revoke.epoch, .closed = closed};
+    return channel_send_revoked(&l->channel, 0, &revoked, -1);
+}
+
+static int on_message(struct line *l, const struct message *m)
+{
+    if (m->fd >= 0) {
+        (void)close(m->fd);
+        return FAULT_FORMAT;
+    }
+    return m->type == MSG_REVOKE ? on_revoke(l, m) : on_reply(l, m);
+}
+
+static void on_poll(uv_poll_t *h, int status, int events)
+{
+    struct line *l = h->data;
+    int rc = status < 0 ? FAULT_CLOSED : 0;
+    if (rc == 0 && (events & UV_WRITABLE) != 0)
+        rc = channel_flush(&l->channel);
+    while (rc == 0 && !l->broken) {
+        struct message m;
+        rc = channel_recv(&l->channel, &m);
+        if (rc <= 0)
+            break;
+        rc = on_message(l, &m);
+    }
+    if (rc < 0)
+        line_break(l, rc);
+    derive_interest(l);
+}
+
+/* ---- the link ---- */
+
+static void on_batch(uv_timer_t *t)
+{
+    struct keeper *k = t->data;
+    keeper_flush_activity(k->edge);
+}
+
+static int keeper_make(struct edge *e)
+{
+    struct keeper *k = calloc(1, sizeof(*k));
+    if (k == NULL)
+        return -ENOMEM;
+    k->edge = e;
+    buf_init(&k->upstreams, UPSTREAMS_MAX);
+    int rc = uv_timer_init(e->loop, &k->batch);
+    if (rc == 0) {
+        k->batch.data = k;
+        rc = uv_timer_start(&k->batch, on_batch, BATCH_MS, BATCH_MS);
+    }
+    if (rc < 0) {
+        free(k);
+        return rc;
+    }
+    e->keeper = k;
+    return 0;
+}
+
+static void tell_upstreams(struct keeper *k)
+{
+    if (k->upstreams_told || k->line == NULL)
+        return;
+    struct msg_upstreams m = {.text = buf_view(&k->upstreams)};
+    int rc = channel_send_upstreams(&k->line->channel, 0, &m, -1);
+    if (rc < 0)
+        line_break(k->line, rc);
+    else
+        derive_interest(k->line);
+    k->upstreams_told = rc == 0;
+}
+
+int keeper_link_init(struct edge *e, int fd)
+{
+    int rc = e->keeper == NULL ? keeper_make(e) : 0;
+    struct line *l = rc == 0 ? calloc(1, sizeof(*l)) : NULL;
+    if (l == NULL) {
+        (void)close(fd);
+        return rc < 0 ? rc : -ENOMEM;
+    }
+    struct keeper *k = e->keeper;
+    l->edge = e;
+    list_init(&l->asks);
+    rc = channel_init(&l->channel, fd, IPC_EDGE, IPC_KEEPER);
+    if (rc == 0)
+        rc = uv_poll_init(e->loop, &l->poll, fd);
+    if (rc < 0) {
+        if (l->channel.fd < 0)
+            (void)close(fd);
+        channel_fini(&l->channel);
+        free(l);
+        return rc;
+    }
+    (void)uv_timer_init(e->loop, &l->timer);
+    l->poll.data = l->timer.data = l;
+    l->handles = 2;
+    if (k->line != NULL)
+        line_break(k->line, 0);
+    k->line = l;
+    derive_interest(l);
+    k->upstreams_told = buf_len(&k->upstreams) == 0;
+    tell_upstreams(k);
+    if (e->views != NULL)
+        views_ask_all(e->views);
+    return 0;
+}
+
+static void on_keeper_close(uv_handle_t *h)
+{
+    struct keeper *k = h->data;
+    buf_fini(&k->upstreams);
+    free(k);
+}
+
+void keeper_link_fini(struct edge *e)
+{
+    struct keeper *k = e->keeper;
+    if (k == NULL)
+        return;
+    keeper_flush_activity(e);
+    if (k->line != NULL)
+        line_break(k->line, 0);
+    e->keeper = NULL;
+    uv_close((uv_handle_t *)&k->batch, on_keeper_close);
+}
+
+bool keeper_is_up(const struct edge *e)
+{
+    return e->keeper != NULL && e->keeper->line != NULL;
+}
+
+/* ---- questions ---- */
+
+static int ask_begin(struct edge *e, enum msg_type type, size_t bytes, keeper_done done,
+                     void *owner, struct keeper_ask **ret)
+{
+    if (!keeper_is_up(e))
+        return FAULT_CLOSED;
+    struct line *l = e->keeper->line;
+    if (l->ask_count >= ASKS_MAX || l->channel.waiting + bytes > QUEUE_MAX)
+        return FAULT_BUSY;
+    struct keeper_ask *ask = calloc(1, sizeof(*ask));
+    if (ask == NULL)
+        return -ENOMEM;
+    *ask = (struct keeper_ask){.line = l,
+                               .serial = channel_serial(&l->channel),
+                               .reply = msg_info(type)->reply,
+                               .due_ms = clock_mono_ms() + ASK_TIMEOUT_MS,
+                               .done = done,
+                               .owner = owner};
+    if (list_empty(&l->asks))
+        (void)uv_timer_start(&l->timer, on_timer, ASK_TIMEOUT_MS, 0);
+    list_push(&l->asks, &ask->link);
+    l->ask_count++;
+    *ret = ask;
+    return 0;
+}
+
+static int ask_sent(struct keeper_ask *ask, int rc)
+{
+    struct line *l = ask->line;
+    if (rc < 0)
+        keeper_cancel(ask);
+    /* A field that does not fit (FAULT_LIMIT of the encoder) says nothing about the channel; the
+     * channel's own limit is never reached, see QUEUE_MAX. */
+    if (rc < 0 && rc != FAULT_LIMIT && rc != -ENOMEM)
+        line_break(l, rc);
+    derive_interest(l);
+    return rc;
+}
+
+#define ASK(name, NAME)                                                                            \
+    int keeper_ask_##name(struct edge *e, const struct msg_##name *m, keeper_done done,            \
+                          void *owner, struct keeper_ask **ret)                                    \
+    {                                                                                              \
+        struct keeper_ask *ask;                                                                    \
+        int rc = ask_begin(e, MSG_##NAME, msg_info(MSG_##NAME)->max, done, owner, &ask);           \
+        if (rc < 0)                                                                                \
+            return rc;                                                                             \
+        rc = ask_sent(ask, channel_send_##name(&ask->line->channel, ask->serial, m, -1));          \
+        if (rc == 0)                                                                               \
+            *ret = ask;                                                                            \
+        return rc;                                                                                 \
+    }
+ASK(session, SESSION)
+ASK(login, LOGIN)
+ASK(handover, HANDOVER)
+ASK(redeem, REDEEM)
+ASK(logout, LOGOUT)
+ASK(enrol, ENROL)
+ASK(verb, VERB)
+#undef ASK
+
+/* ---- batches ---- */
+
+int keeper_send_access(struct edge *e, struct span records, uint64_t lost)
+{
+    if (!keeper_is_up(e))
+        return FAULT_CLOSED;
+    struct line *l = e->keeper->line;
+    if (l->channel.waiting + records.len > QUEUE_MAX)
+        return FAULT_BUSY;
+    struct msg_access m = {.lost = lost, .records = records};
+    int rc = channel_send_access(&l->channel, 0, &m, -1);
+    if (rc < 0 && rc != FAULT_LIMIT && rc != -ENOMEM)
+        line_break(l, rc);
+    derive_interest(l);
+    return rc;
+}
+
+void keeper_send_upstreams(struct edge *e, struct span text)
+{
+    struct keeper *k = e->keeper;
+    if (k == NULL || text.len > UPSTREAMS_MAX || span_eq(text, buf_view(&k->upstreams)))
+        return;
+    buf_clear(&k->upstreams);
+    if (buf_append(&k->upstreams, text) < 0)
+        return;
+    k->upstreams_told = false;
+    tell_upstreams(k);
+}
+
+void keeper_note_activity(struct edge *e, const uint8_t id[16], uint64_t wall_s)
+{
+    struct keeper *k = e->keeper;
+    if (k == NULL)
+        return;
+    if (k->seen_len + SEEN_ITEM > sizeof(k->seen))
+        keeper_flush_activity(e);
+    /* Still full: no keeper. The newest word counts, the sessions of the older ones may idle out a
+     * little early. */
+    if (k->seen_len + SEEN_ITEM > sizeof(k->seen))
+        k->seen_len = 0;
+    struct writer w = writer_into(k->seen + k->seen_len, SEEN_ITEM);
+    writer_fixed(&w, id, 16);
+    writer_u64(&w, wall_s);
+    k->seen_len += SEEN_ITEM;
+}
+
+void keeper_flush_activity(struct edge *e)
+{
+    struct keeper *k = e->keeper;
+    if (k == NULL || k->line == NULL || k->seen_len == 0)
+        return;
+    struct line *l = k->line;
+    if (l->channel.waiting + k->seen_len > QUEUE_MAX)
+        return;
+    struct msg_activity m = {.seen = span_of(k->seen, k->seen_len)};
+    int rc = channel_send_activity(&l->channel, 0, &m, -1);
+    if (rc < 0)
+        line_break(l, rc);
+    else
+        k->seen_len = 0;
+    derive_interest(l);
+}

@@ -1,0 +1,233 @@
+#include "edge/pages.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/text.h"
+#include "edge/exchange.h"
+
+#define PORTAL_STYLE "/assets/style.css"
+
+static void begin(struct buf *out, const char *title, const char *style, const char *head)
+{
+    (void)buf_printf(out,
+                     "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+                     "<meta name=\"robots\" content=\"noindex\">\n%s"
+                     "<title>%s · postern</title>\n"
+                     "<link rel=\"icon\" href=\"data:,\">\n"
+                     "<link rel=\"stylesheet\" href=\"%s\">\n</head>\n<body>\n"
+                     "<header><span class=\"name\">postern</span></header>\n"
+                     "<main class=\"narrow\">\n",
+                     head, title, style);
+}
+
+static int end(struct buf *out)
+{
+    (void)buf_text(out, "</main>\n<footer>Access is logged.</footer>\n</body>\n</html>\n");
+    return out->bad ? FAULT_LIMIT : 0;
+}
+
+struct span pages_csp(struct arena *a, const struct handover *h)
+{
+    if (h == NULL)
+        return SPAN(PAGES_CSP);
+    return span_str(arena_printf(a,
+                                 "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+                                 "form-action 'self' https://%.*s; frame-ancestors 'none'; "
+                                 "base-uri 'none'",
+                                 SPAN_FMT(h->to)));
+}
+
+static void login_error(struct buf *out, const struct login_page *p)
+{
+    char time[CLOCK_TEXT_SIZE];
+    (void)buf_text(out, "<div class=\"error\" id=\"error\" role=\"alert\"><strong>");
+    (void)text_html(out, span_str(p->error));
+    (void)buf_text(out, "</strong>");
+    if (p->server_time != 0) {
+        clock_format(p->server_time * 1000, time);
+        (void)buf_printf(out,
+                         "<p>This server's time is <time datetime=\"%s\">%s</time>. A one-time "
+                         "code is only good when the clock of your device agrees.</p>",
+                         time, time);
+    }
+    (void)buf_text(out, "</div>\n");
+}
+
+int pages_login(struct buf *out, const struct login_page *p)
+{
+    begin(out, "Log in", PORTAL_STYLE, "");
+    (void)buf_text(out, "<section class=\"card\">\n<h1>Log in</h1>\n");
+    if (p->error != NULL)
+        login_error(out, p);
+    if (p->handover != NULL) {
+        (void)buf_text(out, "<p>You will be taken to <strong>");
+        (void)text_html(out, p->handover->to);
+        (void)buf_text(out, "</strong>.</p>\n");
+    }
+    (void)buf_text(out, "<form method=\"post\" action=\"/login\">\n");
+    if (p->handover != NULL)
+        (void)handover_fields(out, p->handover);
+    const char *invalid = p->error != NULL ? " aria-describedby=\"error\"" : "";
+    (void)buf_printf(out,
+                     "<div class=\"field\"><label for=\"user\">User name</label>\n"
+                     "<input id=\"user\" name=\"user\" type=\"text\" autocomplete=\"username\" "
+                     "autocapitalize=\"none\" spellcheck=\"false\" maxlength=\"64\" required%s%s "
+                     "value=\"",
+                     invalid, p->user.len == 0 ? " autofocus" : "");
+    (void)text_html(out, p->user);
+    (void)buf_printf(
+        out,
+        "\"></div>\n"
+        "<div class=\"field\"><label for=\"password\">Password</label>\n"
+        "<input id=\"password\" name=\"password\" type=\"password\" "
+        "autocomplete=\"current-password\" maxlength=\"1024\" required%s%s></div>\n"
+        "<div class=\"field\"><label for=\"code\">One-time code</label>\n"
+        "<input id=\"code\" name=\"code\" type=\"text\" autocomplete=\"one-time-code\" "
+        "autocapitalize=\"none\" spellcheck=\"false\" maxlength=\"64\" required%s>\n"
+        "<p class=\"muted\">Six digits from your authenticator, or a recovery "
+        "code.</p></div>\n"
+        "<button class=\"button wide\" type=\"submit\">Log in</button>\n"
+        "</form>\n</section>\n",
+        invalid, p->user.len == 0 ? "" : " autofocus", invalid);
+    return end(out);
+}
+
+static void anchor(struct buf *out, struct span href, const char *text)
+{
+    (void)buf_text(out, "<p><a class=\"button\" href=\"");
+    (void)text_html(out, href);
+    (void)buf_printf(out, "\">%s</a></p>\n", text);
+}
+
+int pages_logout(struct buf *out, bool logged_out, struct span console, struct span portal)
+{
+    const char *style = console.len > 0 ? PAGES_STYLE : PORTAL_STYLE;
+    begin(out, logged_out ? "Logged out" : "Log out", style, "");
+    (void)buf_text(out, "<section class=\"card\">\n");
+    if (logged_out) {
+        (void)buf_text(out, "<h1>Logged out</h1>\n<p>Your session has ended, and with it every "
+                            "connection to every console that was open under it.</p>\n");
+        anchor(out, portal, "Log in again");
+    } else {
+        (void)buf_text(out, "<h1>Log out?</h1>\n<p>You are at <strong>");
+        (void)text_html(out, console);
+        (void)buf_text(out, "</strong>. Logging out ends your session here and at every other "
+                            "console.</p>\n<form method=\"post\" action=\"/.postern/logout\">\n"
+                            "<button class=\"button wide\" type=\"submit\">Log out</button>\n"
+                            "</form>\n");
+    }
+    (void)buf_text(out, "</section>\n");
+    return end(out);
+}
+
+int pages_loop(struct buf *out, const char *cause, struct span again)
+{
+    begin(out, "Login goes in circles", PAGES_STYLE, "");
+    (void)buf_text(out, "<section class=\"card\">\n<h1>Login goes in circles</h1>\n"
+                        "<div class=\"error\" role=\"alert\"><strong>");
+    (void)text_html(out, span_str(cause));
+    (void)buf_text(out,
+                   "</strong></div>\n<p>You logged in, but the session did not hold, several times "
+                   "in a row. Usual reasons: the browser or an extension blocks cookies; the "
+                   "address in the browser is not the one that this gateway is reached by (a proxy "
+                   "in front changes the host or port); or the session was ended meanwhile.</p>\n");
+    anchor(out, again, "Try once more");
+    (void)buf_text(out, "</section>\n");
+    return end(out);
+}
+
+int pages_bounce(struct buf *out, struct span to)
+{
+    struct buf head;
+    buf_init(&head, 8192);
+    (void)buf_text(&head, "<meta http-equiv=\"refresh\" content=\"0; url=");
+    (void)text_html(&head, to);
+    (void)buf_text(&head, "\">\n");
+    char *text = buf_take_string(&head);
+    buf_fini(&head);
+    if (text == NULL)
+        return FAULT_LIMIT;
+    begin(out, "One moment", PORTAL_STYLE, text);
+    free(text);
+    (void)buf_text(out, "<section class=\"card\">\n<h1>One moment</h1>\n");
+    anchor(out, to, "Continue");
+    (void)buf_text(out, "</section>\n");
+    return end(out);
+}
+
+/* What a person can do about it, by status. The sentence about what happened comes with the error.
+ */
+static const struct {
+    unsigned status;
+    const char *title, *advice;
+} ADVICE[] = {
+    {400, "This request makes no sense", "Go back and try again; if it persists, report it."},
+    {401, "You are not logged in",
+     "Open the page anew to log in. What you have just sent was not passed on."},
+    {403, "Not allowed", "If you need this, ask whoever runs this gateway, and name the request."},
+    {404, "Nothing here", "Check the address."},
+    {405, "This cannot be done here", "Check the address."},
+    {408, "That took too long", "Try again."},
+    {411, "The length is missing",
+     "The program that sent this has to name the length of its data."},
+    {413, "Too large", "The limit is set by whoever runs this gateway."},
+    {415, "This form of data is not accepted here", "Use the form of this page."},
+    {421, "No such console", "Check the host name in the address."},
+    {429, "Too many attempts", "Wait a moment, then try again."},
+    {431, "Too many or too large headers", "Deleting the cookies of this host may help."},
+    {502, "The console does not answer",
+     "The gateway works; the console behind it does not. Try "
+     "again, or tell whoever runs the console."},
+    {503, "Not available at the moment", "Try again in a few seconds."},
+    {504, "The console does not answer in time",
+     "The gateway works; the console behind it is slow. What you sent may have been carried out."},
+};
+
+static void error_page(const struct exchange *x, unsigned status, const char *cause,
+                       const char *detail, struct buf *out)
+{
+    const char *title = "This did not work", *advice = "Try again.";
+    for (size_t i = 0; i < countof(ADVICE); i++) {
+        if (ADVICE[i].status == status) {
+            title = ADVICE[i].title;
+            advice = ADVICE[i].advice;
+        }
+    }
+    char time[CLOCK_TEXT_SIZE];
+    clock_format(clock_wall_ms(), time);
+    begin(out, title, PAGES_STYLE, "");
+    (void)buf_printf(out, "<section class=\"card\">\n<h1>%s</h1>\n<p>", title);
+    (void)text_html(out, span_str(cause));
+    (void)buf_printf(out, "</p>\n<p>%s</p>\n<dl class=\"muted\">\n<dt>Status</dt><dd>%u", advice,
+                     status);
+    if (detail != NULL) {
+        (void)buf_text(out, " <code>");
+        (void)text_html(out, span_str(detail));
+        (void)buf_text(out, "</code>");
+    }
+    (void)buf_printf(out,
+                     "</dd>\n<dt>Request</dt><dd><code>%s</code></dd>\n<dt>Time</dt><dd>%s</dd>\n"
+                     "</dl>\n</section>\n",
+                     x->id_text, time);
+    if (end(out) < 0)
+        out->bad = true;
+}
+
+int portal_error_page(struct exchange *x, unsigned status, const char *cause, const char *detail,
+                      struct answer *a)
+{
+    struct buf page;
+    buf_init(&page, PAGES_MAX);
+    error_page(x, status, cause, detail, &page);
+    struct span copy = page.bad ? SPAN_NONE : arena_copy(&x->arena, buf_view(&page));
+    buf_fini(&page);
+    if (copy.len == 0)
+        return FAULT_LIMIT;
+    a->type = "text/html; charset=utf-8";
+    a->body = copy;
+    answer_add(a, "Content-Security-Policy", SPAN(PAGES_CSP));
+    return 0;
+}

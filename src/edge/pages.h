@@ -1,0 +1,42 @@
+/* The pages that the edge makes itself: login, logout, errors. They work without scripts. The error
+ * page is portal_error_page of exchange.h.
+ *
+ * Everything from outside is escaped where it is written. Pages of a console's host take the style
+ * sheet from PAGES_STYLE on that same host, since everything else there is the console's. */
+#ifndef EDGE_PAGES_H
+#define EDGE_PAGES_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "edge/handover.h"
+
+/* Served on every host, before anything else is asked. */
+#define PAGES_STYLE "/.postern/style.css"
+/* The Content-Security-Policy of every page that is not a login to a console. */
+#define PAGES_CSP                                                                                  \
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "             \
+    "frame-ancestors 'none'; base-uri 'none'"
+#define PAGES_MAX (64u * 1024)
+
+/* PAGES_CSP whose form-action also admits the console that the form leads to: browsers apply it to
+ * the redirects after the form too. SPAN_NONE without memory. */
+struct span pages_csp(struct arena *a, const struct handover *h);
+
+struct login_page {
+    const struct handover *handover; /* NULL: the portal itself */
+    struct span user;                /* to be shown again after an error */
+    const char *error;               /* one sentence, or NULL */
+    uint64_t server_time;            /* wall seconds, shown with the error; 0: not */
+};
+/* Each appends a whole page. 0, or FAULT_LIMIT. */
+must_check int pages_login(struct buf *out, const struct login_page *p);
+/* logged_out: it is done; else the question whether to. console: the host's name, empty for the
+ * portal. portal: address of the portal, for the way back. */
+must_check int pages_logout(struct buf *out, bool logged_out, struct span console,
+                            struct span portal);
+/* The same login has been made again and again: says why. */
+must_check int pages_loop(struct buf *out, const char *cause, struct span again);
+/* Loads `to` once more, this time from this site itself: only then do browsers send a Strict
+ * cookie. */
+must_check int pages_bounce(struct buf *out, struct span to);
+#endif
