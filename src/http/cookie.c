@@ -99,7 +99,8 @@ int cookie_rewrite(struct span set_cookie, struct buf *out)
     while (span_cut(&set_cookie, ';', &part)) {
         size_t equals = span_find(part, '=');
         struct span name = span_trim(span_sub(part, 0, equals));
-        if (!first && span_eq_nocase(name, SPAN("domain")))
+        /* Empty attributes ("a=b;;") say nothing. */
+        if (!first && (span_eq_nocase(name, SPAN("domain")) || span_trim(part).len == 0))
             continue;
         secure |= !first && span_eq_nocase(name, SPAN("secure"));
         if (!first)

@@ -145,6 +145,7 @@ static void a_set_cookie_loses_its_domain_and_gains_secure(void **state)
         {"a=b; Domain", "a=b; Secure"},
         {"domain=b; Path=/", "domain=b; Path=/; Secure"},
         {"secure=b", "secure=b; Secure"},
+        {"a=b;; ;Secure;;", "a=b;Secure"},
         {"a=\"x; y\"; Domain=z", "a=\"x; y\"; Secure"},
         {"a=b; Expires=Wed, 21 Oct 2026 07:28:00 GMT",
          "a=b; Expires=Wed, 21 Oct 2026 07:28:00 GMT; Secure"},
