@@ -32,8 +32,8 @@ static struct store *filled(void **state, unsigned count)
 {
     struct store *s = ((struct scratch *)*state)->store;
     for (unsigned i = 1; i <= count; i++) {
-        struct access_record r = entry(i, i % 5 == 0 ? ACCESS_DENIED : ACCESS_ALLOWED,
-                                       (uint8_t)(i % 10));
+        struct access_record r =
+            entry(i, i % 5 == 0 ? ACCESS_DENIED : ACCESS_ALLOWED, (uint8_t)(i % 10));
         assert_int_equal(access_append(s, &r, 1, 0, i), 0);
     }
     return s;

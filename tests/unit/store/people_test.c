@@ -15,8 +15,8 @@ static struct store *of(void **state)
 
 static void names_that_are_not_names_are_refused(void **state)
 {
-    static const char *const BAD[] = {"", "Ann", "an n", "-ann", "ann;drop table users", "ann\n",
-                                      "'", "\xc3\xa4nn"};
+    static const char *const BAD[] = {"",      "Ann", "an n",      "-ann", "ann;drop table users",
+                                      "ann\n", "'",   "\xc3\xa4nn"};
     struct store *s = of(state);
     for (size_t i = 0; i < countof(BAD); i++) {
         assert_int_equal(users_add(s, BAD[i], NOW), FAULT_FORMAT);
@@ -337,9 +337,8 @@ static void secrets_do_not_stay_in_the_file_of_a_removed_user(void **state)
     struct scratch *x = *state;
     static const char MARK[] = "a-very-recognisable-secret-00001";
     assert_int_equal(users_add(x->store, "ann", NOW), 0);
-    assert_int_equal(credentials_set_totp(x->store, "ann", SPAN("a-very-recognisable-secret-00001"),
-                                          0, NOW),
-                     0);
+    assert_int_equal(
+        credentials_set_totp(x->store, "ann", SPAN("a-very-recognisable-secret-00001"), 0, NOW), 0);
     assert_int_equal(users_remove(x->store, "ann"), 0);
     scratch_close(x);
     FILE *f = fopen(x->path, "rb");
