@@ -1,0 +1,225 @@
+/* The table of commands. */
+#include "cli/command.h"
+
+#define NO_MORE {NULL, OPTION_FLAG, NULL, NULL, NULL}
+
+const struct option_def GLOBAL_OPTIONS[] = {
+    {"json", OPTION_LOCAL_FLAG, NULL, NULL, "print the answer as JSON"},
+    {"print", OPTION_LOCAL, NULL, "MEMBER", "print one member of the answer, such as totp.secret"},
+    {"config", OPTION_LOCAL, NULL, "FILE", "configuration file (POSTERN_CONFIG, /etc/postern/postern.yaml)"},
+    {"runtime", OPTION_LOCAL, NULL, "DIR", "directory of the control sockets (POSTERN_RUNTIME)"},
+    {"help", OPTION_LOCAL_FLAG, NULL, NULL, "what a command does"},
+    NO_MORE,
+};
+
+static const struct option_def PAGE_OPTIONS[] = {
+    {"limit", OPTION_QUERY, NULL, "N", "at most so many rows"},
+    {"after", OPTION_QUERY, NULL, "ROW", "go on after this row"},
+    NO_MORE,
+};
+
+static const struct option_def INIT_OPTIONS[] = {
+    {"name", OPTION_LOCAL, NULL, "HOST", "the portal's host name (postern.localhost)"},
+    {"listen", OPTION_LOCAL_LIST, NULL, "ADDR:PORT", "listen here; may be repeated (127.0.0.1:9443 and [::1]:9443)"},
+    {"zone", OPTION_LOCAL_LIST, NULL, "NAME=CIDR,...", "a place from which the portal is reached; may be repeated"},
+    {"owner", OPTION_LOCAL, NULL, "NAME", "the first owner (owner)"},
+    {"state-dir", OPTION_LOCAL, NULL, "DIR", "store, keys and secrets (/var/lib/postern)"},
+    {"runtime-dir", OPTION_LOCAL, NULL, "DIR", "control sockets (/run/postern)"},
+    {"user", OPTION_LOCAL, NULL, "NAME", "the service account, when run as root (postern)"},
+    {"edges", OPTION_LOCAL, NULL, "N", "edge processes (0: one per processor)"},
+    {"sandbox", OPTION_LOCAL, NULL, "MODE", "strict (default) or best"},
+    {"quiet", OPTION_LOCAL_FLAG, NULL, NULL, "print the enrolment link only"},
+    NO_MORE,
+};
+
+static const struct option_def USER_ADD_OPTIONS[] = {
+    {"group", OPTION_LIST, "groups", "NAME", "put into this group; may be repeated"},
+    {"password-stdin", OPTION_LOCAL_FLAG, NULL, NULL, "read the password from standard input"},
+    {"totp", OPTION_FLAG, NULL, NULL, "make a TOTP secret and show it once"},
+    {"enrol", OPTION_FLAG, NULL, NULL, "make a single-use enrolment link (the default without a password)"},
+    NO_MORE,
+};
+
+static const struct option_def PASSWORD_OPTIONS[] = {
+    {"password-stdin", OPTION_LOCAL_FLAG, NULL, NULL, "read the password from standard input"},
+    NO_MORE,
+};
+
+static const struct option_def TOKEN_ADD_OPTIONS[] = {
+    {"owner", OPTION_TEXT, NULL, "USER", "the person who answers for it"},
+    {"route", OPTION_LIST, "routes", "NAME", "good on this route (portal: the API); may be repeated"},
+    {"method", OPTION_LIST, "methods", "METHOD", "and with this method only; may be repeated"},
+    {"path", OPTION_LIST, "paths", "PATTERN", "and below this path only; may be repeated"},
+    {"expires", OPTION_TEXT, NULL, "TIME", "ends after this, such as 90d (the default), or at a UTC time"},
+    NO_MORE,
+};
+
+static const struct option_def ROUTE_ADD_OPTIONS[] = {
+    {"host", OPTION_TEXT, NULL, "HOST", "host name of the console (NAME.PORTAL)"},
+    {"port", OPTION_TEXT, NULL, "PORT", "a listener's port that serves this console alone"},
+    {"host-header", OPTION_TEXT, "host_header", "HOST", "what the console gets as Host (preserve)"},
+    {"inject-basic-file", OPTION_TEXT, "inject_basic_file", "FILE", "user:password in the secrets directory, sent to the console"},
+    {"body-bytes", OPTION_TEXT, "body_bytes", "SIZE", "greatest request body (0: no limit)"},
+    {"response-timeout", OPTION_TEXT, "response_timeout", "TIME", "until the console's answer begins (60s)"},
+    {"stream-idle", OPTION_TEXT, "stream_idle", "TIME", "between bytes of bodies and WebSockets (10m)"},
+    {"title", OPTION_TEXT, NULL, "TEXT", "name on the tile"},
+    {"start", OPTION_TEXT, NULL, "PATH", "what the tile opens (/)"},
+    {"allow", OPTION_LOCAL_LIST, NULL, "WHO@ZONE", "also make a rule: group:owners@local, user:NAME@ZONE,…; may be repeated"},
+    {"replace", OPTION_LOCAL_FLAG, NULL, NULL, "replace a route of this name"},
+    NO_MORE,
+};
+
+static const struct option_def ZONE_ADD_OPTIONS[] = {
+    {"replace", OPTION_LOCAL_FLAG, NULL, NULL, "replace a zone of this name"},
+    NO_MORE,
+};
+
+static const struct option_def RULE_ADD_OPTIONS[] = {
+    {"user", OPTION_LIST, "users", "NAME", "this person (*: anybody who is logged in); may be repeated"},
+    {"group", OPTION_LIST, "groups", "NAME", "people of this group; may be repeated"},
+    {"token", OPTION_LIST, "tokens", "NAME", "this token; may be repeated"},
+    {"zone", OPTION_LIST, "zones", "NAME", "from this zone; may be repeated"},
+    {"route", OPTION_LIST, "routes", "NAME", "to this route (*: every one); may be repeated"},
+    {"method", OPTION_LIST, "methods", "METHOD", "with this method; may be repeated (all)"},
+    {"path", OPTION_LIST, "paths", "PATTERN", "to this path: /a/b, /a/**; may be repeated (all)"},
+    {"assurance", OPTION_TEXT, NULL, "LEVEL", "how surely known (mfa)"},
+    {"max-age", OPTION_TEXT, "max_age", "TIME", "logged in at most so long ago"},
+    {"replace", OPTION_LOCAL_FLAG, NULL, NULL, "replace a rule of this name"},
+    NO_MORE,
+};
+
+static const struct option_def REMOVE_OPTIONS[] = {
+    {"force", OPTION_LOCAL_FLAG, NULL, NULL, "remove the rules that name it as well"},
+    NO_MORE,
+};
+
+static const struct option_def SESSION_OPTIONS[] = {
+    {"user", OPTION_QUERY, NULL, "NAME", "of this person"},
+    {"limit", OPTION_QUERY, NULL, "N", "at most so many rows"},
+    {"after", OPTION_QUERY, NULL, "ROW", "go on after this row"},
+    NO_MORE,
+};
+
+static const struct option_def SESSION_REVOKE_OPTIONS[] = {
+    {"user", OPTION_LOCAL, NULL, "NAME", "all sessions of this person"},
+    NO_MORE,
+};
+
+static const struct option_def AUDIT_TAIL_OPTIONS[] = {
+    {"limit", OPTION_LOCAL, NULL, "N", "so many of the newest records (20), or after a row (100)"},
+    {"after", OPTION_LOCAL, NULL, "SEQ", "from after this record on"},
+    {"follow", OPTION_LOCAL_FLAG, NULL, NULL, "wait for further records"},
+    NO_MORE,
+};
+
+static const struct option_def AUDIT_EXPORT_OPTIONS[] = {
+    {"after", OPTION_LOCAL, NULL, "SEQ", "from after this record on"},
+    NO_MORE,
+};
+
+static const struct option_def AUDIT_VERIFY_OPTIONS[] = {
+    {"offline", OPTION_LOCAL_FLAG, NULL, NULL, "read the store itself; postern need not run"},
+    NO_MORE,
+};
+
+static const struct option_def ACCESS_OPTIONS[] = {
+    {"denials", OPTION_QUERY, NULL, "0|1", "1: refused requests only"},
+    {"route", OPTION_QUERY, NULL, "NAME", "of this route"},
+    {"user", OPTION_QUERY, NULL, "NAME", "of this person or token"},
+    {"limit", OPTION_QUERY, NULL, "N", "at most so many rows"},
+    {"after", OPTION_QUERY, NULL, "ROW", "go on after this row"},
+    NO_MORE,
+};
+
+static const struct option_def EXPLAIN_OPTIONS[] = {
+    {"user", OPTION_TEXT, NULL, "NAME", "who asks: a person"},
+    {"token", OPTION_TEXT, NULL, "NAME", "who asks: a token"},
+    {"source", OPTION_TEXT, NULL, "ADDRESS", "from where (127.0.0.1)"},
+    {"route", OPTION_TEXT, NULL, "NAME", "which console"},
+    {"url", OPTION_TEXT, NULL, "URL", "or the whole address"},
+    {"method", OPTION_TEXT, NULL, "METHOD", "GET unless named"},
+    {"path", OPTION_TEXT, NULL, "PATH", "/ unless named"},
+    {"assurance", OPTION_TEXT, NULL, "LEVEL", "how surely known (mfa)"},
+    NO_MORE,
+};
+
+static const struct option_def CHECK_OPTIONS[] = {
+    {"offline", OPTION_LOCAL_FLAG, NULL, NULL, "the file alone, without the store"},
+    NO_MORE,
+};
+
+static const struct option_def TRUST_OPTIONS[] = {
+    {"brief", OPTION_LOCAL_FLAG, NULL, NULL, "two lines for this system"},
+    NO_MORE,
+};
+
+#define API "/api/v1"
+
+/* words, args, members, summary, options, method, path, list, columns, run */
+const struct command COMMANDS[] = {
+    {"init", {NULL}, {NULL}, "make state, certificates, configuration and the first owner's link", INIT_OPTIONS, NULL, NULL, NULL, NULL, run_init},
+    {"serve", {NULL}, {NULL}, "run the gateway in the foreground", NULL, NULL, NULL, NULL, NULL, run_serve},
+    {"check", {NULL}, {NULL}, "check the configuration, with the store when there is one", CHECK_OPTIONS, NULL, NULL, NULL, NULL, run_check},
+    {"dump", {NULL}, {NULL}, "print the effective configuration, defaults included", NULL, NULL, NULL, NULL, NULL, run_dump},
+    {"reload", {NULL}, {NULL}, "read the configuration again; a wrong one changes nothing", NULL, NULL, NULL, NULL, NULL, run_reload},
+    {"stop", {NULL}, {NULL}, "finish what runs and end", NULL, NULL, NULL, NULL, NULL, run_stop},
+    {"doctor", {NULL}, {NULL}, "what runs, and what confines each process", NULL, NULL, NULL, NULL, NULL, run_doctor},
+    {"health", {NULL}, {NULL}, "is everything in order, in numbers", NULL, "GET", API "/health", NULL, NULL, NULL},
+    {"url", {"[ROUTE]"}, {NULL}, "the address of the portal or of a console", NULL, NULL, NULL, NULL, NULL, run_url},
+    {"explain", {NULL}, {NULL}, "what would be decided, and by which rule", EXPLAIN_OPTIONS, "POST", API "/explain", NULL, NULL, run_explain},
+
+    {"user add", {"NAME"}, {"name"}, "add a person", USER_ADD_OPTIONS, "POST", API "/users", NULL, NULL, run_user_add},
+    {"user list", {NULL}, {NULL}, "list people", PAGE_OPTIONS, "GET", API "/users", "users", "name groups disabled password totp recovery_left", NULL},
+    {"user show", {"NAME"}, {NULL}, "one person", NULL, "GET", API "/users/{0}", NULL, NULL, NULL},
+    {"user enrol", {"NAME"}, {NULL}, "a new single-use enrolment link", NULL, "POST", API "/users/{0}/enrol", NULL, NULL, NULL},
+    {"user password", {"NAME"}, {NULL}, "set a password; ends the person's sessions", PASSWORD_OPTIONS, "PUT", API "/users/{0}/password", NULL, NULL, run_user_password},
+    {"user totp", {"NAME"}, {NULL}, "a new TOTP secret, shown once; ends the person's sessions", NULL, "POST", API "/users/{0}/totp", NULL, NULL, NULL},
+    {"user recovery", {"NAME"}, {NULL}, "ten new recovery codes, shown once", NULL, "POST", API "/users/{0}/recovery", NULL, NULL, NULL},
+    {"user groups", {"NAME", "GROUP..."}, {NULL, "groups"}, "the groups a person is in, all of them", NULL, "PUT", API "/users/{0}/groups", NULL, NULL, NULL},
+    {"user disable", {"NAME"}, {NULL}, "no login any more; ends sessions and tokens at once", NULL, "POST", API "/users/{0}/disable", NULL, NULL, NULL},
+    {"user enable", {"NAME"}, {NULL}, "login again; forgets failed attempts", NULL, "POST", API "/users/{0}/enable", NULL, NULL, NULL},
+    {"user remove", {"NAME"}, {NULL}, "remove a person with everything of theirs", NULL, "DELETE", API "/users/{0}", NULL, NULL, NULL},
+
+    {"group add", {"NAME"}, {"name"}, "add a group", NULL, "POST", API "/groups", NULL, NULL, NULL},
+    {"group list", {NULL}, {NULL}, "list groups", NULL, "GET", API "/groups", "groups", "name members", NULL},
+    {"group show", {"NAME"}, {NULL}, "who is in a group", NULL, "GET", API "/groups/{0}", NULL, NULL, NULL},
+    {"group remove", {"NAME"}, {NULL}, "remove a group", NULL, "DELETE", API "/groups/{0}", NULL, NULL, NULL},
+
+    {"token add", {"NAME"}, {"name"}, "make an API token, shown once", TOKEN_ADD_OPTIONS, "POST", API "/tokens", NULL, NULL, run_token_add},
+    {"token list", {NULL}, {NULL}, "list tokens", PAGE_OPTIONS, "GET", API "/tokens", "tokens", "name owner routes methods paths expires last_used", NULL},
+    {"token revoke", {"NAME"}, {NULL}, "end a token at once", NULL, "DELETE", API "/tokens/{0}", NULL, NULL, NULL},
+
+    {"route add", {"NAME", "URL"}, {NULL, "upstream"}, "put a console behind postern", ROUTE_ADD_OPTIONS, "PUT", API "/routes/{0}", NULL, NULL, run_route_add},
+    {"route list", {NULL}, {NULL}, "list consoles", PAGE_OPTIONS, "GET", API "/routes", "routes", "name host port upstream origin", NULL},
+    {"route show", {"NAME"}, {NULL}, "one console", NULL, "GET", API "/routes/{0}", NULL, NULL, NULL},
+    {"route remove", {"NAME"}, {NULL}, "take a console away; ends its streams", REMOVE_OPTIONS, "DELETE", API "/routes/{0}", NULL, NULL, run_removal},
+
+    {"zone add", {"NAME", "CIDR..."}, {NULL, "cidrs"}, "name a place: addresses and networks", ZONE_ADD_OPTIONS, "PUT", API "/zones/{0}", NULL, NULL, run_zone_add},
+    {"zone list", {NULL}, {NULL}, "list zones", PAGE_OPTIONS, "GET", API "/zones", "zones", "name cidrs origin", NULL},
+    {"zone show", {"NAME"}, {NULL}, "one zone", NULL, "GET", API "/zones/{0}", NULL, NULL, NULL},
+    {"zone remove", {"NAME"}, {NULL}, "remove a zone", NULL, "DELETE", API "/zones/{0}", NULL, NULL, NULL},
+
+    {"rule add", {"NAME"}, {NULL}, "say who may reach what, from where", RULE_ADD_OPTIONS, "PUT", API "/rules/{0}", NULL, NULL, run_rule_add},
+    {"rule list", {NULL}, {NULL}, "list rules in the order in which they are tried", PAGE_OPTIONS, "GET", API "/rules", "rules", "name users groups tokens zones routes methods paths assurance origin", NULL},
+    {"rule show", {"NAME"}, {NULL}, "one rule", NULL, "GET", API "/rules/{0}", NULL, NULL, NULL},
+    {"rule remove", {"NAME"}, {NULL}, "remove a rule; ends what it alone admitted", NULL, "DELETE", API "/rules/{0}", NULL, NULL, NULL},
+
+    {"session list", {NULL}, {NULL}, "who is on", SESSION_OPTIONS, "GET", API "/sessions", "sessions", "id user host source assurance created last_seen ends_at", NULL},
+    {"session revoke", {"[ID]"}, {NULL}, "end a session, its consoles and its streams", SESSION_REVOKE_OPTIONS, "DELETE", API "/sessions/{0}", NULL, NULL, run_session_revoke},
+
+    {"audit tail", {NULL}, {NULL}, "the newest audit records", AUDIT_TAIL_OPTIONS, "GET", API "/audit", "records", "seq time actor event target outcome source", run_audit_tail},
+    {"audit verify", {NULL}, {NULL}, "prove that no record was changed, removed or cut", AUDIT_VERIFY_OPTIONS, "GET", API "/audit/verify", NULL, NULL, run_audit_verify},
+    {"audit export", {NULL}, {NULL}, "all records as JSON Lines", AUDIT_EXPORT_OPTIONS, "GET", API "/audit", NULL, NULL, run_audit_export},
+
+    {"access list", {NULL}, {NULL}, "the newest requests", ACCESS_OPTIONS, "GET", API "/access", "records", "time outcome status source principal method route path rule reason", NULL},
+    {"access denials", {NULL}, {NULL}, "who was refused in the last day, and why", NULL, "GET", API "/access/denials", "sources", "source count reason path last", NULL},
+
+    {"ca show", {NULL}, {NULL}, "the certificates and their fingerprints", NULL, NULL, NULL, NULL, NULL, run_ca_show},
+    {"ca trust", {NULL}, {NULL}, "how to trust the local authority on each system", TRUST_OPTIONS, NULL, NULL, NULL, NULL, run_ca_trust},
+    {"ca renew", {NULL}, {NULL}, "a fresh server certificate from the local authority", NULL, NULL, NULL, NULL, NULL, run_ca_renew},
+
+    {"completion", {"SHELL"}, {NULL}, "completion for bash, zsh or fish", NULL, NULL, NULL, NULL, NULL, run_completion},
+    {"version", {NULL}, {NULL}, "the version", NULL, NULL, NULL, NULL, NULL, run_version},
+    {"help", {"[COMMAND]", "[WORD]"}, {NULL}, "what there is, or what one command does", NULL, NULL, NULL, NULL, NULL, run_help},
+};
+const size_t COMMAND_COUNT = countof(COMMANDS);

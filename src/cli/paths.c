@@ -1,0 +1,83 @@
+#include "cli/paths.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "conf/yaml.h"
+
+#define SYSTEM_CONFIG "/etc/postern/postern.yaml"
+
+const char *paths_config(struct paths *p)
+{
+    const char *named = getenv("POSTERN_CONFIG");
+    if (p->config != NULL)
+        return p->config;
+    if (named != NULL && named[0] != 0)
+        return p->config = named;
+    const char *home = getenv("HOME");
+    const char *xdg = getenv("XDG_CONFIG_HOME");
+    if (geteuid() != 0 && ((xdg != NULL && xdg[0] == '/') || home != NULL)) {
+        if (xdg != NULL && xdg[0] == '/')
+            (void)snprintf(p->text, sizeof(p->text), "%s/postern/postern.yaml", xdg);
+        else
+            (void)snprintf(p->text, sizeof(p->text), "%s/.config/postern/postern.yaml", home);
+        if (access(p->text, R_OK) == 0 || access(SYSTEM_CONFIG, R_OK) != 0)
+            return p->config = p->text;
+    }
+    return p->config = SYSTEM_CONFIG;
+}
+
+const struct snapshot *paths_snapshot(struct paths *p)
+{
+    if (p->snapshot != NULL)
+        return p->snapshot;
+    struct buf errors;
+    buf_init(&errors, 65536);
+    if (yaml_load(paths_config(p), &p->snapshot, &errors) < 0) {
+        char *text = buf_take_string(&errors);
+        (void)fprintf(stderr, "%s", text != NULL ? text : "");
+        free(text);
+        (void)complain(EXIT_REFUSED, "the configuration cannot be used; name another with --config");
+        p->snapshot = NULL;
+    }
+    buf_fini(&errors);
+    return p->snapshot;
+}
+
+bool paths_runtime(struct paths *p, const char *name, char *out, size_t size)
+{
+    const char *named = getenv("POSTERN_RUNTIME");
+    if (p->runtime == NULL && named != NULL && named[0] != 0)
+        p->runtime = named;
+    if (p->runtime == NULL) {
+        const struct snapshot *s = paths_snapshot(p);
+        if (s == NULL)
+            return false;
+        p->runtime = s->runtime_dir;
+    }
+    return (size_t)snprintf(out, size, "%s/%s", p->runtime, name) < size;
+}
+
+void paths_executable(const char *name, char *out, size_t size)
+{
+    const char *dir = getenv("POSTERN_LIBEXEC");
+    (void)snprintf(out, size, "%s/%s", dir != NULL && dir[0] == '/' ? dir : POSTERN_LIBEXEC, name);
+}
+
+void paths_url(const struct snapshot *s, const char *host, uint16_t port, char *out, size_t size)
+{
+    if (port == 0)
+        port = s->listener_count > 0 ? s->listeners[0].port : 9443;
+    if (port == 443)
+        (void)snprintf(out, size, "https://%s", host);
+    else
+        (void)snprintf(out, size, "https://%s:%u", host, port);
+}
+
+void paths_fini(struct paths *p)
+{
+    snapshot_free(p->snapshot);
+    p->snapshot = NULL;
+}
