@@ -13,6 +13,8 @@
 
 /* From exec to `ready`: the sandbox, the store, a warm-up; much more means that it hangs. */
 #define READY_WITHIN_MS 20000u
+/* From the end of its channel to the end of the process. */
+#define GONE_WITHIN_MS 500u
 
 const char *child_state_name(enum child_state state)
 {
@@ -70,12 +72,17 @@ static void on_channel(uv_poll_t *poll, int status, int events)
         if (m.fd >= 0)
             (void)close(m.fd);
     }
+    if (rc == FAULT_CLOSED && c->channel.fd >= 0) {
+        /* What a death looks like from here: the reaper tells the rest. One that closed its channel
+         * and stays is of no use; one that drains has its own limit. */
+        channel_drop(c);
+        if (c->state != CHILD_DRAINING)
+            child_expect_within(c, GONE_WITHIN_MS);
+        return;
+    }
     if (rc < 0 && c->channel.fd >= 0) {
-        /* A closed channel is what a death looks like from here; the reaper tells the rest. */
-        if (rc != FAULT_CLOSED)
-            log_fault(LOG_LEVEL_WARN, "child_broke_channel", rc, ROLES[c->kind].name);
+        log_fault(LOG_LEVEL_WARN, "child_broke_channel", rc, ROLES[c->kind].name);
         child_kill(c);
-        c->killed = rc != FAULT_CLOSED;
         return;
     }
     watch(c);

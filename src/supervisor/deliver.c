@@ -335,6 +335,9 @@ int deliver_snapshot(struct child *keeper, struct message *m)
 void deliver_join(struct child *edge)
 {
     struct supervisor *sv = edge->supervisor;
+    /* An edge asks the signer for the certificate while it prepares: without a signer it waits. */
+    if (supervisor_find(sv, ROLE_SIGNER) == NULL)
+        return;
     if (edge->successor && sv->rollout.phase == ROLLOUT_PREPARING) {
         tell_prepare(edge, &sv->running);
     } else if (sv->newest.fd >= 0) {
@@ -355,7 +358,8 @@ void deliver_prepared(struct child *c, const struct msg_prepared *m)
         apply(sv, rollout_prepared(&sv->rollout, c->key, m->number, m->ok != 0), reason);
         return;
     }
-    if (c->kind != ROLE_EDGE || m->number != sv->newest.number)
+    bool drains = c->state == CHILD_DRAINING && m->ok == 0;
+    if (c->kind != ROLE_EDGE || (m->number != sv->newest.number && !drains))
         return;
     if (m->ok != 0) {
         tell_commit(c, m->number);

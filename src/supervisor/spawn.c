@@ -49,6 +49,8 @@ static void become(const struct spawn *s, pid_t parent, char **env)
     (void)signal(SIGPIPE, SIG_DFL);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         return;
+    /* Ctrl-C at a terminal is for the supervisor, which ends its children in order. */
+    (void)setsid();
     /* The parent may have died before the line above. */
     if (getppid() != parent)
         return;
