@@ -1,0 +1,442 @@
+#include "tests/unit/conf/sample.h"
+
+#include <stdlib.h>
+
+#include "policy/decide.h"
+
+#define NOW 1000000u
+
+static const char *const POLICY =
+    "portal: {host: p.test, zones: [local, office]}\n"
+    "listeners:\n"
+    "  - {name: main, address: 127.0.0.1:9443}\n"
+    "  - {name: extra, address: 127.0.0.1:9444}\n"
+    "  - {name: named, address: 127.0.0.1:9445}\n"
+    "zones:\n"
+    "  office: [10.1.0.0/16]\n"
+    "  vpn: [10.8.0.0/16, '2001:db8:8::/48']\n"
+    "  unused: [203.0.113.0/24]\n"
+    "routes:\n"
+    "  tomcat: {host: tomcat.test, upstream: 'http://127.0.0.1:8080'}\n"
+    "  redis: {port: 9444, upstream: 'http://127.0.0.1:8081'}\n"
+    "  jetty: {host: jetty.test, upstream: 'http://127.0.0.1:8082'}\n"
+    "  lonely: {host: lonely.test, upstream: 'http://127.0.0.1:8083'}\n"
+    "  named: {host: named.test, port: 9445, upstream: 'http://127.0.0.1:8084'}\n"
+    "rules:\n"
+    "  - {name: ops, groups: [ops], zones: [office, vpn], routes: [tomcat, redis]}\n"
+    "  - {name: reader, users: [rita], zones: [local, office], routes: [tomcat],\n"
+    "     methods: [GET, HEAD], paths: ['/manager/**', /, '/api/*/status']}\n"
+    "  - {name: root, users: [root], zones: [local], routes: [tomcat], assurance: hardware,\n"
+    "     max_age: 10m}\n"
+    "  - {name: deploy, tokens: [ci], zones: [office], routes: [tomcat], methods: [PUT, GET],\n"
+    "     paths: ['/manager/text/**']}\n"
+    "  - {name: anyone, users: ['*'], zones: [office], routes: [jetty], assurance: password}\n"
+    "  - {name: late, users: [rita], groups: [ops], zones: [vpn], routes: [jetty, jetty],\n"
+    "     max_age: 1h}\n"
+    "  - {name: bots, tokens: [bot], zones: [local, vpn], routes: ['*', redis]}\n"
+    "  - {name: weak, users: [eve], zones: [office], routes: [redis], assurance: none}\n";
+
+/* kind: n nobody, p person, t token. age in seconds; -1: a minute in the future, -2: an hour. */
+struct row {
+    char kind;
+    const char *who, *groups;
+    const char *source;
+    enum assurance assurance;
+    int age;
+    const char *route, *method, *path;
+    const char *scope_routes, *scope_methods, *scope_paths;
+    enum verdict verdict;
+    enum reason reason;
+    const char *rule;
+};
+
+#define NONE ASSURANCE_NONE
+#define PWD ASSURANCE_PASSWORD
+#define MFA ASSURANCE_MFA
+#define PHR ASSURANCE_PHISHING_RESISTANT
+#define HW ASSURANCE_HARDWARE
+#define DENY(reason, rule) VERDICT_DENY, REASON_##reason, rule
+#define PROVE(reason, rule) VERDICT_PROVE, REASON_##reason, rule
+#define ALLOW(rule) VERDICT_ALLOW, REASON_ALLOWED, rule
+#define NO_SCOPE "", "", ""
+
+static const struct row ROWS[] = {
+    /* clang-format off */
+    /* nobody */
+    {'n', "", "", "10.1.0.1", NONE, 0, "tomcat", "GET", "/", NO_SCOPE, PROVE(NOBODY, "ops")},
+    {'n', "", "", "127.0.0.1", NONE, 0, "tomcat", "GET", "/", NO_SCOPE, PROVE(NOBODY, "reader")},
+    {'n', "", "", "8.8.8.8", NONE, 0, "tomcat", "GET", "/", NO_SCOPE, DENY(ZONE, "ops")},
+    {'n', "", "", "203.0.113.1", NONE, 0, "tomcat", "GET", "/", NO_SCOPE, DENY(ZONE, "ops")},
+    {'n', "", "", "10.8.0.1", NONE, 0, "lonely", "GET", "/", NO_SCOPE, PROVE(NOBODY, "bots")},
+    {'n', "", "", "10.1.0.1", NONE, 0, "lonely", "GET", "/", NO_SCOPE, DENY(ZONE, "bots")},
+    {'n', "rita", "ops", "10.1.0.1", HW, 0, "tomcat", "GET", "/", NO_SCOPE, PROVE(NOBODY, "ops")},
+    {'n', "", "", "::1", NONE, 0, "redis", "GET", "/", NO_SCOPE, PROVE(NOBODY, "bots")},
+    {'n', "", "", "10.1.0.1", NONE, 0, "jetty", "DELETE", "/x", NO_SCOPE, PROVE(NOBODY, "anyone")},
+    /* who */
+    {'p', "mallory", "", "10.1.0.1", HW, 0, "tomcat", "GET", "/", NO_SCOPE, DENY(WHO, "ops")},
+    {'p', "mallory", "op\nopss\nOPS", "10.1.0.1", HW, 0, "tomcat", "GET", "/", NO_SCOPE, DENY(WHO, "ops")},
+    {'p', "ops", "", "10.1.0.1", HW, 0, "tomcat", "GET", "/", NO_SCOPE, DENY(WHO, "ops")},
+    {'p', "ci", "", "10.1.0.1", HW, 0, "tomcat", "PUT", "/manager/text/x", NO_SCOPE, DENY(WHO, "ops")},
+    {'p', "", "", "10.1.0.1", HW, 0, "tomcat", "GET", "/", NO_SCOPE, DENY(WHO, "ops")},
+    {'p', "x", "rita", "10.1.0.1", HW, 0, "tomcat", "GET", "/", NO_SCOPE, DENY(WHO, "ops")},
+    {'p', "*", "", "10.1.0.1", HW, 0, "tomcat", "GET", "/", NO_SCOPE, DENY(WHO, "ops")},
+    {'p', "Rita", "", "10.1.0.1", HW, 0, "tomcat", "GET", "/", NO_SCOPE, DENY(WHO, "ops")},
+    {'p', "rita\nroot", "", "127.0.0.1", HW, 0, "tomcat", "GET", "/", NO_SCOPE, DENY(WHO, "ops")},
+    {'p', "anyone", "", "10.1.0.1", HW, 0, "lonely", "GET", "/", NO_SCOPE, DENY(WHO, "bots")},
+    {'p', "zoe", "ops", "10.1.0.1", MFA, 0, "tomcat", "GET", "/", NO_SCOPE, ALLOW("ops")},
+    {'p', "zoe", "a\nops\nb", "10.1.0.1", MFA, 0, "tomcat", "GET", "/", NO_SCOPE, ALLOW("ops")},
+    {'p', "zoe", "\n\nops", "10.1.0.1", MFA, 0, "tomcat", "GET", "/", NO_SCOPE, ALLOW("ops")},
+    {'p', "zoe", "ops\n", "10.1.0.1", MFA, 0, "redis", "FLUSH", "/x", NO_SCOPE, ALLOW("ops")},
+    {'p', "anybody", "", "10.1.0.1", PWD, 0, "jetty", "GET", "/", NO_SCOPE, ALLOW("anyone")},
+    {'p', "", "", "10.1.0.1", PWD, 0, "jetty", "GET", "/", NO_SCOPE, ALLOW("anyone")},
+    /* zone */
+    {'p', "zoe", "ops", "127.0.0.1", MFA, 0, "tomcat", "GET", "/", NO_SCOPE, DENY(ZONE, "ops")},
+    {'p', "zoe", "ops", "10.2.0.1", MFA, 0, "tomcat", "GET", "/", NO_SCOPE, DENY(ZONE, "ops")},
+    {'p', "zoe", "ops", "10.8.255.255", MFA, 0, "tomcat", "GET", "/", NO_SCOPE, ALLOW("ops")},
+    {'p', "zoe", "ops", "10.9.0.0", MFA, 0, "tomcat", "GET", "/", NO_SCOPE, DENY(ZONE, "ops")},
+    {'p', "zoe", "ops", "::ffff:10.8.0.1", MFA, 0, "tomcat", "GET", "/", NO_SCOPE, ALLOW("ops")},
+    {'p', "zoe", "ops", "2001:db8:8::1", MFA, 0, "tomcat", "GET", "/", NO_SCOPE, ALLOW("ops")},
+    {'p', "zoe", "ops", "2001:db8:9::1", MFA, 0, "tomcat", "GET", "/", NO_SCOPE, DENY(ZONE, "ops")},
+    {'p', "rita", "", "10.8.0.1", MFA, 0, "tomcat", "GET", "/", NO_SCOPE, DENY(ZONE, "reader")},
+    {'p', "rita", "", "203.0.113.9", MFA, 0, "tomcat", "GET", "/", NO_SCOPE, DENY(ZONE, "reader")},
+    {'p', "anybody", "", "127.0.0.1", PWD, 0, "jetty", "GET", "/", NO_SCOPE, DENY(ZONE, "anyone")},
+    /* method */
+    {'p', "rita", "", "10.1.0.1", MFA, 0, "tomcat", "GET", "/", NO_SCOPE, ALLOW("reader")},
+    {'p', "rita", "", "10.1.0.1", MFA, 0, "tomcat", "HEAD", "/", NO_SCOPE, ALLOW("reader")},
+    {'p', "rita", "", "10.1.0.1", MFA, 0, "tomcat", "POST", "/", NO_SCOPE, DENY(METHOD, "reader")},
+    {'p', "rita", "", "10.1.0.1", MFA, 0, "tomcat", "get", "/", NO_SCOPE, DENY(METHOD, "reader")},
+    {'p', "rita", "", "10.1.0.1", MFA, 0, "tomcat", "GETX", "/", NO_SCOPE, DENY(METHOD, "reader")},
+    {'p', "rita", "", "10.1.0.1", MFA, 0, "tomcat", "", "/", NO_SCOPE, DENY(METHOD, "reader")},
+    {'p', "rita", "ops", "10.1.0.1", MFA, 0, "tomcat", "POST", "/", NO_SCOPE, ALLOW("ops")},
+    {'p', "zoe", "ops", "10.1.0.1", MFA, 0, "tomcat", "BREW", "/", NO_SCOPE, ALLOW("ops")},
+    /* path */
+    {'p', "rita", "", "10.1.0.1", MFA, 0, "tomcat", "GET", "/manager", NO_SCOPE, ALLOW("reader")},
+    {'p', "rita", "", "10.1.0.1", MFA, 0, "tomcat", "GET", "/manager/", NO_SCOPE, ALLOW("reader")},
+    {'p', "rita", "", "10.1.0.1", MFA, 0, "tomcat", "GET", "/manager/html/x", NO_SCOPE, ALLOW("reader")},
+    {'p', "rita", "", "10.1.0.1", MFA, 0, "tomcat", "GET", "/managerx", NO_SCOPE, DENY(PATH, "reader")},
+    {'p', "rita", "", "10.1.0.1", MFA, 0, "tomcat", "GET", "/Manager", NO_SCOPE, DENY(PATH, "reader")},
+    {'p', "rita", "", "10.1.0.1", MFA, 0, "tomcat", "GET", "/host-manager", NO_SCOPE, DENY(PATH, "reader")},
+    {'p', "rita", "", "10.1.0.1", MFA, 0, "tomcat", "GET", "", NO_SCOPE, DENY(PATH, "reader")},
+    {'p', "rita", "", "10.1.0.1", MFA, 0, "tomcat", "GET", "/api/v1/status", NO_SCOPE, ALLOW("reader")},
+    {'p', "rita", "", "10.1.0.1", MFA, 0, "tomcat", "GET", "/api/v1/x/status", NO_SCOPE, DENY(PATH, "reader")},
+    {'p', "rita", "", "10.1.0.1", MFA, 0, "tomcat", "GET", "/api//status", NO_SCOPE, DENY(PATH, "reader")},
+    {'p', "rita", "", "10.1.0.1", MFA, 0, "tomcat", "GET", "/api/v1/status/", NO_SCOPE, DENY(PATH, "reader")},
+    {'p', "rita", "", "10.1.0.1", NONE, 0, "tomcat", "GET", "/x", NO_SCOPE, DENY(PATH, "reader")},
+    {'p', "rita", "", "10.1.0.1", NONE, 0, "tomcat", "POST", "/x", NO_SCOPE, DENY(METHOD, "reader")},
+    /* assurance */
+    {'p', "zoe", "ops", "10.1.0.1", NONE, 0, "tomcat", "GET", "/", NO_SCOPE, PROVE(ASSURANCE, "ops")},
+    {'p', "zoe", "ops", "10.1.0.1", PWD, 0, "tomcat", "GET", "/", NO_SCOPE, PROVE(ASSURANCE, "ops")},
+    {'p', "zoe", "ops", "10.1.0.1", HW, 0, "tomcat", "GET", "/", NO_SCOPE, ALLOW("ops")},
+    {'p', "root", "", "127.0.0.1", PHR, 0, "tomcat", "GET", "/", NO_SCOPE, PROVE(ASSURANCE, "root")},
+    {'p', "root", "", "127.0.0.1", HW, 0, "tomcat", "GET", "/", NO_SCOPE, ALLOW("root")},
+    {'p', "anybody", "", "10.1.0.1", NONE, 0, "jetty", "GET", "/", NO_SCOPE, PROVE(ASSURANCE, "anyone")},
+    {'p', "eve", "", "10.1.0.1", NONE, 0, "redis", "GET", "/", NO_SCOPE, ALLOW("weak")},
+    /* age */
+    {'p', "root", "", "127.0.0.1", HW, 600, "tomcat", "GET", "/", NO_SCOPE, ALLOW("root")},
+    {'p', "root", "", "127.0.0.1", HW, 601, "tomcat", "GET", "/", NO_SCOPE, PROVE(AGE, "root")},
+    {'p', "root", "", "127.0.0.1", PHR, 601, "tomcat", "GET", "/", NO_SCOPE, PROVE(ASSURANCE, "root")},
+    {'p', "root", "", "127.0.0.1", HW, -1, "tomcat", "GET", "/", NO_SCOPE, ALLOW("root")},
+    {'p', "root", "", "127.0.0.1", HW, -2, "tomcat", "GET", "/", NO_SCOPE, PROVE(AGE, "root")},
+    {'p', "zoe", "ops", "10.1.0.1", MFA, 999999, "tomcat", "GET", "/", NO_SCOPE, ALLOW("ops")},
+    {'p', "zoe", "ops", "10.8.0.1", MFA, 3601, "jetty", "GET", "/", NO_SCOPE, PROVE(AGE, "late")},
+    {'p', "zoe", "ops", "10.8.0.1", MFA, 3600, "jetty", "GET", "/", NO_SCOPE, ALLOW("late")},
+    /* the nearest of several */
+    {'p', "rita", "ops", "127.0.0.1", MFA, 0, "tomcat", "POST", "/", NO_SCOPE, DENY(METHOD, "reader")},
+    {'p', "root", "ops", "127.0.0.1", MFA, 0, "tomcat", "POST", "/", NO_SCOPE, PROVE(ASSURANCE, "root")},
+    {'p', "rita", "", "10.8.0.1", PWD, 0, "jetty", "GET", "/", NO_SCOPE, PROVE(ASSURANCE, "late")},
+    {'p', "eve", "ops", "10.1.0.1", PWD, 0, "redis", "GET", "/", NO_SCOPE, ALLOW("weak")},
+    /* tokens */
+    {'t', "ci", "", "10.1.0.1", NONE, 0, "tomcat", "PUT", "/manager/text/deploy", "tomcat", "", "", ALLOW("deploy")},
+    {'t', "ci", "", "10.1.0.1", NONE, 0, "tomcat", "PUT", "/manager/text/deploy", "*", "", "", ALLOW("deploy")},
+    {'t', "ci", "", "10.1.0.1", NONE, 0, "tomcat", "PUT", "/manager/text/deploy", "", "", "", DENY(TOKEN_SCOPE, "deploy")},
+    {'t', "ci", "", "10.1.0.1", HW, 0, "tomcat", "PUT", "/manager/text/deploy", "redis\njetty", "", "", DENY(TOKEN_SCOPE, "deploy")},
+    {'t', "ci", "", "10.1.0.1", NONE, 0, "tomcat", "PUT", "/manager/text/deploy", "redis\ntomcat", "", "", ALLOW("deploy")},
+    {'t', "ci", "", "10.1.0.1", NONE, 0, "tomcat", "PUT", "/manager/text/deploy", "portal", "", "", DENY(TOKEN_SCOPE, "deploy")},
+    {'t', "ci", "", "10.1.0.1", NONE, 0, "tomcat", "PUT", "/manager/text/deploy", "tomca", "", "", DENY(TOKEN_SCOPE, "deploy")},
+    {'t', "ci", "", "10.1.0.1", NONE, 0, "tomcat", "PUT", "/manager/text/deploy", "tomcat", "GET", "", DENY(TOKEN_SCOPE, "deploy")},
+    {'t', "ci", "", "10.1.0.1", NONE, 0, "tomcat", "PUT", "/manager/text/deploy", "tomcat", "GET\nPUT", "", ALLOW("deploy")},
+    {'t', "ci", "", "10.1.0.1", NONE, 0, "tomcat", "PUT", "/manager/text/deploy", "tomcat", "", "/manager/text/**", ALLOW("deploy")},
+    {'t', "ci", "", "10.1.0.1", NONE, 0, "tomcat", "PUT", "/manager/text/deploy", "tomcat", "", "/x\n/manager/text/*", ALLOW("deploy")},
+    {'t', "ci", "", "10.1.0.1", NONE, 0, "tomcat", "PUT", "/manager/text/deploy", "tomcat", "", "/manager/text/reload", DENY(TOKEN_SCOPE, "deploy")},
+    {'t', "ci", "", "10.1.0.1", NONE, 0, "tomcat", "DELETE", "/manager/text/deploy", "tomcat", "", "", DENY(METHOD, "deploy")},
+    {'t', "ci", "", "10.1.0.1", NONE, 0, "tomcat", "PUT", "/manager/html", "tomcat", "", "", DENY(PATH, "deploy")},
+    {'t', "ci", "", "127.0.0.1", NONE, 0, "tomcat", "PUT", "/manager/text/x", "tomcat", "", "", DENY(ZONE, "deploy")},
+    {'t', "xx", "", "10.1.0.1", NONE, 0, "tomcat", "PUT", "/manager/text/x", "tomcat", "", "", DENY(WHO, "ops")},
+    {'t', "ops", "ops", "10.1.0.1", HW, 0, "tomcat", "GET", "/", "tomcat", "", "", DENY(WHO, "ops")},
+    {'t', "rita", "", "10.1.0.1", HW, 0, "tomcat", "GET", "/", "tomcat", "", "", DENY(WHO, "ops")},
+    {'t', "any", "ops", "10.1.0.1", HW, 0, "jetty", "GET", "/", "jetty", "", "", DENY(WHO, "anyone")},
+    {'t', "bot", "", "127.0.0.1", NONE, 0, "redis", "GET", "/", "redis", "", "", ALLOW("bots")},
+    {'t', "bot", "", "10.8.0.1", NONE, 0, "lonely", "GET", "/", "lonely", "", "", ALLOW("bots")},
+    {'t', "bot", "", "10.1.0.1", NONE, 0, "lonely", "GET", "/", "lonely", "", "", DENY(ZONE, "bots")},
+    {'t', "bot", "", "10.8.0.1", NONE, 999999, "jetty", "GET", "/", "*", "", "", ALLOW("bots")},
+    /* clang-format on */
+};
+
+static struct addr address(const char *text)
+{
+    struct addr a;
+    assert_int_equal(addr_parse(span_str(text), &a), 0);
+    return a;
+}
+
+static struct subject subject_of(const struct row *r)
+{
+    bool token = r->kind == 't';
+    int age = r->age == -1 ? -60 : r->age == -2 ? -3600 : r->age;
+    return (struct subject){
+        .kind = r->kind == 'n' ? SUBJECT_NOBODY
+                : token        ? SUBJECT_TOKEN
+                               : SUBJECT_PERSON,
+        /* A token's owner is somebody whom rules admit: that must not help the token. */
+        .user = token ? SPAN("rita") : span_str(r->who),
+        .token = token ? span_str(r->who) : SPAN_NONE,
+        .groups = token && r->groups[0] == 0 ? SPAN("ops") : span_str(r->groups),
+        .assurance = r->assurance,
+        .proven_at = (uint64_t)((int64_t)NOW - age),
+        .scope_routes = span_str(r->scope_routes),
+        .scope_methods = span_str(r->scope_methods),
+        .scope_paths = span_str(r->scope_paths),
+    };
+}
+
+static void every_row_of_the_table_holds(void **state)
+{
+    (void)state;
+    struct snapshot *s = sample_parse(POLICY);
+    struct policy *p;
+    assert_int_equal(policy_new(s, &p), 0);
+    assert_true(countof(ROWS) >= 80);
+    for (size_t i = 0; i < countof(ROWS); i++) {
+        const struct row *r = &ROWS[i];
+        struct addr source = address(r->source);
+        struct subject who = subject_of(r);
+        struct question q = {&who,
+                             zones_find(policy_zones(p), &source),
+                             snapshot_route(s, r->route),
+                             span_str(r->method),
+                             span_str(r->path),
+                             NOW};
+        struct decision d = policy_decide(p, &q);
+        if (d.verdict != r->verdict || d.reason != r->reason || d.rule == NULL ||
+            strcmp(d.rule->name, r->rule) != 0)
+            fail_msg("row %zu (%c %s %s %s %s): expected %s %s %s, found %s %s %s", i, r->kind,
+                     r->who, r->source, r->method, r->path, verdict_name(r->verdict),
+                     reason_name(r->reason), r->rule, verdict_name(d.verdict),
+                     reason_name(d.reason), d.rule == NULL ? "-" : d.rule->name);
+    }
+    policy_free(p);
+    snapshot_free(s);
+}
+
+static void without_rules_everything_is_refused(void **state)
+{
+    (void)state;
+    struct snapshot *s =
+        sample_parse("portal: {host: p.test}\n"
+                     "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:80'}}\n");
+    struct policy *p;
+    assert_int_equal(policy_new(s, &p), 0);
+    struct addr source = address("127.0.0.1");
+    for (int kind = SUBJECT_NOBODY; kind <= SUBJECT_TOKEN; kind++) {
+        struct subject who = {.kind = (enum subject_kind)kind,
+                              .user = SPAN("root"),
+                              .token = SPAN("root"),
+                              .assurance = HW,
+                              .proven_at = NOW,
+                              .scope_routes = SPAN("*")};
+        struct question q = {
+            &who, zones_find(policy_zones(p), &source), &s->routes[0], SPAN("GET"), SPAN("/"), NOW};
+        struct decision d = policy_decide(p, &q);
+        assert_int_equal(d.verdict, VERDICT_DENY);
+        assert_int_equal(d.reason, REASON_NO_RULE);
+        assert_null(d.rule);
+    }
+    policy_free(p);
+    snapshot_free(s);
+}
+
+static void a_route_of_another_snapshot_is_refused(void **state)
+{
+    (void)state;
+    struct snapshot *s = sample_parse(POLICY);
+    struct policy *p;
+    assert_int_equal(policy_new(s, &p), 0);
+    struct route_def foreign = s->routes[0];
+    struct addr source = address("10.8.0.1");
+    struct subject who = {.kind = SUBJECT_TOKEN, .token = SPAN("bot"), .scope_routes = SPAN("*")};
+    struct question q = {
+        &who, zones_find(policy_zones(p), &source), &foreign, SPAN("GET"), SPAN("/"), NOW};
+    assert_int_equal(policy_decide(p, &q).verdict, VERDICT_DENY);
+    policy_free(p);
+    snapshot_free(s);
+}
+
+static void a_person_in_thousands_of_groups_is_admitted_or_refused_but_never_harms(void **state)
+{
+    (void)state;
+    struct buf yaml, groups;
+    buf_init(&yaml, 1 << 20);
+    buf_init(&groups, 1 << 20);
+    (void)buf_text(&yaml, "portal: {host: p.test}\n"
+                          "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:80'}}\n"
+                          "rules:\n  - {name: r, zones: [local], routes: [t], groups: [");
+    for (int i = 0; i < 2000; i++) {
+        (void)buf_printf(&yaml, "%sg%d", i == 0 ? "" : ", ", i);
+        (void)buf_printf(&groups, "g%d\n", 1999 - i);
+    }
+    (void)buf_text(&yaml, "]}\n");
+    char *text = sample_text(&yaml);
+    struct snapshot *s = sample_parse(text);
+    struct policy *p;
+    assert_int_equal(policy_new(s, &p), 0);
+    struct addr source = address("127.0.0.1");
+    struct subject who = {
+        .kind = SUBJECT_PERSON, .user = SPAN("u"), .groups = buf_view(&groups), .assurance = MFA};
+    struct question q = {
+        &who, zones_find(policy_zones(p), &source), &s->routes[0], SPAN("GET"), SPAN("/"), NOW};
+    assert_int_equal(policy_decide(p, &q).verdict, VERDICT_ALLOW);
+    policy_free(p);
+    snapshot_free(s);
+    free(text);
+    buf_fini(&groups);
+}
+
+static void a_route_is_found_by_port_and_then_by_host(void **state)
+{
+    (void)state;
+    static const struct {
+        uint16_t port;
+        const char *host, *route;
+    } CASES[] = {
+        {9443, "tomcat.test", "tomcat"},
+        {9443, "jetty.test", "jetty"},
+        {9443, "Tomcat.test", NULL},
+        {9443, "tomcat.test.", NULL},
+        {9443, "p.test", NULL},
+        {9443, "", NULL},
+        {9443, "named.test", NULL},
+        {9443, "x.tomcat.test", NULL},
+        {9444, "tomcat.test", "redis"},
+        {9444, "10.0.0.1", "redis"},
+        {9444, "", "redis"},
+        {9444, "p.test", NULL},
+        {9445, "named.test", "named"},
+        {9445, "other.test", NULL},
+        {9445, "tomcat.test", "tomcat"},
+        {9445, "p.test", NULL},
+        {1, "tomcat.test", "tomcat"},
+        {0, "", NULL},
+    };
+    struct snapshot *s = sample_parse(POLICY);
+    struct policy *p;
+    assert_int_equal(policy_new(s, &p), 0);
+    for (size_t i = 0; i < countof(CASES); i++) {
+        const struct route_def *r = policy_route(p, CASES[i].port, span_str(CASES[i].host));
+        assert_true((r == NULL) == (CASES[i].route == NULL));
+        if (r != NULL)
+            assert_string_equal(r->name, CASES[i].route);
+    }
+    assert_true(policy_is_portal(p, SPAN("p.test")));
+    assert_false(policy_is_portal(p, SPAN("q.test")));
+    assert_false(policy_is_portal(p, SPAN_NONE));
+    assert_true(policy_is_portal_at(p, 9443, SPAN("p.test")));
+    assert_false(policy_is_portal_at(p, 9444, SPAN("p.test")));
+    assert_false(policy_is_portal_at(p, 9445, SPAN("p.test")));
+    policy_free(p);
+    snapshot_free(s);
+}
+
+static void a_source_that_nothing_admits_is_known_before_tls(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *source;
+        bool any, portal;
+    } CASES[] = {{"127.0.0.1", true, true}, {"10.1.0.1", true, true},
+                 {"10.8.0.1", true, false}, {"203.0.113.1", false, false},
+                 {"8.8.8.8", false, false}, {"::1", true, true},
+                 {"::", false, false}};
+    struct snapshot *s = sample_parse(POLICY);
+    struct policy *p;
+    assert_int_equal(policy_new(s, &p), 0);
+    for (size_t i = 0; i < countof(CASES); i++) {
+        struct addr a = address(CASES[i].source);
+        struct zone_set zones = zones_find(policy_zones(p), &a);
+        assert_true(policy_admits_source(p, zones) == CASES[i].any);
+        assert_true(policy_admits_portal(p, zones) == CASES[i].portal);
+    }
+    policy_free(p);
+    snapshot_free(s);
+}
+
+static void words_read_back(void **state)
+{
+    (void)state;
+    enum assurance a;
+    for (int i = ASSURANCE_NONE; i <= ASSURANCE_HARDWARE; i++) {
+        assert_int_equal(assurance_parse(span_str(assurance_name((enum assurance)i)), &a), 0);
+        assert_int_equal(a, i);
+    }
+    assert_int_equal(assurance_parse(SPAN("MFA"), &a), FAULT_FORMAT);
+    assert_int_equal(assurance_parse(SPAN(""), &a), FAULT_FORMAT);
+    assert_string_equal(assurance_name((enum assurance)99), "unknown");
+    assert_string_equal(reason_name((enum reason)99), "unknown");
+    assert_string_equal(reason_name(REASON_TOKEN_SCOPE), "token_scope");
+}
+
+static void the_explanation_names_every_rule_and_its_failure(void **state)
+{
+    (void)state;
+    struct snapshot *s = sample_parse(POLICY);
+    struct policy *p;
+    struct buf out;
+    buf_init(&out, 65536);
+    assert_int_equal(policy_new(s, &p), 0);
+    struct addr source = address("10.1.0.1");
+    struct subject who = {.kind = SUBJECT_PERSON, .user = SPAN("rita"), .assurance = MFA};
+    struct question q = {&who,
+                         zones_find(policy_zones(p), &source),
+                         snapshot_route(s, "tomcat"),
+                         SPAN("GET"),
+                         SPAN("/x"),
+                         NOW};
+    assert_int_equal(policy_explain(p, &q, &out), 0);
+    char *text = sample_text(&out);
+    assert_string_equal(text, "{\"verdict\":\"deny\",\"reason\":\"path\",\"text\":\"no rule admits "
+                              "this path\",\"rule\":\"reader\",\"zones\":[\"office\"],\"tried\":["
+                              "{\"rule\":\"ops\",\"failed\":\"who\"},"
+                              "{\"rule\":\"reader\",\"failed\":\"path\"},"
+                              "{\"rule\":\"root\",\"failed\":\"who\"},"
+                              "{\"rule\":\"deploy\",\"failed\":\"who\"},"
+                              "{\"rule\":\"bots\",\"failed\":\"who\"}]}");
+    free(text);
+    q.path = SPAN("/");
+    assert_int_equal(policy_explain(p, &q, &out), 0);
+    text = sample_text(&out);
+    assert_string_equal(text,
+                        "{\"verdict\":\"allow\",\"reason\":\"allowed\",\"text\":\"a rule admits "
+                        "this\",\"rule\":\"reader\",\"zones\":[\"office\"],\"tried\":["
+                        "{\"rule\":\"ops\",\"failed\":\"who\"},"
+                        "{\"rule\":\"reader\",\"failed\":null}]}");
+    free(text);
+    buf_init(&out, 20);
+    assert_int_equal(policy_explain(p, &q, &out), FAULT_LIMIT);
+    buf_fini(&out);
+    policy_free(p);
+    snapshot_free(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_row_of_the_table_holds),
+        cmocka_unit_test(without_rules_everything_is_refused),
+        cmocka_unit_test(a_route_of_another_snapshot_is_refused),
+        cmocka_unit_test(a_person_in_thousands_of_groups_is_admitted_or_refused_but_never_harms),
+        cmocka_unit_test(a_route_is_found_by_port_and_then_by_host),
+        cmocka_unit_test(a_source_that_nothing_admits_is_known_before_tls),
+        cmocka_unit_test(words_read_back),
+        cmocka_unit_test(the_explanation_names_every_rule_and_its_failure),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
