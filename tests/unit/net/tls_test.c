@@ -1,14 +1,16 @@
 #include "tests/unit/unit.h"
 
 #include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
 #include <openssl/err.h>
 #include <openssl/provider.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/log.h"
 #include "net/tls.h"
 #include "net/tlskey.h"
 #include "signer/signer.h"
@@ -16,61 +18,57 @@
 
 static char HOST[] = "gw.example.com";
 
-/* A signer in a thread of its own, and its supervisor's end. Joining the thread without ending the
- * signer makes one that stalls: its channels stay open and nobody reads them. */
+/* A signer in a process of its own, and its supervisor's end. Stopped by a signal it is one that
+ * stalls: its channels stay open and nobody reads them. */
 struct site {
     char *dir;
-    char certificate[256], key[256];
-    struct signer signer;
     struct channel control;
-    pthread_t thread;
-    atomic_bool stop;
-    bool running;
+    pid_t pid;
 };
 
-static void *run(void *arg)
+static void site_stall(struct site *s)
 {
-    struct site *s = arg;
-    while (!s->stop && signer_turn(&s->signer, 5) == 1)
-        ;
-    return NULL;
+    int status = 0;
+    assert_int_equal(kill(s->pid, SIGSTOP), 0);
+    assert_int_equal(waitpid(s->pid, &status, WUNTRACED), s->pid);
+    assert_true(WIFSTOPPED(status));
 }
 
 static void site_resume(struct site *s)
 {
-    s->stop = false;
-    assert_int_equal(pthread_create(&s->thread, NULL, run, s), 0);
-    s->running = true;
-}
-
-static void site_stall(struct site *s)
-{
-    s->stop = true;
-    assert_int_equal(pthread_join(s->thread, NULL), 0);
-    s->running = false;
+    assert_int_equal(kill(s->pid, SIGCONT), 0);
 }
 
 static struct site *site_new(const char *kind)
 {
+    static struct signer signer;
     int fds[2];
     struct site *s = calloc(1, sizeof(*s));
     s->dir = material_dir();
     material_pair(s->dir, kind, HOST);
-    (void)snprintf(s->certificate, sizeof(s->certificate), "%s/server.crt", s->dir);
-    (void)snprintf(s->key, sizeof(s->key), "%s/server.key", s->dir);
     assert_int_equal(channel_pair(fds), 0);
-    assert_int_equal(signer_init(&s->signer, fds[0], s->certificate, s->key), 0);
+    s->pid = fork();
+    assert_true(s->pid >= 0);
+    if (s->pid == 0) {
+        (void)close(fds[1]);
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        log_open("signer", LOG_LEVEL_WARN);
+        if (signer_init(&signer, fds[0], material_path(s->dir, "server.crt"),
+                        material_path(s->dir, "server.key")) < 0)
+            _exit(1);
+        _exit(signer_run(&signer) < 0);
+    }
+    (void)close(fds[0]);
     assert_int_equal(channel_init(&s->control, fds[1], IPC_SUPERVISOR, IPC_SIGNER), 0);
-    site_resume(s);
     return s;
 }
 
 static void site_free(struct site *s)
 {
-    if (s->running)
-        site_stall(s);
-    signer_fini(&s->signer);
+    int status = 0;
     channel_fini(&s->control);
+    assert_int_equal(waitpid(s->pid, &status, 0), s->pid);
+    assert_int_equal(status, 0);
     material_gone(s->dir);
     free(s);
 }
