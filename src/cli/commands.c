@@ -50,7 +50,7 @@ static const struct option_def TOKEN_ADD_OPTIONS[] = {
     {"route", OPTION_LIST, "routes", "NAME", "good on this route (portal: the API); may be repeated"},
     {"method", OPTION_LIST, "methods", "METHOD", "and with this method only; may be repeated"},
     {"path", OPTION_LIST, "paths", "PATTERN", "and below this path only; may be repeated"},
-    {"expires", OPTION_TEXT, NULL, "TIME", "ends after this, such as 90d (the default), or at a UTC time"},
+    {"expires", OPTION_TEXT, NULL, "TIME", "ends after this, such as 30d or never (90d)"},
     NO_MORE,
 };
 
@@ -127,19 +127,18 @@ static const struct option_def ACCESS_OPTIONS[] = {
     {"route", OPTION_QUERY, NULL, "NAME", "of this route"},
     {"user", OPTION_QUERY, NULL, "NAME", "of this person or token"},
     {"limit", OPTION_QUERY, NULL, "N", "at most so many rows"},
-    {"after", OPTION_QUERY, NULL, "ROW", "go on after this row"},
+    {"after", OPTION_QUERY, NULL, "ROW", "older than this row"},
     NO_MORE,
 };
 
 static const struct option_def EXPLAIN_OPTIONS[] = {
-    {"user", OPTION_TEXT, NULL, "NAME", "who asks: a person"},
+    {"user", OPTION_TEXT, NULL, "NAME", "who asks: a person who has just logged in"},
     {"token", OPTION_TEXT, NULL, "NAME", "who asks: a token"},
     {"source", OPTION_TEXT, NULL, "ADDRESS", "from where (127.0.0.1)"},
     {"route", OPTION_TEXT, NULL, "NAME", "which console"},
     {"url", OPTION_TEXT, NULL, "URL", "or the whole address"},
     {"method", OPTION_TEXT, NULL, "METHOD", "GET unless named"},
     {"path", OPTION_TEXT, NULL, "PATH", "/ unless named"},
-    {"assurance", OPTION_TEXT, NULL, "LEVEL", "how surely known (mfa)"},
     NO_MORE,
 };
 
@@ -212,7 +211,7 @@ const struct command COMMANDS[] = {
     {"audit export", {NULL}, {NULL}, "all records as JSON Lines", AUDIT_EXPORT_OPTIONS, "GET", API "/audit", NULL, NULL, run_audit_export},
 
     {"access list", {NULL}, {NULL}, "the newest requests", ACCESS_OPTIONS, "GET", API "/access", "records", "time outcome status source principal method route path rule reason", NULL},
-    {"access denials", {NULL}, {NULL}, "who was refused in the last day, and why", NULL, "GET", API "/access/denials", "sources", "source count reason path last", NULL},
+    {"access denials", {NULL}, {NULL}, "who was refused in the last day, and why", NULL, "GET", API "/access/denied", "sources", "source count reason route last", NULL},
 
     {"ca show", {NULL}, {NULL}, "the certificates and their fingerprints", NULL, NULL, NULL, NULL, NULL, run_ca_show},
     {"ca trust", {NULL}, {NULL}, "how to trust the local authority on each system", TRUST_OPTIONS, NULL, NULL, NULL, NULL, run_ca_trust},

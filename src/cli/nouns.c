@@ -79,8 +79,6 @@ int run_token_add(struct invocation *v)
 {
     if (invocation_option(v, "owner") == NULL || invocation_option(v, "route") == NULL)
         return complain(EXIT_USAGE, "--owner and --route are needed: who answers for the token, and where it is good");
-    if (invocation_option(v, "expires") == NULL)
-        v->extra = json_pack("{s:s}", "expires", "90d");
     return invocation_run(v);
 }
 

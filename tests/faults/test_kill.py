@@ -106,10 +106,10 @@ def test_no_acknowledged_record_is_lost_and_service_returns(site):
           f"{back[-1] * 1000:.0f} ms (worst); {sum(l.good for l in loads)} good answers meanwhile, "
           f"longest gap {max(l.gap for l in loads) * 1000:.0f} ms; "
           f"others {[l.statuses for l in loads]}, broken connections {sum(l.other for l in loads)}")
-    groups = {g["name"] for g in site.json("group", "list")["items"]}
+    groups = {g["name"] for g in site.json("group", "list")["groups"]}
     assert set(acknowledged) <= groups
     verified = site.json("audit", "verify")
-    assert verified["ok"], verified
+    assert verified["intact"], verified
     records = {(r["event"], r["target"]) for r in everything(site)}
     assert all(any(target == name for _, target in records) for name in acknowledged)
     assert back[len(back) // 2] < 1.5
@@ -118,7 +118,7 @@ def test_no_acknowledged_record_is_lost_and_service_returns(site):
 def everything(site):
     after, rows = 0, []
     while True:
-        page = site.json("audit", "tail", "--after", str(after), "--limit", "500")["items"]
+        page = site.json("audit", "tail", "--after", str(after), "--limit", "500")["records"]
         if not page:
             return rows
         rows += page

@@ -417,9 +417,7 @@ class Stack:
         for group in groups:
             words += ["--group", group]
         made = self.json(*words, stdin=PASSWORD + "\n")
-        who = Person(self, name, made["totp"]["secret"] if isinstance(made.get("totp"), dict)
-                     else made["totp_secret"])
-        return who
+        return Person(self, name, made["totp"]["secret"])
 
     def owner(self):
         """The first owner, enrolled through the one-time link as a person would."""

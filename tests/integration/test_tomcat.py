@@ -168,7 +168,7 @@ SPELLINGS = [
 @pytest.mark.parametrize("path,passes", SPELLINGS)
 def test_no_spelling_of_the_managers_path_gets_past_a_rule(stack, console, tomcat, path, passes):
     """With a rule for /docs/** only, whatever a Tomcat would read as the Manager is refused."""
-    if not any(r["name"] == "docs" for r in stack.json("route", "list")["items"]):
+    if not any(r["name"] == "docs" for r in stack.json("route", "list")["routes"]):
         stack.cli("route", "add", "docs", tomcat.url)
         stack.cli("user", "groups", "owner", "owners", "readers")
         stack.cli("rule", "add", "docs-only", "--group", "owners", "--zone", "local", "--route", "docs",
@@ -190,7 +190,7 @@ def test_policy_saw_one_canonical_path(stack, console):
         console.get(stack.console_url("tomcat", path))
 
     def seen():
-        rows = stack.json("access", "list", "--limit", "50")["items"]
+        rows = stack.json("access", "list", "--limit", "50")["records"]
         paths = [r["path"] for r in rows if r["route"] == "tomcat"]
         return paths[:3] == ["/manager/html"] * 3
     wait_for(seen, 10, every=0.3)
