@@ -57,13 +57,7 @@ static void complain(struct reading *r, const char *key, size_t item, const char
 {
     if (r->wrong++ >= ERRORS_MAX)
         return;
-    struct buf name;
-    buf_init(&name, 1024);
-    value_quote(&name, span_str(key));
-    struct span bare = buf_view(&name);
-    (void)buf_printf(r->errors, "%.*s",
-                     SPAN_FMT(span_sub(bare, 1, bare.len > 2 ? bare.len - 2 : 0)));
-    buf_fini(&name);
+    value_escape(r->errors, span_str(key));
     if (item != SIZE_MAX)
         (void)buf_printf(r->errors, "[%zu]", item);
     (void)buf_printf(r->errors, ": expected %s, found ", expected);
@@ -184,13 +178,14 @@ int resource_parse(struct snapshot *s, const char *kind, struct span json, struc
     json_t *root = json_loadb(json.at != NULL ? (const char *)json.at : "", json.len,
                               JSON_REJECT_DUPLICATES, &error);
     if (root == NULL) {
-        struct buf text;
-        buf_init(&text, 1024);
-        value_quote(&text, span_str(error.text));
-        struct span t = buf_view(&text);
-        (void)buf_printf(errors, "syntax: expected JSON, found a mistake (line %d: %.*s)\n",
-                         error.line, SPAN_FMT(span_sub(t, 1, t.len > 2 ? t.len - 2 : 0)));
-        buf_fini(&text);
+        /* jansson quotes the text near the mistake, which is foreign: its own words end before it.
+         */
+        const char *near = strstr(error.text, " near '");
+        struct span words =
+            span_of(error.text, near != NULL ? (size_t)(near - error.text) : strlen(error.text));
+        (void)buf_printf(errors, "syntax: expected JSON, found a mistake in line %d (", error.line);
+        value_escape(errors, words);
+        (void)buf_text(errors, ")\n");
         return json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : FAULT_FORMAT;
     }
     int rc;

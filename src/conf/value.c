@@ -329,11 +329,11 @@ static int complain_items(const struct key *k, struct complaint *c)
     return FAULT_FORMAT;
 }
 
-void value_quote(struct buf *out, struct span text)
+#define SHOWN 60
+
+void value_escape(struct buf *out, struct span text)
 {
-    const size_t shown = 60;
-    (void)buf_byte(out, '"');
-    for (size_t i = 0; i < text.len && i < shown; i++) {
+    for (size_t i = 0; i < text.len && i < SHOWN; i++) {
         uint8_t c = text.at[i];
         if (c < 0x20 || c >= 0x7f)
             (void)buf_printf(out, "\\x%02x", c);
@@ -342,7 +342,13 @@ void value_quote(struct buf *out, struct span text)
         else
             (void)buf_byte(out, c);
     }
-    (void)buf_text(out, text.len > shown ? "\"…" : "\"");
+}
+
+void value_quote(struct buf *out, struct span text)
+{
+    (void)buf_byte(out, '"');
+    value_escape(out, text);
+    (void)buf_text(out, text.len > SHOWN ? "\"…" : "\"");
 }
 
 /* ---- from text --------------------------------------------------------------------------------

@@ -37,7 +37,8 @@ void value_number_put(const struct key *k, void *target, uint64_t v);
 /* A duration or size as people write it: "15m", "16KiB". */
 int value_seconds_write(struct buf *out, uint64_t seconds);
 int value_size_write(struct buf *out, uint64_t bytes);
-/* "text" in quotes, escaped and cut, for messages. */
+/* Foreign text in messages: escaped and cut after 60 bytes, without or with quotes. */
+void value_escape(struct buf *out, struct span text);
 void value_quote(struct buf *out, struct span text);
 
 bool value_host_ok(struct span host);

@@ -269,12 +269,10 @@ static bool take_key(struct walk *w, const char *path, char name[PATH_SIZE], siz
 static void path_join(char out[PATH_SIZE], const char *base, const char *name)
 {
     struct buf b;
-    buf_init(&b, PATH_SIZE * 4);
-    /* Inside messages a foreign key is escaped like any value, without the quotes. */
-    value_quote(&b, span_str(name));
-    struct span quoted = buf_view(&b);
-    (void)snprintf(out, PATH_SIZE, "%s%s%.*s", base, base[0] ? "." : "",
-                   SPAN_FMT(span_sub(quoted, 1, quoted.len > 2 ? quoted.len - 2 : 0)));
+    buf_init(&b, PATH_SIZE - 1);
+    /* Inside messages a foreign key is escaped like any value. */
+    value_escape(&b, span_str(name));
+    (void)snprintf(out, PATH_SIZE, "%s%s%.*s", base, base[0] ? "." : "", SPAN_FMT(buf_view(&b)));
     buf_fini(&b);
 }
 
