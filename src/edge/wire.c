@@ -155,8 +155,11 @@ static int verdict(struct wire *w, int rc)
 int wire_handshake(struct wire *w)
 {
     int rc = SSL_do_handshake(w->ssl);
-    if (rc == 1)
+    if (rc == 1) {
+        /* The first request often comes with the client's last handshake bytes. */
+        w->input = SSL_has_pending(w->ssl) != 0;
         return 1;
+    }
     return verdict(w, rc);
 }
 
