@@ -1,0 +1,168 @@
+"""The canary: a known private key goes into the signer's directory, traffic runs, and the memory of
+every process is searched for it. The signer must have it (else the search proves nothing), and
+nobody else may.
+
+By hand, on a running service:
+    test_canary.py plant TLS_DIR HOST             makes server.crt and server.key, prints the scalar
+    test_canary.py search SCALAR PID...           says in which processes it is; 1 if in any
+Reading another process's memory needs root, and so do these tests.
+"""
+
+import base64
+import os
+import pathlib
+import ssl
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+
+SCALAR_LENGTH = 32
+CHUNK = 1 << 20
+
+
+def scalar_of(key_file):
+    """The private scalar of an EC key, as OpenSSL prints it."""
+    text = subprocess.run(["openssl", "pkey", "-in", key_file, "-noout", "-text"], check=True,
+                          capture_output=True, text=True).stdout
+    digits = text.split("priv:")[1].split("pub:")[0]
+    return bytes.fromhex("".join(digits.split()).replace(":", "")).rjust(SCALAR_LENGTH, b"\0")[-32:]
+
+
+def plant(directory, host):
+    """A self-signed P-256 pair that this test knows. Returns its scalar."""
+    directory = pathlib.Path(directory)
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-days", "30", "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host},DNS:*.{host}",
+         "-keyout", directory / "server.key", "-out", directory / "server.crt"],
+        check=True, capture_output=True)
+    owner = directory.stat()
+    for name, mode in (("server.key", 0o600), ("server.crt", 0o644)):
+        os.chmod(directory / name, mode)
+        if os.geteuid() == 0:
+            os.chown(directory / name, owner.st_uid, owner.st_gid)
+    return scalar_of(directory / "server.key")
+
+
+def forms(scalar):
+    """How a scalar looks in memory: as it is written, as a big number keeps it, and in a PEM file."""
+    found = {
+        "big-endian": scalar,
+        # Limbs of 64 bits, least significant first, on a little-endian machine: all bytes reversed.
+        "limbs": scalar[::-1],
+        "hex": scalar.hex().encode(),
+        "HEX": scalar.hex().upper().encode(),
+    }
+    # Base64 depends on where in its group of three a byte falls; the outer groups mix with others.
+    for shift in range(3):
+        text = base64.b64encode(bytes(shift) + scalar)
+        found[f"base64 at {shift}"] = text[4:4 + 36]
+    return found
+
+
+def search(pid, needles):
+    """The names of the forms that the memory of pid holds. A region that cannot be read is skipped,
+    for the kernel's own are; but a process of which nothing can be read is an error."""
+    seen, read = set(), 0
+    longest = max(map(len, needles.values()))
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
+        for line in maps:
+            span, flags = line.split()[:2]
+            if "r" not in flags or line.rstrip().endswith(("[vvar]", "[vsyscall]", "[vvar_vclock]")):
+                continue
+            at, end = (int(x, 16) for x in span.split("-"))
+            tail = b""
+            while at < end:
+                try:
+                    mem.seek(at)
+                    chunk = mem.read(min(CHUNK, end - at))
+                except (OSError, ValueError):
+                    break
+                if not chunk:
+                    break
+                read += len(chunk)
+                window = tail + chunk
+                seen |= {name for name, needle in needles.items() if needle in window}
+                tail = window[-longest:]
+                at += len(chunk)
+    if read == 0:
+        raise PermissionError(f"no memory of {pid} could be read")
+    return seen
+
+
+# ---- tests ---------------------------------------------------------------------------------------
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="reading another process needs root")
+
+
+def test_the_search_finds_what_is_there_across_chunks():
+    secret = os.urandom(SCALAR_LENGTH)
+    memory = bytearray(3 * CHUNK)
+    for at in (17, CHUNK - 5, 2 * CHUNK - SCALAR_LENGTH + 1):
+        memory[at:at + SCALAR_LENGTH] = secret
+        assert "big-endian" in search(os.getpid(), {"big-endian": secret})
+    absent = bytes(b ^ 0xff for b in secret)
+    # The needle itself is in this process; only a file that never held it is a fair negative.
+    assert forms(absent)["limbs"] == absent[::-1]
+
+
+@needs_root
+def test_the_signer_has_the_key(tmp_path):
+    import test_signer
+
+    directory = tmp_path / "tls"
+    directory.mkdir(mode=0o700)
+    needles = forms(plant(directory, "canary.example"))
+    signer = test_signer.Signer(directory)
+    try:
+        edge = signer.edge()
+        identity = edge.ask("identity")
+        for _ in range(50):
+            assert edge.ask("sign", key=identity.key, scheme=0x0403, tbs=test_signer.tbs()).ok == 1
+        found = search(signer.process.pid, needles)
+        assert "limbs" in found
+        # What was needed to read the file has been wiped: the key exists once, as a number.
+        assert found == {"limbs"}
+    finally:
+        signer.end()
+
+
+@needs_root
+def test_no_other_process_ever_has_the_key():
+    import stack as harness
+
+    site = harness.Stack(edges=2)
+    try:
+        needles = forms(plant(site.state / "tls", site.host))
+        site.tls = ssl.create_default_context(cafile=str(site.state / "tls/server.crt"))
+        site.start()
+        for _ in range(40):
+            assert site.anonymous("GET", site.portal + "/healthz").status == 200
+        processes = site.doctor()["processes"]
+        found = {f"{p['role']} {p['pid']}": search(p["pid"], needles) for p in processes}
+        assert any("limbs" in forms for who, forms in found.items() if who.startswith("signer"))
+        for who, forms_found in found.items():
+            assert who.startswith("signer") or not forms_found, who
+    finally:
+        site.close()
+
+
+def main(arguments):
+    if len(arguments) == 3 and arguments[0] == "plant":
+        print(plant(arguments[1], arguments[2]).hex())
+        return 0
+    if len(arguments) >= 3 and arguments[0] == "search":
+        needles = forms(bytes.fromhex(arguments[1]).rjust(SCALAR_LENGTH, b"\0"))
+        found = {pid: search(int(pid), needles) for pid in arguments[2:]}
+        for pid, names in found.items():
+            print(pid, ", ".join(sorted(names)) or "absent")
+        return int(any(found.values()))
+    print(__doc__, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
