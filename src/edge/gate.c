@@ -239,7 +239,7 @@ static void judge(struct exchange *x, struct view *v, int fault)
             refuse(x, ACCESS_DENIED, 421, "There is no console under this name any more.", "host");
         return;
     }
-    bool gone = fault == 0 && (v->status == VIEW_UNKNOWN || v->status == VIEW_WRONG_HOST);
+    bool gone = fault == 0 && v->state == VIEW_DEAD && v->status != VIEW_FAILED;
     view_leave(x);
     if (!gone)
         unavailable(x, fault);
@@ -378,11 +378,14 @@ static int world_ask(void *self, const struct msg_session *m,
     return keeper_ask_session(self, m, done, owner, ret);
 }
 
-static void world_activity(void *self, const uint8_t id[16], uint64_t wall_s, bool urgent)
+static void world_activity(void *self, const uint8_t id[16], uint64_t wall_s)
 {
     keeper_note_activity(self, id, wall_s);
-    if (urgent)
-        keeper_flush_activity(self);
+}
+
+static void world_flush(void *self)
+{
+    keeper_flush_activity(self);
 }
 
 static void on_tick(uv_timer_t *t)
@@ -398,6 +401,7 @@ int gate_init(struct edge *e)
                                .ask = world_ask,
                                .cancel = keeper_cancel,
                                .activity = world_activity,
+                               .flush = world_flush,
                                .resume = judge,
                                .expire = on_expire,
                                .refreshed = on_refreshed};

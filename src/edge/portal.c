@@ -594,32 +594,26 @@ static void on_enrol(void *owner, int fault, struct span payload)
 
 static void enrol_ask(struct exchange *x, uint8_t step, struct span form)
 {
-    struct span code = SPAN_NONE, password = SPAN_NONE, again = SPAN_NONE, totp = SPAN_NONE;
-    int rc = field(x, form, "code", &code);
+    struct msg_enrol m = {.step = step, .request_id = span_str(x->id_text)};
+    int rc = field(x, form, "code", &m.code);
     if (rc == 0 && step == 1 &&
-        (field(x, form, "password", &password) < 0 || field(x, form, "again", &again) < 0 ||
-         field(x, form, "totp", &totp) < 0))
+        (field(x, form, "password", &m.password) < 0 || field(x, form, "again", &m.again) < 0 ||
+         field(x, form, "totp", &m.totp) < 0))
         rc = FAULT_FORMAT;
-    if (rc < 0 || code.len == 0 || code.len > 128 || password.len > 1024 || again.len > 1024 ||
-        totp.len > 64) {
-        refuse(x, 400, "This enrolment link is not complete.", "form");
-    } else {
-        struct msg_enrol m = {.step = step,
-                              .code = code,
-                              .password = password,
-                              .again = again,
-                              .totp = span_trim(totp),
-                              .request_id = span_str(x->id_text)};
+    m.totp = span_trim(m.totp);
+    bool asks = rc == 0 && m.code.len > 0 && m.code.len <= 128 && m.password.len <= 1024 &&
+                m.again.len <= 1024 && m.totp.len <= 64;
+    if (asks) {
         memcpy(m.source, x->source.byte, sizeof(m.source));
         exchange_enter(x, EXCHANGE_ASKING);
         rc = keeper_ask_enrol(x->edge, &m, on_enrol, x, &x->ask);
-        wipe(password);
-        wipe(again);
-        asked(x, rc);
-        return;
     }
-    wipe(password);
-    wipe(again);
+    wipe(m.password);
+    wipe(m.again);
+    if (asks)
+        asked(x, rc);
+    else
+        refuse(x, 400, "This enrolment link is not complete.", "form");
 }
 
 static void on_enrol_form(struct exchange *x, struct span body, int fault)

@@ -13,6 +13,8 @@
 #define KEY_MAX (2 + TOKEN_MAX + HOST_MAX)
 /* How far eviction looks before it gives up: views in use are fresh and stand at the far end. */
 #define EVICT_STEPS 256
+/* Longer than a batch of activity waits. */
+#define NEARLY_IDLE_S 60u
 
 struct views {
     struct view_world world;
@@ -110,12 +112,12 @@ void view_leave(struct exchange *x)
     view_unref(v);
 }
 
-static void tell_activity(struct view *v, bool urgent)
+static void tell_activity(struct view *v)
 {
     if (v->state != VIEW_KNOWN || v->kind == CREDENTIAL_TOKEN || v->active_s <= v->told_s)
         return;
     v->told_s = v->active_s;
-    v->cache->world.activity(v->cache->world.self, v->facts.id, v->active_s, urgent);
+    v->cache->world.activity(v->cache->world.self, v->facts.id, v->active_s);
 }
 
 void view_touch(struct view *v)
@@ -137,7 +139,7 @@ static bool past_its_time(const struct view *v, uint64_t wall_s)
 static void leave_table(struct view *v)
 {
     struct views *c = v->cache;
-    tell_activity(v, false);
+    tell_activity(v);
     if (v->state == VIEW_DEAD && v->in_table)
         c->refused_count--;
     list_remove(&v->age_link);
@@ -255,8 +257,11 @@ static int start_ask(struct view *v, bool background)
     memcpy(m.source, v->source.byte, sizeof(m.source));
     /* The keeper must not find a session idle that was used a second ago and whose batch is still
      * here. */
-    if (v->state == VIEW_KNOWN && v->facts.idle_until != 0)
-        tell_activity(v, c->world.now(c->world.self).wall_s + 60 >= v->facts.idle_until);
+    if (v->state == VIEW_KNOWN && v->facts.idle_until != 0 &&
+        c->world.now(c->world.self).wall_s + NEARLY_IDLE_S >= v->facts.idle_until) {
+        tell_activity(v);
+        c->world.flush(c->world.self);
+    }
     int rc = c->world.ask(c->world.self, &m, on_answer, v, &v->ask);
     if (rc < 0)
         return rc;
@@ -290,9 +295,8 @@ static void plan_refresh(struct view *v, uint64_t mono_ms)
 static void refuse(struct view *v, enum view_status status)
 {
     struct views *c = v->cache;
-    if (!v->in_table || !list_empty(&v->exchanges)) {
+    if (!list_empty(&v->exchanges)) {
         drop(v);
-        v->status = status;
         (void)expire_all(v, status);
         return;
     }
@@ -554,12 +558,10 @@ static void tick_known(struct view *v, struct view_now now)
     if (used)
         note_streams(v);
     if (v->active_s >= v->told_s + VIEW_FRESH_MS / 1000)
-        tell_activity(v, false);
+        tell_activity(v);
     if (age > VIEW_USABLE_MS) {
-        if (list_empty(&v->waiting)) {
+        if (list_empty(&v->waiting))
             drop(v);
-            v->status = VIEW_FAILED;
-        }
         if (used)
             (void)expire_all(v, VIEW_FAILED);
     } else if (used && (age > VIEW_FRESH_MS || v->stale || past_its_time(v, now.wall_s))) {
@@ -692,7 +694,6 @@ uint32_t views_revoke(struct views *c, enum revoke_kind kind, struct span id)
                 drop(v);
             else
                 v->stale = true;
-            v->status = VIEW_UNKNOWN;
             count += expire_all(v, VIEW_UNKNOWN);
         }
     }

@@ -32,10 +32,11 @@ enum view_state { VIEW_ASKING, VIEW_KNOWN, VIEW_DEAD };
 struct view {
     unsigned refs;
     enum view_state state;
-    enum view_status status; /* the keeper's last word; VIEW_FAILED while it never spoke */
+    enum view_status status; /* VIEW_OK while there are facts, also of a DEAD view; else why not;
+                                VIEW_FAILED while the keeper never spoke */
     uint8_t kind;            /* enum credential_kind */
     struct span token, host; /* the view's own memory; wiped with it */
-    struct msg_view facts;   /* meaningful while KNOWN; the spans are the view's own */
+    struct msg_view facts;   /* with VIEW_OK; the spans are the view's own */
     struct list exchanges;   /* exchange.view_link of those admitted */
 
     /* Private to view.c. */
@@ -75,8 +76,10 @@ struct view_world {
                void (*done)(void *owner, int fault, struct span payload), void *owner,
                struct keeper_ask **ret);
     void (*cancel)(struct keeper_ask *ask);
-    /* This session was used at wall_s. urgent: it may soon be idle for too long, tell at once. */
-    void (*activity)(void *self, const uint8_t id[16], uint64_t wall_s, bool urgent);
+    /* This session was used at wall_s: to be told in a batch, or … */
+    void (*activity)(void *self, const uint8_t id[16], uint64_t wall_s);
+    /* … now: the keeper is about to be asked about one that may soon be idle for too long. */
+    void (*flush)(void *self);
     /* The answer that x waited for is there; x stands in v->exchanges. fault: no answer. */
     void (*resume)(struct exchange *x, struct view *v, int fault);
     /* x is open and may not go on: v is DEAD (status: the keeper's word, VIEW_FAILED for "too
