@@ -19,8 +19,10 @@
 /* With a new generation of edges: their start is part of it. */
 #define ROLLOUT_NEW_EDGES_MS 10000u
 #define JOIN_MS 10000u
-/* Old edges have this long for what runs through them. */
-#define RETIRE_SECONDS 60u
+/* Old edges keep to the newest rules, so they may finish what runs: a long upload, a WebSocket. */
+#define RETIRE_SECONDS 3600u
+/* Who adds ports all day must not fill the machine with old edges. */
+#define RETIRED_GENERATIONS_MAX 4u
 
 static void delivery_fini(struct delivery *d)
 {
@@ -141,6 +143,23 @@ static void commit(struct supervisor *sv)
     apply(sv, next, SPAN_NONE);
 }
 
+/* Ends the oldest when there are too many; the list is in the order of birth. */
+static void thin_out_retired(struct supervisor *sv)
+{
+    unsigned count = 0;
+    list_each(it, &sv->children) count += container_of(it, struct child, link)->retired;
+    list_each(it, &sv->children)
+    {
+        struct child *c = container_of(it, struct child, link);
+        if (count <= RETIRED_GENERATIONS_MAX * sv->slots)
+            break;
+        if (!c->retired || c->pid == 0)
+            continue;
+        child_kill(c);
+        count--;
+    }
+}
+
 /* The new generation serves: the old one finishes what runs and goes. */
 static void hand_over_to_successors(struct supervisor *sv)
 {
@@ -170,6 +189,7 @@ static void hand_over_to_successors(struct supervisor *sv)
         if (c->retired && c->pid == 0)
             child_free(c);
     }
+    thin_out_retired(sv);
 }
 
 static void settle(struct supervisor *sv)
@@ -197,6 +217,7 @@ static void settle(struct supervisor *sv)
     }
     reload_settled(sv, sv->running.generation, sv->running.number);
     supervisor_start_edges(sv);
+    supervisor_join_edges(sv);
     doctor_send_fleet(sv);
     begin_waiting(sv);
 }
@@ -225,13 +246,11 @@ static void give_up(struct supervisor *sv, struct span reason)
     log_num(&line, "number", (int64_t)sv->running.number);
     log_field(&line, "reason", reason);
     log_end(&line);
-    for (size_t i = 0; i < sv->rollout.count; i++) {
-        list_each(it, &sv->children)
-        {
-            struct child *c = container_of(it, struct child, link);
-            if (c->key == sv->rollout.members[i].key && child_is_up(c) && !c->successor)
-                tell_abort(c, sv->running.number, reason);
-        }
+    list_each(it, &sv->children)
+    {
+        struct child *c = container_of(it, struct child, link);
+        if (child_is_up(c) && c->kind != ROLE_KEEPER && !c->successor)
+            tell_abort(c, sv->running.number, reason);
     }
     if (keeper != NULL) {
         tell_abort(keeper, sv->running.number, reason);
@@ -248,6 +267,8 @@ static void give_up(struct supervisor *sv, struct span reason)
     reload_refused(sv, generation, reason);
     if (!sv->serving && sv->newest.fd < 0)
         supervisor_fail(sv, "not_started");
+    else
+        supervisor_join_edges(sv);
 }
 
 static void apply(struct supervisor *sv, enum rollout_step step, struct span reason)
@@ -293,7 +314,9 @@ static void begin(struct supervisor *sv, struct delivery *d)
     list_each(it, &sv->children)
     {
         struct child *c = container_of(it, struct child, link);
-        bool old = c->state == CHILD_SERVING && c->kind != ROLE_KEEPER;
+        /* An edge that is just joining changes over to this one. */
+        bool old = (c->state == CHILD_SERVING || c->state == CHILD_READY) &&
+                   c->kind != ROLE_KEEPER && !c->successor;
         bool drains = c->state == CHILD_DRAINING && c->kind == ROLE_EDGE;
         if (rc == 0 && (old || (c->successor && !c->retired)))
             rc = rollout_add(&sv->rollout, c->key);
@@ -338,8 +361,11 @@ void deliver_join(struct child *edge)
     /* An edge asks the signer for the certificate while it prepares: without a signer it waits. */
     if (supervisor_find(sv, ROLE_SIGNER) == NULL)
         return;
-    if (edge->successor && sv->rollout.phase == ROLLOUT_PREPARING) {
-        tell_prepare(edge, &sv->running);
+    /* Joining what may be replaced at any moment would leave an edge with old rules after everybody
+     * was told that the new ones are in force: who comes during a rollout waits for its end. */
+    if (sv->rollout.phase == ROLLOUT_PREPARING) {
+        if (edge->successor)
+            tell_prepare(edge, &sv->running);
     } else if (sv->newest.fd >= 0) {
         child_expect_within(edge, JOIN_MS);
         tell_prepare(edge, &sv->newest);
@@ -358,6 +384,9 @@ void deliver_prepared(struct child *c, const struct msg_prepared *m)
         apply(sv, rollout_prepared(&sv->rollout, c->key, m->number, m->ok != 0), reason);
         return;
     }
+    /* The answer to an earlier question of one that has been asked again since. */
+    if (rollout_has(&sv->rollout, c->key))
+        return;
     bool drains = c->state == CHILD_DRAINING && m->ok == 0;
     if (c->kind != ROLE_EDGE || (m->number != sv->newest.number && !drains))
         return;

@@ -101,6 +101,18 @@ void supervisor_send_sockets(struct child *edge, const struct snapshot *file,
     }
 }
 
+void supervisor_join_edges(struct supervisor *sv)
+{
+    list_each(it, &sv->children)
+    {
+        struct child *c = container_of(it, struct child, link);
+        bool behind = c->state == CHILD_SERVING && c->number != sv->newest.number &&
+                      !rollout_has(&sv->rollout, c->key);
+        if (c->kind == ROLE_EDGE && (c->state == CHILD_READY || behind))
+            deliver_join(c);
+    }
+}
+
 /* ---- peers ---- */
 
 static void introduce(struct child *a, struct child *b)
@@ -132,18 +144,6 @@ static void introduce_all(struct child *c)
 
 /* ---- what children say ---- */
 
-static void join_waiting_edges(struct supervisor *sv)
-{
-    list_each(it, &sv->children)
-    {
-        struct child *c = container_of(it, struct child, link);
-        bool behind = c->state == CHILD_SERVING && c->number != sv->newest.number &&
-                      !rollout_has(&sv->rollout, c->key);
-        if (c->kind == ROLE_EDGE && (c->state == CHILD_READY || behind))
-            deliver_join(c);
-    }
-}
-
 static int on_ready(struct child *c, struct message *m)
 {
     struct supervisor *sv = c->supervisor;
@@ -166,7 +166,7 @@ static int on_ready(struct child *c, struct message *m)
     if (c->kind == ROLE_EDGE)
         deliver_join(c);
     if (c->kind == ROLE_SIGNER) {
-        join_waiting_edges(sv);
+        supervisor_join_edges(sv);
         supervisor_start_edges(sv);
     }
     return 0;

@@ -92,6 +92,8 @@ void supervisor_stop(struct supervisor *sv);
 must_check int supervisor_add_edges(struct supervisor *sv, bool successor);
 /* The first edges, once the signer is there and a snapshot is in force. */
 void supervisor_start_edges(struct supervisor *sv);
+/* Gives the newest snapshot to every edge that waits for one. */
+void supervisor_join_edges(struct supervisor *sv);
 /* The first child of this kind that is up, or NULL. */
 struct child *supervisor_find(struct supervisor *sv, enum role_kind kind);
 /* Sends the listeners of `file` that `but` has not (NULL: all of them). */

@@ -299,6 +299,25 @@ def test_a_new_upstream_port_brings_a_new_generation_of_edges():
         assert {p["pid"] for p in service.processes("edge")} == set(new)
 
 
+def test_an_edge_that_finishes_what_runs_follows_the_new_rules_and_there_are_not_too_many():
+    with Service(edges=1, behaviour=["edge.report=bound", "edge.drain=ignore"]) as service:
+        first = service.processes("edge")[0]["pid"]
+        service.write(routes=[8080])
+        assert service.ask("reload")["ok"]
+        old = next(p for p in service.processes("edge") if p["pid"] == first)
+        assert old["state"] == "draining" and old["status"]["committed"] == "2"
+        service.write(routes=[8080], extra="limits: {connections: 77}\n")
+        assert service.ask("reload")["ok"]
+        wait_for(lambda: next(p for p in service.processes("edge")
+                              if p["pid"] == first)["status"]["committed"] == "3")
+        for n in range(2, 8):
+            service.write(routes=[8080 + i for i in range(n)])
+            assert service.ask("reload")["ok"]
+        wait_for(lambda: sum(p["state"] == "draining" for p in service.processes("edge")) == 4)
+        assert not alive(first)
+        assert service.say().startswith("edge ")
+
+
 def test_a_refused_generation_of_edges_goes_away():
     with Service(behaviour=["edge.report=bound"]) as service:
         old = {p["pid"] for p in service.processes("edge")}
