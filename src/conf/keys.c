@@ -7,8 +7,7 @@
 #include "base/text.h"
 #include "conf/value.h"
 
-/* ---- the table --------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 #define REQUIRED KEY_REQUIRED
 #define LIST KEY_LIST
@@ -130,8 +129,7 @@ const char *section_nearest_key(const struct section *sec, struct span name)
     return nearest(name, words, sec->key_count);
 }
 
-/* ---- the elements of a section ----------------------------------------------------------------
- */
+/* ---- the elements of a section --------------------------------------------------------------- */
 
 static void *array_at(const struct section *sec, const struct snapshot *s)
 {
@@ -284,8 +282,7 @@ int section_own(const struct section *sec, struct arena *a, void *target)
     return rc;
 }
 
-/* ---- the table for readers outside ------------------------------------------------------------
- */
+/* ---- the table for readers outside ----------------------------------------------------------- */
 
 static uint64_t mix(uint64_t h, const void *at, size_t len)
 {
@@ -350,8 +347,7 @@ int conf_keys_describe(struct buf *out)
     return out->bad ? FAULT_LIMIT : 0;
 }
 
-/* ---- the JSON Schema --------------------------------------------------------------------------
- */
+/* ---- the JSON Schema ------------------------------------------------------------------------- */
 
 static void schema_scalar(struct buf *out, const struct key *k)
 {

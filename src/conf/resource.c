@@ -199,8 +199,7 @@ int resource_parse(struct snapshot *s, const char *kind, struct span json, struc
     return rc;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void write_item(const struct key *k, const void *target, size_t item, struct buf *out)
 {

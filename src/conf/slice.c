@@ -28,8 +28,7 @@ static bool carries(enum slice which, const struct key *k)
     return which == SLICE_FILE || !(k->flags & KEY_LOCAL);
 }
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void put_number(struct buf *out, uint64_t v, unsigned width)
 {
@@ -116,8 +115,7 @@ int slice_encode(const struct snapshot *s, enum slice which, struct buf *out)
     return out->bad || buf_len(out) > SLICE_MAX ? FAULT_LIMIT : 0;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* A count of items that each take at least `least` bytes: one that the rest of the slice cannot
  * hold is refused before anything is allocated for it. */
@@ -154,6 +152,8 @@ static int take_list(struct cursor *c, const struct key *k, struct snapshot *s, 
             return -ENOMEM;
         cursor_fixed(c, at->addr.byte, 16);
         at->bits = cursor_u8(c);
+        if (at->bits > 128)
+            c->bad = true;
         size_t have = i + 1;
         memcpy((char *)target + k->extra, &have, sizeof(have));
     }

@@ -20,8 +20,7 @@ static const char *const HOST_WORDS[] = {"preserve"};
 
 #define UPSTREAM_SCHEME SPAN("http://")
 
-/* ---- which texts are well-formed --------------------------------------------------------------
- */
+/* ---- which texts are well-formed ------------------------------------------------------------- */
 
 static bool is_digit(uint8_t c)
 {
@@ -123,8 +122,7 @@ static bool method_ok(struct span text)
     return text.len > 0 && text.len <= 16;
 }
 
-/* ---- types ------------------------------------------------------------------------------------
- */
+/* ---- types ----------------------------------------------------------------------------------- */
 
 struct type {
     const char *name;
@@ -250,8 +248,7 @@ static size_t list_count(const struct key *k, const void *target)
     return count;
 }
 
-/* ---- complaints -------------------------------------------------------------------------------
- */
+/* ---- complaints ------------------------------------------------------------------------------ */
 
 static int complain(struct complaint *c, const char *expected)
 {
@@ -351,8 +348,7 @@ void value_quote(struct buf *out, struct span text)
     (void)buf_text(out, text.len > SHOWN ? "\"…" : "\"");
 }
 
-/* ---- from text --------------------------------------------------------------------------------
- */
+/* ---- from text ------------------------------------------------------------------------------- */
 
 static int check_text(const struct key *k, struct span text, struct complaint *c)
 {
@@ -566,8 +562,7 @@ int value_set(const struct key *k, struct arena *a, struct span text, void *targ
     return set_number(k, text, target, c);
 }
 
-/* ---- to text ----------------------------------------------------------------------------------
- */
+/* ---- to text --------------------------------------------------------------------------------- */
 
 struct unit {
     uint64_t factor;
@@ -656,8 +651,7 @@ int value_write(const struct key *k, const void *target, size_t item, struct buf
     return buf_printf(out, "%llu", (unsigned long long)v);
 }
 
-/* ---- is it well-formed? -----------------------------------------------------------------------
- */
+/* ---- is it well-formed? ---------------------------------------------------------------------- */
 
 static bool cidr_ok(const struct key *k, const void *target, size_t item)
 {

@@ -168,8 +168,7 @@ static void check_reference(struct check *c, enum section_id to, const struct pl
     buf_fini(&found);
 }
 
-/* ---- listeners and routes ---------------------------------------------------------------------
- */
+/* ---- listeners and routes -------------------------------------------------------------------- */
 
 static bool is_any(const struct addr *a)
 {
@@ -285,8 +284,7 @@ static void check_routes(struct check *c)
     free(by_port);
 }
 
-/* ---- rules ------------------------------------------------------------------------------------
- */
+/* ---- rules ----------------------------------------------------------------------------------- */
 
 static void check_rules(struct check *c)
 {
@@ -312,8 +310,7 @@ static void check_rules(struct check *c)
     }
 }
 
-/* ---- public listeners -------------------------------------------------------------------------
- */
+/* ---- public listeners ------------------------------------------------------------------------ */
 
 static int by_start(const void *a, const void *b)
 {
@@ -361,6 +358,10 @@ static bool is_whole_internet(struct check *c, const struct zone_def *z)
     static const struct cidr V6 = {{{0x20}}, 3};
     if (z->cidr_count == 0)
         return false;
+    /* A length that is none has been reported already; no arithmetic may start from it. */
+    for (size_t i = 0; i < z->cidr_count; i++)
+        if (z->cidrs[i].bits > 128)
+            return false;
     struct cidr *sorted = malloc(z->cidr_count * sizeof(*sorted));
     if (sorted == NULL) {
         c->fault = -ENOMEM;
@@ -419,8 +420,7 @@ static void check_session(struct check *c)
         report(c, &at, "expected at most session.absolute, found more");
 }
 
-/* ---- all of it --------------------------------------------------------------------------------
- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 int verify_each(const struct snapshot *s, verify_found found, void *ctx)
 {

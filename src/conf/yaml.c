@@ -56,8 +56,7 @@ struct walk {
     size_t mark_count, mark_room;
 };
 
-/* ---- messages ---------------------------------------------------------------------------------
- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static void complain(struct walk *w, size_t line, const char *path, const char *fmt, ...)
     printf_like(4, 5);
@@ -126,8 +125,7 @@ static void expected(struct walk *w, const char *path, const char *what, const c
              hint != NULL && hint[0] ? "\"?" : "");
 }
 
-/* ---- marks ------------------------------------------------------------------------------------
- */
+/* ---- marks ----------------------------------------------------------------------------------- */
 
 static void mark(struct walk *w, const struct section *sec, size_t element, const struct key *key,
                  size_t line, bool bad)
@@ -173,8 +171,7 @@ static void on_found(void *ctx, const struct place *at, const char *text)
     buf_fini(&path);
 }
 
-/* ---- events -----------------------------------------------------------------------------------
- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static void next(struct walk *w)
 {
@@ -276,8 +273,7 @@ static void path_join(char out[PATH_SIZE], const char *base, const char *name)
     buf_fini(&b);
 }
 
-/* ---- scalars ----------------------------------------------------------------------------------
- */
+/* ---- scalars --------------------------------------------------------------------------------- */
 
 /* What a reader with implicit types (YAML 1.1 or 1.2) would make of this unquoted text, or NULL
  * when all of them see a text. */
@@ -406,8 +402,7 @@ static bool take_value(struct walk *w, const char *path, const struct key *k, vo
     return good;
 }
 
-/* ---- objects ----------------------------------------------------------------------------------
- */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 static void duplicate(struct walk *w, size_t line, const char *path, size_t first)
 {
@@ -477,8 +472,7 @@ static bool take_object(struct walk *w, const char *base, const struct section *
     }
 }
 
-/* ---- sections ---------------------------------------------------------------------------------
- */
+/* ---- sections -------------------------------------------------------------------------------- */
 
 static void keep(struct walk *w, const struct section *sec, const char *path, size_t line,
                  const void *element)
@@ -662,8 +656,7 @@ static void take_document(struct walk *w)
         complain(w, event_line(w), "document", "expected one document, found a second one");
 }
 
-/* ---- the whole --------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static int by_line(const void *a, const void *b)
 {

@@ -53,8 +53,7 @@ struct decision policy_decide(const struct policy *p, const struct question *q)
     return d;
 }
 
-/* ---- words ------------------------------------------------------------------------------------
- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name, *text;

@@ -51,8 +51,7 @@ struct policy {
     size_t zone_words;
 };
 
-/* ---- numbers in a map -------------------------------------------------------------------------
- */
+/* ---- numbers in a map ------------------------------------------------------------------------ */
 
 union boxed {
     void *pointer;
@@ -73,8 +72,7 @@ static int put_number(struct map *m, const char *name, size_t number)
     return map_put(m, span_str(name), box.pointer);
 }
 
-/* ---- compiling --------------------------------------------------------------------------------
- */
+/* ---- compiling ------------------------------------------------------------------------------- */
 
 static int by_number(const void *a, const void *b)
 {
@@ -285,8 +283,7 @@ const struct zones *policy_zones(const struct policy *p)
     return p->zones;
 }
 
-/* ---- places and routes ------------------------------------------------------------------------
- */
+/* ---- places and routes ----------------------------------------------------------------------- */
 
 bool policy_admits_source(const struct policy *p, struct zone_set zones)
 {
@@ -327,8 +324,7 @@ const struct route_def *policy_route(const struct policy *p, uint16_t listener_p
     return map_find(&p->hosts, host);
 }
 
-/* ---- trying a rule ----------------------------------------------------------------------------
- */
+/* ---- trying a rule --------------------------------------------------------------------------- */
 
 static void add_asker(struct asker *a, const struct map *names, struct span name)
 {

@@ -20,8 +20,7 @@ static const char *const SOURCES[] = {"127.0.0.1", "10.1.0.1", "10.1.2.1",
 
 #define PICK(list, seed) (list)[sample_random(seed) % countof(list)]
 
-/* ---- a random snapshot ------------------------------------------------------------------------
- */
+/* ---- a random snapshot ----------------------------------------------------------------------- */
 
 static struct names pick_names(struct snapshot *s, const char *const *from, size_t count,
                                size_t most, uint64_t *seed)
@@ -65,8 +64,7 @@ static struct snapshot *random_snapshot(uint64_t *seed)
     return s;
 }
 
-/* ---- the plain reading ------------------------------------------------------------------------
- */
+/* ---- the plain reading ----------------------------------------------------------------------- */
 
 static bool has(const struct names *n, struct span item)
 {
@@ -192,8 +190,7 @@ static struct decision plain_decide(const struct snapshot *s, const struct quest
     return best;
 }
 
-/* ---- both, compared ---------------------------------------------------------------------------
- */
+/* ---- both, compared -------------------------------------------------------------------------- */
 
 static void pick_lines(struct buf *out, const char *const *from, size_t count, size_t most,
                        uint64_t *seed)
