@@ -1,0 +1,143 @@
+/* A call: one operation of the API or one page of the console, from the question to its answer.
+ *
+ *   PARSED ──▶ RUN ──▶ ANSWERED
+ *     ▲         │
+ *     │         ├──▶ HASHING   a password waits for the pool, then the call runs again from the
+ * start └─────────┴──▶ PARKED    another change of the resources is in force only in part; later,
+ * again
+ *
+ * A call owns copies of everything it was asked with, so that it may wait. It runs inside a
+ * savepoint of the present turn and has no other effect than on the store and on itself: what must
+ * happen after the commit (revocations, a new snapshot) is left in the call and done by whoever ran
+ * it. A run that does not end well leaves nothing behind, neither in the store nor in the call. */
+#ifndef KEEPER_CALL_H
+#define KEEPER_CALL_H
+
+#include <jansson.h>
+
+#include "audit/record.h"
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/secret.h"
+#include "ipc/message.h"
+
+struct keeper;
+struct operation;
+struct change;
+struct reply;
+
+/* What a question is made of; borrowed by call_new, which copies it. */
+struct call_input {
+    enum credential_kind kind;
+    struct span token;
+    struct span host;
+    struct span method, path, query, type, body;
+    struct addr source;
+    struct span request_id;
+    struct call_enrol {
+        struct span code, password, again, totp;
+    } enrol; /* of the enrolment page */
+};
+
+enum call_role { ROLE_NOBODY = 0, ROLE_PERSON = 1, ROLE_OWNER = 2 };
+
+/* Who asks, found by authentication. Strings live in the call's arena. */
+struct actor {
+    enum credential_kind kind;
+    enum call_role role;
+    const char *user;    /* "" for the host's owner */
+    const char *text;    /* for audit: "user", "user/token", "host" */
+    struct span groups;  /* one a line */
+    uint8_t session[16]; /* with a session */
+    uint8_t parent[16];
+    uint64_t proven_at;                     /* wall seconds */
+    struct span scope_methods, scope_paths; /* with a token */
+    struct span scope_routes;
+};
+
+enum call_need { CALL_ANSWER = 0, CALL_HASH, CALL_LATER };
+
+struct call_revoke {
+    struct list link;
+    enum revoke_kind kind;
+    struct span id; /* in the arena */
+};
+
+struct call {
+    struct keeper *keeper;
+    struct arena arena;
+    struct call_input in;
+    uint64_t now_ms; /* wall, of the present run */
+
+    /* Found while it runs. */
+    struct actor actor;
+    const struct operation *op;
+    struct span param[2]; /* the {…} of the path template */
+    json_t *body;         /* NULL without a body */
+
+    /* The answer. */
+    enum call_need need;
+    unsigned status;
+    json_t *answer;       /* NULL: no content */
+    struct buf page;      /* of a page operation */
+    const char *location; /* for a redirect, in the arena */
+    char detail[512];     /* of a problem */
+    char field[64];
+    unsigned retry_after;
+    bool keep; /* what this run wrote stays although the answer is a problem */
+
+    /* A password on its way to becoming a hash. */
+    struct secret password;
+    char hash[160];
+    bool hashed;
+
+    /* What is to be done after the commit. */
+    struct list revokes;
+    struct change *change;
+};
+
+struct call *call_new(struct keeper *k, const struct call_input *in);
+void call_free(struct call *c);
+/* Forgets everything that a run left. */
+void call_reset(struct call *c);
+
+/* Ends with a problem; returns 0 so that a handler may `return call_problem(…)`. detail may be
+ * NULL; field names the member of the body that is wrong, or NULL. */
+int call_problem(struct call *c, unsigned status, const char *field, const char *fmt, ...)
+    printf_like(4, 5);
+/* The problem that a fault means; FAULT_STORE and the like become 503. what: "no such user", … */
+int call_fault(struct call *c, int fault, const char *what);
+/* Ends with 200 (or status) and this answer, which it takes; NULL is -ENOMEM. */
+must_check int call_answer(struct call *c, unsigned status, json_t *answer);
+/* To be pushed to the edges after the commit; the answer waits for them. */
+must_check int call_revoke(struct call *c, enum revoke_kind kind, struct span id);
+void call_drop_revokes(struct call *c);
+/* Asks for the hash of the password: the handler returns at once and is run again. */
+must_check int call_hash(struct call *c, struct span password);
+
+/* A member of the body; the empty span when absent. The operation's field table has checked types.
+ */
+struct span call_string(const struct call *c, const char *name);
+bool call_flag(const struct call *c, const char *name);
+const json_t *call_member(const struct call *c, const char *name);
+/* A list of strings, one a line, in the arena; FAULT_LIMIT past max bytes. */
+must_check int call_lines(struct call *c, const char *name, size_t max, struct span *ret);
+/* A query parameter; FAULT_ABSENT, FAULT_FORMAT. */
+must_check int call_query(struct call *c, const char *key, struct span *ret);
+must_check int call_query_u64(struct call *c, const char *key, uint64_t max, uint64_t fallback,
+                              uint64_t *ret);
+
+/* Records an event in the name of the actor, in the present transaction. Takes detail, an object or
+ * NULL. */
+must_check int call_audit(struct call *c, enum audit_event event, struct span target,
+                          json_t *detail);
+/* Runs it (again) and, when it is done or has failed, hands the reply that carries it to the turn.
+ * Takes the reply. */
+void call_begin(struct keeper *k, struct reply *r);
+
+/* Turns what it has become into the bytes of the answer: body (JSON text or page), its type. */
+must_check int call_render(struct call *c, struct buf *out, const char **type);
+
+#endif

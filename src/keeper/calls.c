@@ -1,0 +1,140 @@
+/* Running calls: in the present turn, in the pool when a password must be hashed, or later. */
+#include <stdlib.h>
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "identity/password.h"
+#include "keeper/keeper.h"
+#include "keeper/operation.h"
+
+struct run {
+    struct call *call;
+    int fault;
+};
+
+/* What turn_run sees when a call wants its writes undone without the store being at fault. */
+#define RUN_UNDO FAULT_CONFLICT
+
+static int run_step(struct keeper *k, void *context)
+{
+    struct run *run = context;
+    struct call *c = run->call;
+    (void)k;
+    run->fault = operation_run(c);
+    if (run->fault < 0) {
+        return run->fault;
+    }
+    bool undo = c->need != CALL_ANSWER || (c->status >= 400 && !c->keep);
+    return undo ? RUN_UNDO : 0;
+}
+
+static void fail_call(struct call *c, int fault)
+{
+    log_fault(LOG_LEVEL_ERROR, "call", fault, "an operation failed");
+    call_reset(c);
+    c->retry_after = 1;
+    (void)call_problem(c, 503, NULL,
+                       "the operation could not be carried out now; nothing was changed");
+}
+
+/* ---- waiting for a hash ---- */
+
+struct hash_job {
+    struct pool_job job;
+    struct keeper *keeper;
+    struct reply *reply;
+    char hash[PASSWORD_TEXT_SIZE];
+    int fault;
+};
+
+static void hash_compute(struct pool_job *job)
+{
+    struct hash_job *h = container_of(job, struct hash_job, job);
+    h->fault = password_hash(secret_view(&h->reply->call->password), h->hash);
+}
+
+static void on_hash_done(struct pool_job *job, int fault)
+{
+    struct hash_job *h = container_of(job, struct hash_job, job);
+    struct call *c = h->reply->call;
+    fault = fault < 0 ? fault : h->fault;
+    secret_fini(&c->password);
+    if (fault < 0) {
+        fail_call(c, fault);
+        turn_reply(&h->keeper->turn, h->reply);
+    } else {
+        memcpy(c->hash, h->hash, sizeof(h->hash));
+        c->hashed = true;
+        call_begin(h->keeper, h->reply);
+    }
+    secret_wipe(h->hash, sizeof(h->hash));
+    free(h);
+}
+
+static int submit_hash(struct keeper *k, struct reply *r)
+{
+    struct hash_job *h = calloc(1, sizeof(*h));
+    if (h == NULL) {
+        return FAULT_BUSY;
+    }
+    h->job.compute = hash_compute;
+    h->job.done = on_hash_done;
+    h->keeper = k;
+    h->reply = r;
+    int rc = pool_submit(&k->pool, &h->job);
+    if (rc < 0) {
+        free(h);
+    }
+    return rc;
+}
+
+/* ---- one run ---- */
+
+static void finish(struct keeper *k, struct reply *r)
+{
+    struct call *c = r->call;
+    struct changes *changes = &k->changes;
+    if (c->need == CALL_HASH) {
+        if (submit_hash(k, r) == 0) {
+            return;
+        }
+        call_reset(c);
+        c->retry_after = 1;
+        (void)call_problem(c, 503, NULL, "too many passwords are being worked on; try again");
+    } else if (c->need == CALL_LATER) {
+        if (changes->waiting_count < CHANGES_WAITING_MAX) {
+            changes->waiting_count++;
+            list_push(&changes->waiting, &r->link);
+            return;
+        }
+        call_reset(c);
+        c->retry_after = 1;
+        (void)call_problem(c, 503, NULL, "too many changes are waiting; try again");
+    } else if (c->change != NULL) {
+        changes->current = c->change;
+        r->snapshot = c->change->number;
+        c->change = NULL;
+    }
+    turn_reply(&k->turn, r);
+}
+
+void call_begin(struct keeper *k, struct reply *r)
+{
+    struct call *c = r->call;
+    struct run run = {.call = c};
+    call_reset(c);
+    /* Questions need no transaction of their own; inside an open turn they see what it has done,
+     * and wait for its commit with everybody else. */
+    if (span_is(c->in.method, "GET") || span_is(c->in.method, "HEAD")) {
+        run.fault = operation_run(c);
+    } else {
+        int rc = turn_run(&k->turn, run_step, &run);
+        if (run.fault == 0 && rc < 0 && rc != RUN_UNDO) {
+            run.fault = rc;
+        }
+    }
+    if (run.fault < 0) {
+        fail_call(c, run.fault);
+    }
+    finish(k, r);
+}

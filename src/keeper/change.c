@@ -1,0 +1,424 @@
+#include "keeper/change.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "conf/slice.h"
+#include "ipc/memfd.h"
+#include "keeper/call.h"
+#include "keeper/json.h"
+#include "keeper/keeper.h"
+#include "keeper/operation.h"
+#include "store/resources.h"
+
+#define NUMBER_KEY "snapshot.number"
+#define ERRORS_MAX 8192u
+
+void changes_init(struct changes *c)
+{
+    c->current = NULL;
+    list_init(&c->waiting);
+    c->waiting_count = 0;
+    c->waiting_file = -1;
+    c->waiting_generation = 0;
+}
+
+void changes_fini(struct changes *c)
+{
+    change_free(c->current);
+    c->current = NULL;
+    list_each_safe(at, &c->waiting)
+    {
+        list_remove(at);
+        reply_free(container_of(at, struct reply, link));
+    }
+    if (c->waiting_file >= 0) {
+        (void)close(c->waiting_file);
+        c->waiting_file = -1;
+    }
+}
+
+void change_free(struct change *c)
+{
+    if (c == NULL) {
+        return;
+    }
+    live_free(c->candidate);
+    live_free(c->previous);
+    snapshot_free(c->file);
+    snapshot_free(c->previous_file);
+    buf_fini(&c->before);
+    free(c);
+}
+
+static struct change *change_new(void)
+{
+    struct change *c = calloc(1, sizeof(*c));
+    if (c != NULL) {
+        buf_init(&c->before, RESOURCE_DOC_MAX);
+    }
+    return c;
+}
+
+/* Numbers are never used again, also not by the next keeper: edges compare them. */
+static int next_number(struct keeper *k, uint64_t *ret)
+{
+    uint64_t number = 0;
+    int r = settings_number(k->store, NUMBER_KEY, &number);
+    if (r < 0) {
+        return r;
+    }
+    *ret = number + 1;
+    return settings_set_number(k->store, NUMBER_KEY, number + 1);
+}
+
+/* The first lines of what verification said, as one sentence for a person. */
+static int refuse_with(struct call *call, const struct buf *errors)
+{
+    struct span text = buf_view(errors);
+    while (text.len > 0 && text.at[text.len - 1] == '\n') {
+        text.len--;
+    }
+    size_t len = text.len < sizeof(call->detail) - 1 ? text.len : sizeof(call->detail) - 1;
+    return call_problem(call, 422, NULL, "%.*s", (int)len,
+                        text.len > 0 ? (const char *)text.at : "the result is not valid");
+}
+
+int change_make(struct call *call, const char *kind, struct span name, bool existed,
+                struct span before)
+{
+    struct keeper *k = call->keeper;
+    struct change *c = change_new();
+    if (c == NULL) {
+        return -ENOMEM;
+    }
+    (void)snprintf(c->kind, sizeof(c->kind), "%s", kind);
+    (void)snprintf(c->name, sizeof(c->name), "%.*s", SPAN_FMT(name));
+    c->existed = existed;
+    struct buf errors;
+    buf_init(&errors, ERRORS_MAX);
+    int r = buf_append(&c->before, before);
+    if (r == 0) {
+        r = next_number(k, &c->number);
+    }
+    if (r == 0) {
+        r = live_new(k->file, k->store, k->secrets_dir, c->number, &c->candidate, &errors);
+        if (r == FAULT_FORMAT) {
+            (void)refuse_with(call, &errors);
+        }
+    }
+    buf_fini(&errors);
+    if (r < 0) {
+        change_free(c);
+        return r;
+    }
+    call->change = c;
+    return 0;
+}
+
+/* ---- undoing ---- */
+
+static int undo_step(struct keeper *k, void *context)
+{
+    const struct change *c = context;
+    uint64_t now = clock_wall_ms() / 1000;
+    int r = c->existed ? resources_put(k->store, c->kind, c->name, buf_view(&c->before), now)
+                       : resources_remove(k->store, c->kind, c->name);
+    if (r < 0) {
+        return r;
+    }
+    struct buf target;
+    buf_init(&target, 128);
+    (void)buf_printf(&target, "%s %s", c->kind, c->name);
+    r = keeper_audit(k, AUDIT_CHANGE_UNDONE, buf_view(&target), AUDIT_FAILED, SPAN_NONE);
+    buf_fini(&target);
+    return r;
+}
+
+static int refused_step(struct keeper *k, void *context)
+{
+    struct span reason = *(const struct span *)context;
+    json_t *detail = json_pack("{s:o}", "reason", json_text(reason));
+    struct buf text;
+    buf_init(&text, AUDIT_DETAIL_MAX);
+    int r = detail == NULL ? -ENOMEM : json_write(detail, &text);
+    if (r == 0) {
+        r = keeper_audit(k, AUDIT_CONFIG_REFUSED, SPAN_NONE, AUDIT_REFUSED, buf_view(&text));
+    }
+    buf_fini(&text);
+    json_decref(detail);
+    return r;
+}
+
+/* Answers whoever waits for `number`: detail NULL means that it is in force. */
+static void answer_waiting(struct keeper *k, uint64_t number, unsigned status, struct span detail,
+                           const struct change *c)
+{
+    list_each(at, &k->turn.held)
+    {
+        struct reply *r = container_of(at, struct reply, link);
+        if (r->snapshot != number || r->call == NULL) {
+            continue;
+        }
+        r->snapshot = 0;
+        if (status != 0) {
+            call_reset(r->call);
+            (void)call_problem(r->call, status, NULL, "%.*s", SPAN_FMT(detail));
+        } else if (c->retires_route) {
+            r->epoch_since = clock_mono_ms();
+            r->epoch = revoke_push(k, REVOKE_ROUTE, span_str(c->name));
+        }
+    }
+}
+
+/* Parked changes and a newer file get their turn. */
+static void go_on(struct keeper *k)
+{
+    struct changes *all = &k->changes;
+    if (all->waiting_file >= 0) {
+        int fd = all->waiting_file;
+        all->waiting_file = -1;
+        change_configure(k, all->waiting_generation, fd);
+        (void)close(fd);
+    }
+    while (all->current == NULL && !list_empty(&all->waiting)) {
+        struct reply *r = container_of(all->waiting.next, struct reply, link);
+        list_remove(&r->link);
+        all->waiting_count--;
+        call_begin(k, r);
+    }
+    turn_settle(&k->turn);
+}
+
+/* Takes back what is in flight. reason is for a person. */
+static void undo(struct keeper *k, unsigned status, struct span reason)
+{
+    struct change *c = k->changes.current;
+    k->changes.current = NULL;
+    if (c->state == CHANGE_COMMITTED) {
+        live_free(k->live);
+        k->live = c->previous;
+        c->previous = NULL;
+        if (c->is_file) {
+            snapshot_free(k->file);
+            k->file = c->previous_file;
+            c->previous_file = NULL;
+        }
+    }
+    struct buf line;
+    log_line(&line, LOG_LEVEL_WARN, "change_undone");
+    log_num(&line, "number", (int64_t)c->number);
+    log_field(&line, "reason", reason);
+    log_end(&line);
+    int r =
+        c->is_file ? turn_run(&k->turn, refused_step, &reason) : turn_run(&k->turn, undo_step, c);
+    if (r < 0) {
+        log_fault(LOG_LEVEL_ERROR, "change_undo", r,
+                  "the store keeps a change that is not in force");
+    }
+    answer_waiting(k, c->number, status, reason, c);
+    change_free(c);
+    go_on(k);
+}
+
+/* ---- publishing ---- */
+
+static int send_snapshot(struct keeper *k, const struct change *c)
+{
+    struct buf slice;
+    buf_init(&slice, SLICE_MAX);
+    int r = slice_encode(live_snapshot(c->candidate), SLICE_EDGE, &slice);
+    int fd = r < 0 ? r : memfd_make("postern-snapshot", buf_view(&slice));
+    buf_fini(&slice);
+    if (fd < 0) {
+        return fd;
+    }
+    struct msg_snapshot m = {
+        .number = c->number, .generation = c->generation, .cause = c->is_file ? 0 : 1};
+    r = channel_send_snapshot(&k->supervisor.channel, 0, &m, fd);
+    (void)close(fd);
+    peer_settle(&k->supervisor, r);
+    return r;
+}
+
+void change_publish(struct keeper *k)
+{
+    struct change *c = k->changes.current;
+    c->state = CHANGE_PUBLISHED;
+    c->since_ms = clock_mono_ms();
+    c->generation = c->is_file ? c->generation : k->file->generation;
+    int r = send_snapshot(k, c);
+    if (r < 0) {
+        log_fault(LOG_LEVEL_ERROR, "snapshot_publish", r, "");
+        undo(k, 503, SPAN("the change could not be given to the other processes"));
+    }
+}
+
+/* ---- a new file ---- */
+
+struct configure {
+    uint64_t generation;
+    int fd;
+    struct buf errors;
+    struct change *change;
+};
+
+static int configure_step(struct keeper *k, void *context)
+{
+    struct configure *f = context;
+    struct buf slice;
+    buf_init(&slice, SLICE_MAX);
+    f->change = change_new();
+    int r = f->change == NULL ? -ENOMEM : memfd_read(f->fd, &slice);
+    if (r == 0) {
+        r = slice_decode(buf_view(&slice), SLICE_FILE, &f->change->file);
+        if (r < 0) {
+            (void)buf_printf(&f->errors, "the configuration from the supervisor: %s",
+                             fault_text(r));
+        }
+    }
+    buf_fini(&slice);
+    if (r < 0) {
+        return r;
+    }
+    struct change *c = f->change;
+    c->is_file = true;
+    c->generation = c->file->generation = f->generation;
+    r = next_number(k, &c->number);
+    if (r == 0) {
+        r = live_new(c->file, k->store, k->secrets_dir, c->number, &c->candidate, &f->errors);
+    }
+    return r;
+}
+
+static void refuse_file(struct keeper *k, struct configure *f, int fault)
+{
+    if (buf_len(&f->errors) == 0) {
+        (void)buf_printf(&f->errors, "the keeper cannot use it: %s", fault_text(fault));
+    }
+    struct span reason = span_sub(buf_view(&f->errors), 0, 1024);
+    struct buf line;
+    log_line(&line, LOG_LEVEL_WARN, "configuration_refused");
+    log_num(&line, "generation", (int64_t)f->generation);
+    log_field(&line, "reason", reason);
+    log_end(&line);
+    struct msg_refused m = {.generation = f->generation, .reason = reason};
+    peer_settle(&k->supervisor, channel_send_refused(&k->supervisor.channel, 0, &m, -1));
+    if (turn_run(&k->turn, refused_step, &reason) < 0) {
+        log_event(LOG_LEVEL_ERROR, "audit_config_refused");
+    }
+}
+
+void change_configure(struct keeper *k, uint64_t generation, int fd)
+{
+    struct changes *all = &k->changes;
+    if (all->current != NULL) {
+        /* The newest file is the one that counts; one that was still waiting is forgotten. */
+        int copy = dup(fd);
+        if (copy >= 0) {
+            if (all->waiting_file >= 0) {
+                (void)close(all->waiting_file);
+            }
+            all->waiting_file = copy;
+            all->waiting_generation = generation;
+        }
+        return;
+    }
+    struct configure f = {.generation = generation, .fd = fd};
+    buf_init(&f.errors, ERRORS_MAX);
+    int r = turn_run(&k->turn, configure_step, &f);
+    if (r < 0) {
+        change_free(f.change);
+        refuse_file(k, &f, r);
+    } else {
+        all->current = f.change;
+    }
+    buf_fini(&f.errors);
+}
+
+/* ---- what the supervisor says of it ---- */
+
+static struct change *in_flight(struct keeper *k, uint64_t number)
+{
+    struct change *c = k->changes.current;
+    return c != NULL && c->state != CHANGE_MADE && c->number == number ? c : NULL;
+}
+
+void change_committed(struct keeper *k, uint64_t number)
+{
+    struct change *c = in_flight(k, number);
+    if (c == NULL || c->state != CHANGE_PUBLISHED) {
+        return;
+    }
+    c->state = CHANGE_COMMITTED;
+    c->previous = k->live;
+    k->live = c->candidate;
+    c->candidate = NULL;
+    if (c->is_file) {
+        c->previous_file = k->file;
+        k->file = c->file;
+        c->file = NULL;
+    }
+}
+
+static int loaded_step(struct keeper *k, void *context)
+{
+    const struct change *c = context;
+    struct buf detail;
+    buf_init(&detail, 128);
+    (void)buf_printf(&detail, "{\"generation\":%llu,\"snapshot\":%llu}",
+                     (unsigned long long)c->generation, (unsigned long long)c->number);
+    int r = keeper_audit(k, AUDIT_CONFIG_LOADED, SPAN_NONE, AUDIT_DONE, buf_view(&detail));
+    buf_fini(&detail);
+    return r;
+}
+
+void change_settled(struct keeper *k, uint64_t number)
+{
+    struct change *c = in_flight(k, number);
+    if (c == NULL) {
+        return;
+    }
+    change_committed(k, number);
+    k->changes.current = NULL;
+    struct buf line;
+    log_line(&line, LOG_LEVEL_INFO, "snapshot_settled");
+    log_num(&line, "number", (int64_t)number);
+    log_end(&line);
+    if (c->is_file && turn_run(&k->turn, loaded_step, c) < 0) {
+        log_event(LOG_LEVEL_ERROR, "audit_config_loaded");
+    }
+    if (c->alters_route) {
+        (void)revoke_push(k, REVOKE_ALL, SPAN_NONE);
+    }
+    answer_waiting(k, number, 0, SPAN_NONE, c);
+    change_free(c);
+    go_on(k);
+}
+
+void change_aborted(struct keeper *k, uint64_t number, struct span reason)
+{
+    if (in_flight(k, number) == NULL) {
+        return;
+    }
+    undo(k, 409, reason.len > 0 ? reason : SPAN("a process refused the change"));
+}
+
+uint64_t change_watch(struct keeper *k, uint64_t now_ms)
+{
+    struct change *c = k->changes.current;
+    if (c == NULL || c->state == CHANGE_MADE) {
+        return 0;
+    }
+    if (c->since_ms + CHANGE_PATIENCE_MS > now_ms) {
+        return c->since_ms + CHANGE_PATIENCE_MS;
+    }
+    /* Nobody knows which processes have it. A new keeper is told the file again and tells everybody
+     * what is in force. */
+    undo(k, 503, SPAN("the other processes did not confirm the change in time"));
+    keeper_stop(k, 1);
+    return 0;
+}

@@ -1,0 +1,334 @@
+#include "keeper/live.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/fault.h"
+#include "base/secret.h"
+#include "base/text.h"
+#include "conf/merge.h"
+#include "conf/resource.h"
+#include "conf/verify.h"
+#include "store/resources.h"
+
+/* "user:password" of a console. */
+#define INJECT_FILE_MAX 512u
+
+struct inject {
+    const struct route_def *route;
+    struct secret value;
+};
+
+struct live {
+    struct snapshot *snapshot;
+    struct policy *policy;
+    struct inject *injects;
+    size_t inject_count;
+};
+
+struct collect {
+    struct snapshot *into;
+    struct buf *errors;
+    uint64_t last;
+    size_t count;
+};
+
+static int each_resource(void *context, const struct resource *resource)
+{
+    struct collect *c = context;
+    c->last = resource->seq;
+    c->count++;
+    return resource_parse(c->into, resource->kind, resource->doc, c->errors);
+}
+
+/* The store's resources as a snapshot of their own. */
+static int collect_store(struct store *store, struct snapshot *into, struct buf *errors)
+{
+    static const char *const KINDS[] = {"zone", "route", "rule"};
+    struct collect c = {.into = into, .errors = errors};
+    for (size_t i = 0; i < countof(KINDS); i++) {
+        struct page page = {0};
+        do {
+            c.count = 0;
+            int r = resources_list(store, KINDS[i], &page, each_resource, &c);
+            if (r < 0) {
+                return r;
+            }
+            page.anchor = c.last;
+        } while (c.count == STORE_PAGE_MAX);
+    }
+    return 0;
+}
+
+static int read_inject(struct inject *at, const struct route_def *route, const char *secrets_dir,
+                       struct buf *errors)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof(path), "%s/%s", secrets_dir, route->inject_file);
+    if (n < 0 || (size_t)n >= sizeof(path) || strchr(route->inject_file, '/') != NULL) {
+        (void)buf_printf(errors,
+                         "route %s: inject_basic_file: not a file name in the secrets directory\n",
+                         route->name);
+        return FAULT_FORMAT;
+    }
+    struct secret file = {0};
+    int r = secret_read_file(&file, path, INJECT_FILE_MAX);
+    if (r < 0) {
+        (void)buf_printf(errors, "route %s: inject_basic_file: cannot read %s: %s%s\n", route->name,
+                         path, fault_text(r),
+                         r == FAULT_DENIED ? " (the file must not be readable by others: chmod 600)"
+                                           : "");
+        return FAULT_FORMAT;
+    }
+    struct span text = secret_view(&file);
+    bool clean = span_find(text, ':') != SIZE_MAX && span_find(text, ':') > 0;
+    for (size_t i = 0; i < text.len; i++) {
+        clean = clean && text.at[i] >= 0x20 && text.at[i] != 0x7f;
+    }
+    if (!clean) {
+        secret_fini(&file);
+        (void)buf_printf(errors,
+                         "route %s: inject_basic_file: %s must hold one line, user:password\n",
+                         route->name, path);
+        return FAULT_FORMAT;
+    }
+    size_t encoded = (text.len + 2) / 3 * 4;
+    r = secret_init(&at->value, 6 + encoded + 1);
+    if (r == 0) {
+        memcpy(at->value.at, "Basic ", 6);
+        text_b64((char *)at->value.at + 6, text);
+        at->value.len = 6 + encoded;
+        at->route = route;
+    }
+    secret_fini(&file);
+    return r;
+}
+
+static int read_injects(struct live *l, const char *secrets_dir, struct buf *errors)
+{
+    const struct snapshot *s = l->snapshot;
+    size_t count = 0;
+    for (size_t i = 0; i < s->route_count; i++) {
+        count += s->routes[i].inject_file[0] != '\0';
+    }
+    if (count == 0 || secrets_dir == NULL) {
+        return 0;
+    }
+    l->injects = calloc(count, sizeof(*l->injects));
+    if (l->injects == NULL) {
+        return -ENOMEM;
+    }
+    int first = 0;
+    for (size_t i = 0; i < s->route_count; i++) {
+        if (s->routes[i].inject_file[0] == '\0') {
+            continue;
+        }
+        /* All of them are tried, so that one run tells everything that is wrong. */
+        int r = read_inject(&l->injects[l->inject_count], &s->routes[i], secrets_dir, errors);
+        if (r == 0) {
+            l->inject_count++;
+        } else if (first == 0) {
+            first = r;
+        }
+    }
+    return first;
+}
+
+int live_new(const struct snapshot *file, struct store *store, const char *secrets_dir,
+             uint64_t number, struct live **ret, struct buf *errors)
+{
+    struct live *l = calloc(1, sizeof(*l));
+    struct snapshot *own = snapshot_new();
+    int r = l == NULL || own == NULL ? -ENOMEM : 0;
+    if (r == 0 && store != NULL) {
+        r = collect_store(store, own, errors);
+    }
+    if (r == 0) {
+        r = merge_snapshots(file, own, &l->snapshot, errors);
+    }
+    snapshot_free(own);
+    if (r == 0) {
+        l->snapshot->number = number;
+        l->snapshot->generation = file->generation;
+        r = policy_new(l->snapshot, &l->policy);
+    }
+    if (r == 0) {
+        r = read_injects(l, secrets_dir, errors);
+    }
+    if (r < 0) {
+        live_free(l);
+        return r;
+    }
+    *ret = l;
+    return 0;
+}
+
+void live_free(struct live *l)
+{
+    if (l == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < l->inject_count; i++) {
+        secret_fini(&l->injects[i].value);
+    }
+    free(l->injects);
+    policy_free(l->policy);
+    snapshot_free(l->snapshot);
+    free(l);
+}
+
+const struct snapshot *live_snapshot(const struct live *l)
+{
+    return l->snapshot;
+}
+
+const struct policy *live_policy(const struct live *l)
+{
+    return l->policy;
+}
+
+bool live_authority(struct span authority, struct span *host, uint16_t *port)
+{
+    size_t cut = SIZE_MAX;
+    for (size_t i = authority.len; i > 0; i--) {
+        uint8_t b = authority.at[i - 1];
+        if (b == ':') {
+            cut = i - 1;
+            break;
+        }
+        if (b < '0' || b > '9') {
+            break;
+        }
+    }
+    *port = 0;
+    *host = authority;
+    if (cut != SIZE_MAX) {
+        uint64_t n;
+        if (text_u64(span_sub(authority, cut + 1, authority.len), 65535, &n) < 0 || n == 0) {
+            return false;
+        }
+        *port = (uint16_t)n;
+        *host = span_sub(authority, 0, cut);
+    }
+    return host->len > 0 && host->len <= 255;
+}
+
+/* Without a port the scheme's own is meant (RFC 9110 section 4.2.2). */
+static uint16_t effective_port(uint16_t port)
+{
+    return port == 0 ? 443 : port;
+}
+
+const struct route_def *live_route(const struct live *l, struct span authority)
+{
+    struct span host;
+    uint16_t port;
+    if (!live_authority(authority, &host, &port)) {
+        return NULL;
+    }
+    return policy_route(l->policy, effective_port(port), host);
+}
+
+bool live_is_portal(const struct live *l, struct span authority)
+{
+    struct span host;
+    uint16_t port;
+    return live_authority(authority, &host, &port) && policy_is_portal(l->policy, host);
+}
+
+static bool listener_vouches(const struct snapshot *s, uint16_t port, struct span host)
+{
+    char text[ADDR_TEXT_SIZE + 2];
+    for (size_t i = 0; i < s->listener_count; i++) {
+        const struct listener_def *d = &s->listeners[i];
+        if (d->port != port) {
+            continue;
+        }
+        char plain[ADDR_TEXT_SIZE];
+        addr_format(&d->addr, plain);
+        (void)snprintf(text, sizeof(text), addr_is_v4(&d->addr) ? "%s" : "[%s]", plain);
+        if (span_is(host, text) || (addr_is_loopback(&d->addr) && span_is(host, "localhost"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct route_def *live_handover(const struct live *l, struct span authority)
+{
+    struct span host;
+    uint16_t port;
+    if (!live_authority(authority, &host, &port)) {
+        return NULL;
+    }
+    port = effective_port(port);
+    const struct route_def *route = policy_route(l->policy, port, host);
+    if (route == NULL || policy_is_portal(l->policy, host)) {
+        return NULL;
+    }
+    if (route->host[0] != '\0') {
+        return span_is(host, route->host) ? route : NULL;
+    }
+    return listener_vouches(l->snapshot, port, host) ? route : NULL;
+}
+
+struct span live_inject(const struct live *l, const struct route_def *route)
+{
+    for (size_t i = 0; i < l->inject_count; i++) {
+        if (l->injects[i].route == route) {
+            return secret_view(&l->injects[i].value);
+        }
+    }
+    return SPAN_NONE;
+}
+
+bool lines_have(struct span lines, struct span item)
+{
+    struct span line;
+    while (span_cut(&lines, '\n', &line)) {
+        if (line.len > 0 && span_eq(line, item)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool names_have(const struct names *names, struct span item)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        if (span_is(item, names->name[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool names_meet(const struct names *names, struct span lines)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        if (lines_have(lines, span_str(names->name[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool live_may_reach(const struct live *l, const struct route_def *route, struct span user,
+                    struct span groups, struct span token)
+{
+    const struct snapshot *s = l->snapshot;
+    for (size_t i = 0; i < s->rule_count; i++) {
+        const struct rule_def *rule = &s->rules[i];
+        if (!names_have(&rule->routes, span_str(route->name)) &&
+            !names_have(&rule->routes, SPAN("*"))) {
+            continue;
+        }
+        if (token.len > 0 ? names_have(&rule->tokens, token)
+                          : names_have(&rule->users, user) || names_have(&rule->users, SPAN("*")) ||
+                                names_meet(&rule->groups, groups)) {
+            return true;
+        }
+    }
+    return false;
+}

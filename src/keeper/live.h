@@ -1,0 +1,43 @@
+/* A snapshot that is ready to be used: merged, verified, compiled, its injected credentials read.
+ *
+ * Everything that can fail about a configuration fails while a live is made, so that a snapshot
+ * which the keeper has published can always be put in force. */
+#ifndef KEEPER_LIVE_H
+#define KEEPER_LIVE_H
+
+#include "base/buf.h"
+#include "conf/snapshot.h"
+#include "policy/decide.h"
+#include "store/store.h"
+
+struct live;
+
+/* What the file says merged with what the store holds now (inside the present transaction). number
+ * is what the result is called. 0, or FAULT_FORMAT with one reason a line in errors, or a store's
+ * fault. store NULL: the file alone. secrets_dir NULL: secret files are not read. */
+must_check int live_new(const struct snapshot *file, struct store *store, const char *secrets_dir,
+                        uint64_t number, struct live **ret, struct buf *errors);
+void live_free(struct live *l);
+const struct snapshot *live_snapshot(const struct live *l);
+const struct policy *live_policy(const struct live *l);
+
+/* Splits "host:port" (or "host", "[v6]:port"); port 0 when there is none. false: malformed. */
+bool live_authority(struct span authority, struct span *host, uint16_t *port);
+/* The route that a request to this authority reaches, or NULL. */
+const struct route_def *live_route(const struct live *l, struct span authority);
+/* The authority is one under which the portal answers. */
+bool live_is_portal(const struct live *l, struct span authority);
+/* May a session be handed over to this authority? Only to names that the configuration vouches for:
+ * a route's own host on a port where it is served, or for a port route the address of its listener.
+ * A port route answers whatever Host it is given, so the name in the question proves nothing, and a
+ * code sent to a stranger's name would be a stolen session. */
+const struct route_def *live_handover(const struct live *l, struct span authority);
+/* The Authorization value for the route, or the empty span. */
+struct span live_inject(const struct live *l, const struct route_def *route);
+/* Does any rule name this person (token empty) or token for the route, whatever place, time, method
+ * and strength? groups one a line. */
+bool live_may_reach(const struct live *l, const struct route_def *route, struct span user,
+                    struct span groups, struct span token);
+bool lines_have(struct span lines, struct span item);
+
+#endif

@@ -1,0 +1,27 @@
+/* Logging in: a name, a password and a code, in one question, with one answer for every failure.
+ *
+ *   arrived ──▶ throttled? ──▶ charged ──▶ hash on a thread ──▶ code, session ──▶ answer
+ *                  │                                                              at the deadline
+ *                  └─▶ answered at once: that somebody has to wait is no secret
+ *
+ * 1. The attempt is charged as a failure before the hash begins and taken back on success, so that
+ * many attempts at once do not all find the account fresh.
+ * 2. Every attempt that is looked at costs one hash, known name or not.
+ * 3. Every such attempt is answered a whole number of LOGIN_DEADLINE_MS after it came. */
+#ifndef KEEPER_LOGIN_H
+#define KEEPER_LOGIN_H
+
+#include "ipc/message.h"
+
+struct keeper;
+struct peer;
+
+#define LOGIN_DEADLINE_MS 400u
+/* Sessions of one person at a time; a new login ends the oldest. */
+#define LOGIN_SESSIONS_MAX 32u
+
+void login_begin(struct peer *edge, uint32_t serial, const struct msg_login *m);
+/* Once a minute: the throttled attempts since the last record, as one. */
+void login_minute(struct keeper *k);
+
+#endif

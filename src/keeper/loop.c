@@ -1,0 +1,298 @@
+/* The running keeper: opens everything, closes the sandbox, says READY, serves, ends cleanly. */
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "identity/password.h"
+#include "identity/session.h"
+#include "keeper/call.h"
+#include "keeper/control.h"
+#include "keeper/json.h"
+#include "keeper/keeper.h"
+#include "keeper/login.h"
+#include "sandbox/sandbox.h"
+#include "store/access.h"
+#include "store/credentials.h"
+#include "store/sessions.h"
+#include "store/throttles.h"
+
+#define FD_SUPERVISOR 3
+#define FD_CONTROL 4
+#define MINUTE_MS 60000u
+#define DAY 86400u
+/* Ended sessions are remembered so long, for those who look back. */
+#define SESSIONS_KEPT (7u * DAY)
+#define THROTTLES_KEPT (2u * DAY)
+#define THROTTLES_MAX 20000u
+#define ACCESS_ROWS_MAX 1000000u
+#define ACCESS_KEPT_MS (90u * (uint64_t)DAY * 1000)
+
+void keeper_stop(struct keeper *k, int exit_code)
+{
+    if (k->stopping) {
+        return;
+    }
+    k->stopping = true;
+    k->exit_code = exit_code;
+    uv_stop(&k->loop);
+}
+
+/* ---- every minute ---- */
+
+static int each_expired(void *context, const uint8_t id[STORE_ID_SIZE])
+{
+    return call_revoke(context, REVOKE_SESSION, span_of(id, STORE_ID_SIZE));
+}
+
+static int sweep_step(struct keeper *k, void *context)
+{
+    uint64_t now = clock_wall_ms() / 1000;
+    int r = sessions_expire(k->store, now, each_expired, context);
+    r = r < 0 ? r : sessions_prune(k->store, now - SESSIONS_KEPT);
+    r = r < 0 ? r : handovers_prune(k->store, now);
+    r = r < 0 ? r : enrolments_prune(k->store, now);
+    r = r < 0 ? r : throttles_prune(k->store, now - THROTTLES_KEPT, THROTTLES_MAX);
+    return r < 0 ? r : 0;
+}
+
+static void on_minute(uv_timer_t *timer)
+{
+    struct keeper *k = timer->data;
+    struct reply *r = reply_new(REPLY_DISCARD, 0, 0, MSG_NONE);
+    login_minute(k);
+    if (r == NULL) {
+        return;
+    }
+    r->revokes = call_new(k, &(struct call_input){0});
+    if (r->revokes == NULL || turn_run(&k->turn, sweep_step, r->revokes) < 0) {
+        log_event(LOG_LEVEL_WARN, "sweep");
+        reply_free(r);
+    } else {
+        turn_reply(&k->turn, r);
+    }
+    int pruned = access_prune(k->store, ACCESS_ROWS_MAX, clock_wall_ms() - ACCESS_KEPT_MS, 2000);
+    if (pruned < 0) {
+        log_fault(LOG_LEVEL_WARN, "access_prune", pruned, "");
+    }
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+    (void)number;
+    keeper_stop(signal->data, 0);
+}
+
+/* ---- opening ---- */
+
+/* Freed memory of the JSON library has held passwords and tokens. */
+static void wiping_free(void *at)
+{
+    if (at != NULL) {
+        secret_wipe(at, malloc_usable_size(at));
+        free(at);
+    }
+}
+
+static int open_store(struct keeper *k, const struct keeper_options *o)
+{
+    struct buf note;
+    buf_init(&note, 1024);
+    int r = store_open(o->store_file, STORE_OPEN, &k->store, &note);
+    if (r < 0) {
+        struct span text = buf_view(&note);
+        char why[512];
+        (void)snprintf(why, sizeof(why), "%.*s", SPAN_FMT(span_sub(text, 0, 400)));
+        log_fault(LOG_LEVEL_ERROR, "store_open", r, why);
+    }
+    buf_fini(&note);
+    return r;
+}
+
+static int start_step(struct keeper *k, void *context)
+{
+    (void)context;
+    return keeper_audit(k, AUDIT_SERVICE_STARTED, SPAN_NONE, AUDIT_DONE, SPAN_NONE);
+}
+
+static int stop_step(struct keeper *k, void *context)
+{
+    (void)context;
+    return keeper_audit(k, AUDIT_SERVICE_STOPPED, SPAN_NONE, AUDIT_DONE, SPAN_NONE);
+}
+
+static void record_start(struct keeper *k)
+{
+    turn_head(&k->turn);
+    if (turn_run(&k->turn, start_step, NULL) < 0) {
+        log_event(LOG_LEVEL_ERROR, "audit_service_started");
+    }
+    turn_end(&k->turn);
+}
+
+static int open_loop(struct keeper *k)
+{
+    int r = uv_loop_init(&k->loop);
+    if (r < 0) {
+        return r;
+    }
+    k->looped = true;
+    r = turn_start(&k->turn);
+    r = r < 0 ? r : pool_open(&k->pool, &k->loop);
+    r = r < 0 ? r : uv_timer_init(&k->loop, &k->minute);
+    r = r < 0 ? r : uv_signal_init(&k->loop, &k->term);
+    r = r < 0 ? r : uv_signal_init(&k->loop, &k->interrupt);
+    if (r < 0) {
+        return r;
+    }
+    k->minute.data = k->term.data = k->interrupt.data = k;
+    r = uv_timer_start(&k->minute, on_minute, MINUTE_MS, MINUTE_MS);
+    r = r < 0 ? r : uv_signal_start(&k->term, on_signal, SIGTERM);
+    r = r < 0 ? r : uv_signal_start(&k->interrupt, on_signal, SIGINT);
+    return r;
+}
+
+static int open_channels(struct keeper *k)
+{
+    struct stat st;
+    int r = peer_open(k, &k->supervisor, FD_SUPERVISOR, IPC_SUPERVISOR);
+    if (r == 0 && fstat(FD_CONTROL, &st) == 0 && S_ISSOCK(st.st_mode)) {
+        r = control_open(k, FD_CONTROL);
+    }
+    return r;
+}
+
+static int enter_sandbox(struct keeper *k, const struct keeper_options *o)
+{
+    char directory[4096];
+    (void)snprintf(directory, sizeof(directory), "%s", o->store_file);
+    char *slash = strrchr(directory, '/');
+    if (slash != NULL && slash != directory) {
+        *slash = '\0';
+    }
+    const struct sandbox_path paths[] = {
+        {slash != NULL ? directory : ".", SANDBOX_WRITE},
+        {o->state_dir, SANDBOX_WRITE},
+        {o->secrets_dir, SANDBOX_READ},
+    };
+    struct sandbox sandbox = {.profile = SANDBOX_KEEPER,
+                              .mode = o->sandbox,
+                              .paths = paths,
+                              .path_count = countof(paths)};
+    struct buf report;
+    buf_init(&report, sizeof(k->sandbox) - 1);
+    int r = sandbox_enter(&sandbox, &report);
+    struct span text = buf_view(&report);
+    memcpy(k->sandbox, text.at == NULL ? (const uint8_t *)"" : text.at, text.len);
+    k->sandbox[text.len] = '\0';
+    buf_fini(&report);
+    if (r < 0) {
+        log_fault(LOG_LEVEL_ERROR, "sandbox", r, k->sandbox);
+    }
+    return r;
+}
+
+static int say_ready(struct keeper *k)
+{
+    struct msg_ready ready = {.sandbox = span_str(k->sandbox)};
+    return channel_send_ready(&k->supervisor.channel, 0, &ready, -1);
+}
+
+/* ---- closing ---- */
+
+static void close_handle(uv_handle_t *handle, void *context)
+{
+    (void)context;
+    if (!uv_is_closing(handle)) {
+        uv_close(handle, NULL);
+    }
+}
+
+static void close_loop(struct keeper *k)
+{
+    if (turn_run(&k->turn, stop_step, NULL) < 0) {
+        log_event(LOG_LEVEL_ERROR, "audit_service_stopped");
+    }
+    turn_end(&k->turn);
+    pool_close(&k->pool);
+    /* What runs in the pool ends within a tenth of a second and answers into the void. */
+    while (k->pool.busy > 0) {
+        (void)uv_run(&k->loop, UV_RUN_ONCE);
+    }
+    changes_fini(&k->changes);
+    control_close(k);
+    list_each_safe(at, &k->edges)
+    {
+        peer_retire(container_of(at, struct peer, link));
+    }
+    if (k->supervisor.keeper != NULL) {
+        peer_retire(&k->supervisor);
+    }
+    turn_stop(&k->turn);
+    uv_walk(&k->loop, close_handle, NULL);
+    (void)uv_run(&k->loop, UV_RUN_DEFAULT);
+    int r = uv_loop_close(&k->loop);
+    if (r < 0) {
+        log_fault(LOG_LEVEL_WARN, "loop_close", r, "");
+    }
+}
+
+static void keeper_fini(struct keeper *k)
+{
+    if (k->looped) {
+        close_loop(k);
+    }
+    revokes_fini(&k->revokes);
+    live_free(k->live);
+    snapshot_free(k->file);
+    store_close(k->store);
+    free(k->fleet);
+    free(k->scratch);
+}
+
+int keeper_serve(const struct keeper_options *options)
+{
+    struct keeper *k = calloc(1, sizeof(*k));
+    char head[4096];
+    if (k == NULL) {
+        return 1;
+    }
+    k->exit_code = 1;
+    k->started_ms = clock_wall_ms();
+    k->secrets_dir = options->secrets_dir;
+    (void)snprintf(head, sizeof(head), "%s/audit.head", options->state_dir);
+    k->head_file = head;
+    list_init(&k->edges);
+    changes_init(&k->changes);
+    revokes_init(&k->revokes);
+    turn_init(&k->turn, k);
+    json_set_alloc_funcs(malloc, wiping_free);
+    json_object_seed(0);
+    k->scratch = malloc(MSG_PACKET_MAX);
+    int r = k->scratch == NULL ? -ENOMEM : password_start();
+    r = r < 0 ? r : open_store(k, options);
+    r = r < 0 ? r : open_loop(k);
+    r = r < 0 ? r : open_channels(k);
+    r = r < 0 ? r : enter_sandbox(k, options);
+    if (r == 0) {
+        record_start(k);
+        r = say_ready(k);
+    }
+    if (r == 0) {
+        peer_settle(&k->supervisor, 0);
+        log_event(LOG_LEVEL_INFO, "ready");
+        (void)uv_run(&k->loop, UV_RUN_DEFAULT);
+    } else {
+        log_fault(LOG_LEVEL_ERROR, "start", r, "the keeper cannot start");
+        k->stopping = true;
+    }
+    int code = k->exit_code;
+    keeper_fini(k);
+    free(k);
+    return code;
+}

@@ -1,0 +1,91 @@
+/* The handlers of the table of operations, one file per noun, and the little that they share. */
+#ifndef KEEPER_OP_H
+#define KEEPER_OP_H
+
+#include "keeper/call.h"
+#include "store/sessions.h"
+#include "store/store.h"
+#include "store/users.h"
+
+int op_whoami(struct call *c);
+int op_my_sessions(struct call *c);
+int op_my_consoles(struct call *c);
+int op_health(struct call *c);
+
+int op_users_list(struct call *c);
+int op_users_get(struct call *c);
+int op_users_add(struct call *c);
+int op_users_remove(struct call *c);
+int op_users_disable(struct call *c);
+int op_users_enable(struct call *c);
+int op_users_groups(struct call *c);
+int op_users_password(struct call *c);
+int op_users_totp(struct call *c);
+int op_users_recovery(struct call *c);
+int op_users_enrol(struct call *c);
+int op_users_end_sessions(struct call *c);
+
+int op_groups_list(struct call *c);
+int op_groups_get(struct call *c);
+int op_groups_add(struct call *c);
+int op_groups_remove(struct call *c);
+
+int op_tokens_list(struct call *c);
+int op_tokens_add(struct call *c);
+int op_tokens_revoke(struct call *c);
+
+int op_sessions_list(struct call *c);
+int op_sessions_end(struct call *c);
+
+int op_resources_list(struct call *c);
+int op_resources_get(struct call *c);
+int op_resources_put(struct call *c);
+int op_resources_remove(struct call *c);
+int op_explain(struct call *c);
+
+int op_audit_list(struct call *c);
+int op_audit_verify(struct call *c);
+int op_audit_head(struct call *c);
+
+int op_access_list(struct call *c);
+int op_access_denied(struct call *c);
+
+int page_home(struct call *c);
+int page_session_end(struct call *c);
+int page_enrol_show(struct call *c);
+int page_enrol_submit(struct call *c);
+
+/* ---- shared ---- */
+
+/* limit and after of a list's query. false: the call has been ended with a problem. */
+bool op_page(struct call *c, struct page *page);
+/* A list on its way: rows are pushed to items until the page is full. */
+struct op_rows {
+    struct call *call;
+    json_t *items;
+    uint64_t now;  /* wall seconds */
+    uint64_t last; /* number of the last row seen */
+    char last_name[STORE_NAME_SIZE];
+    size_t seen;
+    uint32_t limit;
+};
+/* Ends the call with {name: items, "next": …} or, when the list failed, with its fault. numbered:
+ * next is a number, else a name. */
+must_check int op_list_done(struct op_rows *rows, int fault, const char *name, bool numbered);
+
+/* A parameter of the path as a terminated name; NULL: cannot be one (the call has ended with 404).
+ */
+const char *op_name(struct call *c, size_t index, const char *what);
+json_t *op_user_json(struct call *c, const struct user *user);
+json_t *op_session_json(const struct session *session);
+/* New single-use enrolment code for the user: {"code", "link", "expires"}. */
+must_check int op_enrol_code(struct keeper *k, const char *user, uint64_t now, json_t **ret);
+/* https://PORTAL:PORT of the snapshot in force, or "" before there is one. */
+void op_portal_url(const struct keeper *k, struct buf *out);
+/* Ten new recovery codes for the user, as an array of strings. */
+must_check int op_recovery_codes(struct keeper *k, const char *user, uint64_t now, json_t **ret);
+/* sessions_end and sessions_end_user, each ended session pushed into the call's revocations. */
+must_check int op_end_session(struct call *c, const uint8_t id[STORE_ID_SIZE]);
+must_check int op_end_user(struct call *c, const char *user);
+
+#endif

@@ -1,0 +1,102 @@
+#include "base/fault.h"
+#include "base/text.h"
+#include "keeper/json.h"
+#include "keeper/keeper.h"
+#include "keeper/op.h"
+#include "policy/decide.h"
+#include "store/access.h"
+
+#define DAY_MS (24u * 3600 * 1000)
+
+static const char *outcome_name(uint8_t outcome)
+{
+    static const char *const NAMES[] = {
+        [ACCESS_ALLOWED] = "allowed",
+        [ACCESS_DENIED] = "denied",
+        [ACCESS_UNAUTHENTICATED] = "unauthenticated",
+        [ACCESS_MALFORMED] = "malformed",
+        [ACCESS_SOURCE] = "source",
+        [ACCESS_LIMIT] = "limit",
+        [ACCESS_UPSTREAM] = "upstream",
+        [ACCESS_UNAVAILABLE] = "unavailable",
+        [ACCESS_OWN] = "own",
+    };
+    return outcome < countof(NAMES) ? NAMES[outcome] : "unknown";
+}
+
+static void format_source(const uint8_t source[16], char out[ADDR_TEXT_SIZE])
+{
+    struct addr a;
+    memcpy(a.byte, source, sizeof(a.byte));
+    addr_format(&a, out);
+}
+
+/* The reason's number comes from an edge. */
+static const char *reason_word(uint8_t reason)
+{
+    return reason <= REASON_TOKEN_SCOPE ? reason_name((enum reason)reason) : "unknown";
+}
+
+static int each_access(void *context, const struct access_row *row)
+{
+    struct op_rows *rows = context;
+    const struct access_record *a = &row->record;
+    char id[33], source[ADDR_TEXT_SIZE];
+    text_hex(id, span_of(a->request_id, sizeof(a->request_id)));
+    format_source(a->source, source);
+    rows->seen++;
+    rows->last = row->seq;
+    return json_push(
+        rows->items,
+        json_pack("{s:I,s:o,s:s,s:s,s:i,s:s,s:o,s:o,s:o,s:o,s:o,s:s,s:I,s:I,s:I}", "seq",
+                  (json_int_t)row->seq, "time", json_time_ms(a->wall_ms), "request", id, "outcome",
+                  outcome_name(a->outcome), "status", (int)a->status, "source", source, "route",
+                  json_text(a->route), "principal", json_text(a->principal), "method",
+                  json_text(a->method), "path", json_text(a->path), "rule", json_text(a->rule),
+                  "reason", reason_word(a->reason), "duration_ms", (json_int_t)a->duration_ms,
+                  "bytes_in", (json_int_t)a->bytes_in, "bytes_out", (json_int_t)a->bytes_out));
+}
+
+int op_access_list(struct call *c)
+{
+    struct page page;
+    struct access_filter filter = {0};
+    struct span text;
+    uint64_t denials;
+    if (!op_page(c, &page)) {
+        return 0;
+    }
+    page.newest_first = true;
+    if (call_query_u64(c, "denials", 1, 0, &denials) < 0) {
+        return call_problem(c, 400, "denials", "expected 0 or 1");
+    }
+    filter.denials = denials == 1;
+    filter.route = call_query(c, "route", &text) == 0 ? arena_string(&c->arena, text) : NULL;
+    filter.principal = call_query(c, "user", &text) == 0 ? arena_string(&c->arena, text) : NULL;
+    struct op_rows rows = {.call = c, .items = json_array(), .limit = page.limit};
+    int r = access_list(c->keeper->store, &filter, &page, each_access, &rows);
+    return op_list_done(&rows, r, "records", true);
+}
+
+static int each_denied(void *context, const struct access_denials *d)
+{
+    struct op_rows *rows = context;
+    char source[ADDR_TEXT_SIZE];
+    format_source(d->source, source);
+    return json_push(rows->items,
+                     json_pack("{s:s,s:I,s:o,s:s,s:o}", "source", source, "count",
+                               (json_int_t)d->count, "last", json_time_ms(d->last_ms), "reason",
+                               reason_word(d->last_reason), "route", json_text(d->last_route)));
+}
+
+int op_access_denied(struct call *c)
+{
+    struct page page;
+    if (!op_page(c, &page)) {
+        return 0;
+    }
+    struct op_rows rows = {.call = c, .items = json_array()};
+    int r =
+        access_denied_sources(c->keeper->store, c->now_ms - DAY_MS, page.limit, each_denied, &rows);
+    return op_list_done(&rows, r, "sources", true);
+}

@@ -1,0 +1,90 @@
+#include <errno.h>
+
+#include "audit/export.h"
+#include "audit/verify.h"
+#include "base/fault.h"
+#include "base/text.h"
+#include "keeper/json.h"
+#include "keeper/keeper.h"
+#include "keeper/op.h"
+
+static int each_record(void *context, const struct record *record)
+{
+    struct op_rows *rows = context;
+    rows->seen++;
+    rows->last = record->seq;
+    struct buf text;
+    buf_init(&text, 65536);
+    int r = export_json(&text, record);
+    struct span view = buf_view(&text);
+    json_t *value = r < 0 ? NULL : json_loadb((const char *)view.at, view.len, 0, NULL);
+    buf_fini(&text);
+    return r < 0 ? r : json_push(rows->items, value);
+}
+
+/* An optional text of the query; false: the call has ended with a problem. */
+static bool read_text(struct call *c, const char *key, const char **ret)
+{
+    struct span text;
+    int r = call_query(c, key, &text);
+    *ret = NULL;
+    if (r == 0) {
+        *ret = arena_string(&c->arena, text);
+    } else if (r != FAULT_ABSENT) {
+        (void)call_problem(c, 400, key, "occurs twice or is not well-formed");
+        return false;
+    }
+    return true;
+}
+
+int op_audit_list(struct call *c)
+{
+    struct page page;
+    struct trail_filter filter = {0};
+    const char *order;
+    if (!op_page(c, &page) || !read_text(c, "event", &filter.event) ||
+        !read_text(c, "actor", &filter.actor) || !read_text(c, "target", &filter.target) ||
+        !read_text(c, "order", &order)) {
+        return 0;
+    }
+    page.newest_first = order != NULL && strcmp(order, "newest") == 0;
+    struct op_rows rows = {.call = c, .items = json_array(), .limit = page.limit};
+    int r = trail_search(c->keeper->store, &filter, &page, each_record, &rows);
+    return op_list_done(&rows, r, "records", true);
+}
+
+int op_audit_verify(struct call *c)
+{
+    struct verify_report report;
+    int r = verify_trail(c->keeper->store, c->keeper->head_file, &report);
+    if (r < 0) {
+        return r;
+    }
+    char hash[2 * STORE_HASH_SIZE + 1];
+    text_hex(hash, span_of(report.hash, sizeof(report.hash)));
+    struct buf text;
+    buf_init(&text, 1024);
+    r = verify_text(&report, &text);
+    json_t *answer =
+        r < 0
+            ? NULL
+            : json_pack("{s:b,s:s,s:I,s:I,s:I,s:s,s:o}", "intact", report.finding == VERIFY_INTACT,
+                        "finding", verify_finding_name(report.finding), "seq",
+                        (json_int_t)report.seq, "count", (json_int_t)report.count, "lag",
+                        (json_int_t)report.lag, "hash", hash, "text", json_text(buf_view(&text)));
+    buf_fini(&text);
+    return r < 0 ? r : call_answer(c, 200, answer);
+}
+
+int op_audit_head(struct call *c)
+{
+    uint64_t count;
+    uint8_t hash[STORE_HASH_SIZE];
+    char text[2 * STORE_HASH_SIZE + 1];
+    int r = trail_last(c->keeper->store, &count, hash);
+    if (r < 0) {
+        return r;
+    }
+    text_hex(text, span_of(hash, sizeof(hash)));
+    return call_answer(c, 200, json_pack("{s:I,s:s}", "count", (json_int_t)count, "hash", text));
+}

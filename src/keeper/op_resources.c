@@ -1,0 +1,363 @@
+#include <errno.h>
+
+#include "base/fault.h"
+#include "base/text.h"
+#include "conf/resource.h"
+#include "http/uri.h"
+#include "keeper/change.h"
+#include "keeper/json.h"
+#include "keeper/keeper.h"
+#include "keeper/op.h"
+#include "keeper/operation.h"
+#include "policy/decide.h"
+#include "store/resources.h"
+#include "store/tokens.h"
+
+struct noun {
+    const char *plural; /* in paths and answers */
+    const char *kind;
+    enum audit_event put, removed;
+};
+
+static const struct noun NOUNS[] = {
+    {"zones", "zone", AUDIT_ZONE_PUT, AUDIT_ZONE_REMOVED},
+    {"routes", "route", AUDIT_ROUTE_PUT, AUDIT_ROUTE_REMOVED},
+    {"rules", "rule", AUDIT_RULE_PUT, AUDIT_RULE_REMOVED},
+};
+
+/* The row found is one of these by its path: "/api/v1/zones…". */
+static const struct noun *noun_of(const struct call *c)
+{
+    struct span rest = span_str(c->op->path + strlen("/api/v1/"));
+    struct span word;
+    (void)span_cut(&rest, '/', &word);
+    for (size_t i = 0; i < countof(NOUNS); i++) {
+        if (span_is(word, NOUNS[i].plural)) {
+            return &NOUNS[i];
+        }
+    }
+    return NULL;
+}
+
+/* Name and origin of element i of a kind; false past the end. */
+static bool element(const struct snapshot *s, const char *kind, size_t i, const char **name,
+                    enum origin *origin)
+{
+    if (strcmp(kind, "zone") == 0 && i < s->zone_count) {
+        *name = s->zones[i].name;
+        *origin = s->zones[i].origin;
+        return true;
+    }
+    if (strcmp(kind, "route") == 0 && i < s->route_count) {
+        *name = s->routes[i].name;
+        *origin = s->routes[i].origin;
+        return true;
+    }
+    if (strcmp(kind, "rule") == 0 && i < s->rule_count) {
+        *name = s->rules[i].name;
+        *origin = s->rules[i].origin;
+        return true;
+    }
+    return false;
+}
+
+static bool find_origin(const struct snapshot *s, const char *kind, struct span wanted,
+                        enum origin *origin)
+{
+    const char *name;
+    for (size_t i = 0; element(s, kind, i, &name, origin); i++) {
+        if (span_is(wanted, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static json_t *resource_json(const struct snapshot *s, const char *kind, const char *name,
+                             enum origin origin)
+{
+    static const char *const ORIGINS[] = {
+        [ORIGIN_FILE] = "file", [ORIGIN_STORE] = "store", [ORIGIN_BUILTIN] = "builtin"};
+    struct buf text;
+    buf_init(&text, 16u * 1024 * 1024);
+    json_t *value = NULL;
+    if (resource_write(s, kind, name, &text) == 0) {
+        struct span view = buf_view(&text);
+        value = json_loadb((const char *)view.at, view.len, 0, NULL);
+    }
+    buf_fini(&text);
+    if (value != NULL && json_put(value, "origin", json_string(ORIGINS[origin])) < 0) {
+        json_decref(value);
+        return NULL;
+    }
+    return value;
+}
+
+static const struct snapshot *in_force(struct call *c)
+{
+    if (c->keeper->live == NULL) {
+        (void)call_problem(c, 503, NULL, "no configuration is in force yet");
+        return NULL;
+    }
+    return live_snapshot(c->keeper->live);
+}
+
+int op_resources_list(struct call *c)
+{
+    const struct noun *noun = noun_of(c);
+    const struct snapshot *s = in_force(c);
+    struct page page;
+    if (s == NULL || !op_page(c, &page)) {
+        return 0;
+    }
+    struct op_rows rows = {.call = c, .items = json_array(), .limit = page.limit};
+    const char *name;
+    enum origin origin;
+    int r = 0;
+    for (size_t i = page.anchor; r == 0 && rows.seen < rows.limit; i++) {
+        if (!element(s, noun->kind, i, &name, &origin)) {
+            break;
+        }
+        r = json_push(rows.items, resource_json(s, noun->kind, name, origin));
+        rows.seen++;
+        rows.last = i + 1;
+    }
+    return op_list_done(&rows, r, noun->plural, true);
+}
+
+int op_resources_get(struct call *c)
+{
+    const struct noun *noun = noun_of(c);
+    const struct snapshot *s = in_force(c);
+    enum origin origin;
+    if (s == NULL) {
+        return 0;
+    }
+    const char *name = op_name(c, 0, noun->kind);
+    if (name == NULL || !find_origin(s, noun->kind, span_str(name), &origin)) {
+        return call_problem(c, 404, NULL, "%s: no such thing", noun->kind);
+    }
+    return call_answer(c, 200, resource_json(s, noun->kind, name, origin));
+}
+
+/* A resource of the file is changed in the file. false: the call has ended with a problem. */
+static bool may_change(struct call *c, const struct noun *noun, const char *name)
+{
+    enum origin origin;
+    if (!find_origin(live_snapshot(c->keeper->live), noun->kind, span_str(name), &origin) ||
+        origin == ORIGIN_STORE) {
+        return true;
+    }
+    (void)call_problem(c, 409, NULL, "%s %s comes from %s and cannot be changed here", noun->kind,
+                       name, origin == ORIGIN_FILE ? "the configuration file" : "postern itself");
+    return false;
+}
+
+static void mark_effects(struct change *change, const struct noun *noun, bool removed)
+{
+    if (strcmp(noun->kind, "route") == 0) {
+        change->retires_route = removed;
+        change->alters_route = !removed && change->existed;
+    }
+}
+
+static int store_document(struct call *c, const struct noun *noun, const char *name, bool *existed,
+                          struct span *before)
+{
+    struct resource old;
+    int r = resources_find(c->keeper->store, noun->kind, name, &c->arena, &old);
+    *existed = r == 0;
+    *before = r == 0 ? old.doc : SPAN_NONE;
+    if (r < 0 && r != FAULT_ABSENT) {
+        return r;
+    }
+    struct buf doc;
+    buf_init(&doc, RESOURCE_DOC_MAX);
+    r = json_write(c->body, &doc);
+    r = r < 0 ? r
+              : resources_put(c->keeper->store, noun->kind, name, buf_view(&doc), c->now_ms / 1000);
+    buf_fini(&doc);
+    return r < 0 ? r : 0;
+}
+
+int op_resources_put(struct call *c)
+{
+    const struct noun *noun = noun_of(c);
+    const char *name = op_name(c, 0, noun->kind);
+    if (name == NULL || !may_change(c, noun, name)) {
+        return 0;
+    }
+    const json_t *inside = call_member(c, "name");
+    if (inside != NULL && !span_is(json_span(inside), name)) {
+        return call_problem(c, 400, "name", "the name in the body is not the one in the path");
+    }
+    if (c->body == NULL) {
+        return call_problem(c, 400, NULL, "a body is required");
+    }
+    /* What a read gave may be sent back: the origin is ours to say, not the caller's. */
+    (void)json_object_del(c->body, "origin");
+    if (json_put(c->body, "name", json_string(name)) < 0) {
+        return -ENOMEM;
+    }
+    bool existed;
+    struct span before;
+    int r = store_document(c, noun, name, &existed, &before);
+    if (r < 0) {
+        return call_fault(c, r, noun->kind);
+    }
+    r = change_make(c, noun->kind, span_str(name), existed, before);
+    if (r == FAULT_FORMAT) {
+        return 0;
+    }
+    if (r < 0) {
+        return r;
+    }
+    mark_effects(c->change, noun, false);
+    json_t *detail = json_pack("{s:O}", "doc", c->body);
+    r = call_audit(c, noun->put, span_str(name), detail);
+    return r < 0 ? r : call_answer(c, existed ? 200 : 201, json_incref(c->body));
+}
+
+int op_resources_remove(struct call *c)
+{
+    const struct noun *noun = noun_of(c);
+    const char *name = op_name(c, 0, noun->kind);
+    struct resource old;
+    if (name == NULL || !may_change(c, noun, name)) {
+        return 0;
+    }
+    int r = resources_find(c->keeper->store, noun->kind, name, &c->arena, &old);
+    r = r < 0 ? r : resources_remove(c->keeper->store, noun->kind, name);
+    if (r < 0) {
+        return call_fault(c, r, noun->kind);
+    }
+    r = change_make(c, noun->kind, span_str(name), true, old.doc);
+    if (r == FAULT_FORMAT) {
+        return 0;
+    }
+    if (r < 0) {
+        return r;
+    }
+    mark_effects(c->change, noun, true);
+    r = call_audit(c, noun->removed, span_str(name), NULL);
+    return r < 0 ? r : call_answer(c, 200, json_object());
+}
+
+/* ---- explain ---- */
+
+static const struct route_def *explain_route(struct call *c, struct span *path)
+{
+    const struct live *live = c->keeper->live;
+    struct span url = call_string(c, "url"), name = call_string(c, "route");
+    *path = call_member(c, "path") == NULL ? SPAN("/") : call_string(c, "path");
+    if (url.len > 0) {
+        if (span_starts(url, SPAN("https://"))) {
+            url = span_sub(url, 8, url.len);
+        }
+        size_t cut = span_find(url, '/');
+        if (cut != SIZE_MAX && call_member(c, "path") == NULL) {
+            struct span rest = span_sub(url, cut, url.len);
+            *path = span_sub(rest, 0, span_find(rest, '?'));
+        }
+        return live_route(live, span_sub(url, 0, cut));
+    }
+    const struct snapshot *s = live_snapshot(live);
+    for (size_t i = 0; i < s->route_count; i++) {
+        if (span_is(name, s->routes[i].name)) {
+            return &s->routes[i];
+        }
+    }
+    return NULL;
+}
+
+/* false: the call has ended with a problem; *fault when the store failed. */
+static bool explain_subject(struct call *c, struct subject *subject, int *fault)
+{
+    struct span user = call_string(c, "user"), token = call_string(c, "token");
+    const char *owner = NULL;
+    *subject = (struct subject){.kind = SUBJECT_NOBODY};
+    *fault = 0;
+    if (token.len > 0) {
+        struct token t;
+        *fault = tokens_find_name(c->keeper->store, json_string_value(call_member(c, "token")),
+                                  &c->arena, &t);
+        if (*fault == FAULT_ABSENT) {
+            *fault = 0;
+            (void)call_problem(c, 404, "token", "no such token");
+            return false;
+        }
+        if (*fault < 0) {
+            return false;
+        }
+        subject->kind = SUBJECT_TOKEN;
+        subject->token = token;
+        subject->scope_routes = t.routes;
+        subject->scope_methods = t.methods;
+        subject->scope_paths = t.paths;
+        owner = arena_string(&c->arena, span_str(t.owner));
+    } else if (user.len > 0) {
+        subject->kind = SUBJECT_PERSON;
+        subject->assurance = ASSURANCE_MFA;
+        subject->proven_at = c->now_ms / 1000;
+        owner = json_string_value(call_member(c, "user"));
+    }
+    if (owner == NULL) {
+        return true;
+    }
+    struct user row;
+    struct buf groups;
+    buf_init(&groups, 4096);
+    *fault = users_find(c->keeper->store, owner, &row);
+    *fault = *fault < 0 ? *fault : groups_of(c->keeper->store, owner, &groups);
+    subject->user = span_str(owner);
+    subject->groups = arena_copy(&c->arena, buf_view(&groups));
+    buf_fini(&groups);
+    if (*fault == FAULT_ABSENT) {
+        *fault = 0;
+        (void)call_problem(c, 404, "user", "no such user");
+    }
+    return *fault == 0 && c->status == 0;
+}
+
+int op_explain(struct call *c)
+{
+    struct subject subject;
+    struct span path, canonical;
+    struct addr source;
+    const char *why = NULL;
+    int fault = 0;
+    if (in_force(c) == NULL || !explain_subject(c, &subject, &fault)) {
+        return c->status != 0 ? 0 : fault;
+    }
+    if (addr_parse(call_string(c, "source"), &source) < 0) {
+        return call_problem(c, 400, "source", "expected an IP address");
+    }
+    const struct route_def *route = explain_route(c, &path);
+    if (route == NULL) {
+        return call_problem(c, 404, "route", "no route has this name or answers this address");
+    }
+    if (uri_canonical(path, &c->arena, &canonical, &why) < 0) {
+        return call_problem(c, 400, "path", "this path is refused: %s", why == NULL ? "" : why);
+    }
+    struct span method = call_string(c, "method");
+    const struct policy *policy = live_policy(c->keeper->live);
+    struct question q = {
+        .subject = &subject,
+        .zones = zones_find(policy_zones(policy), &source),
+        .route = route,
+        .method = method.len > 0 ? method : SPAN("GET"),
+        .path = canonical,
+        .now = c->now_ms / 1000,
+    };
+    struct buf text;
+    buf_init(&text, 1024 * 1024);
+    int r = policy_explain(policy, &q, &text);
+    struct span view = buf_view(&text);
+    json_t *answer = r < 0 ? NULL : json_loadb((const char *)view.at, view.len, 0, NULL);
+    buf_fini(&text);
+    if (answer != NULL && json_put(answer, "route", json_string(route->name)) < 0) {
+        json_decref(answer);
+        answer = NULL;
+    }
+    return r < 0 ? r : call_answer(c, 200, answer);
+}

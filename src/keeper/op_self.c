@@ -1,0 +1,129 @@
+#include <errno.h>
+
+#include "base/fault.h"
+#include "base/text.h"
+#include "keeper/json.h"
+#include "keeper/keeper.h"
+#include "keeper/live.h"
+#include "keeper/op.h"
+#include "keeper/tiles.h"
+#include "store/access.h"
+#include "store/trail.h"
+
+int op_whoami(struct call *c)
+{
+    static const char *const KINDS[] = {
+        [CREDENTIAL_NONE] = "nobody",   [CREDENTIAL_CONSOLE] = "session",
+        [CREDENTIAL_CHILD] = "session", [CREDENTIAL_TOKEN] = "token",
+        [CREDENTIAL_SSO] = "session",   [CREDENTIAL_HOST] = "host",
+    };
+    return call_answer(c, 200,
+                       json_pack("{s:s,s:o,s:o,s:s}", "kind", KINDS[c->actor.kind], "user",
+                                 json_text(span_str(c->actor.user)), "groups",
+                                 json_lines(c->actor.groups), "role",
+                                 c->actor.role == ROLE_OWNER ? "owner" : "person"));
+}
+
+int op_my_consoles(struct call *c)
+{
+    json_t *list = json_array();
+    if (c->keeper->live == NULL || list == NULL) {
+        json_decref(list);
+        return call_problem(c, 503, NULL, "no configuration is in force yet");
+    }
+    const struct snapshot *s = live_snapshot(c->keeper->live);
+    int r = 0;
+    for (size_t i = 0; i < s->route_count && r == 0; i++) {
+        const struct route_def *route = &s->routes[i];
+        struct buf url;
+        if (!tile_may(c, route)) {
+            continue;
+        }
+        buf_init(&url, 4096);
+        tile_url(c->keeper->live, route, &url);
+        r = json_push(list, json_pack("{s:s,s:s,s:o,s:s}", "name", route->name, "title",
+                                      route->title[0] != '\0' ? route->title : route->name, "url",
+                                      json_text(buf_view(&url)), "upstream",
+                                      tile_health(c->keeper, route->name)));
+        buf_fini(&url);
+    }
+    if (r < 0) {
+        json_decref(list);
+        return r;
+    }
+    return call_answer(c, 200, json_pack("{s:o}", "consoles", list));
+}
+
+/* ---- health ---- */
+
+/* "key=value\n…" as an object. */
+static json_t *pairs_json(struct span text)
+{
+    json_t *object = json_object();
+    struct span line, key;
+    while (object != NULL && span_cut(&text, '\n', &line)) {
+        if (!span_cut(&line, '=', &key) || key.len == 0) {
+            continue;
+        }
+        char name[128];
+        (void)snprintf(name, sizeof(name), "%.*s", SPAN_FMT(span_sub(key, 0, sizeof(name) - 1)));
+        if (text_is_utf8(span_str(name)) && json_put(object, name, json_text(line)) < 0) {
+            break;
+        }
+    }
+    return object;
+}
+
+static json_t *edges_json(const struct keeper *k)
+{
+    json_t *list = json_array();
+    if (!k->looped) {
+        return list;
+    }
+    list_each(at, &k->edges)
+    {
+        const struct peer *edge = container_of(at, struct peer, link);
+        if (json_push(list, json_pack("{s:I,s:b,s:I}", "id", (json_int_t)edge->id, "stalled",
+                                      edge->stalled, "acked", (json_int_t)edge->acked)) < 0) {
+            break;
+        }
+    }
+    return list;
+}
+
+static json_t *routes_json(const struct keeper *k)
+{
+    json_t *list = json_array();
+    const struct snapshot *s = k->live == NULL ? NULL : live_snapshot(k->live);
+    for (size_t i = 0; s != NULL && i < s->route_count && i < STORE_PAGE_MAX; i++) {
+        if (json_push(list, json_pack("{s:s,s:s}", "route", s->routes[i].name, "upstream",
+                                      tile_health(k, s->routes[i].name))) < 0) {
+            break;
+        }
+    }
+    return list;
+}
+
+int op_health(struct call *c)
+{
+    struct keeper *k = c->keeper;
+    const struct snapshot *s = k->live == NULL ? NULL : live_snapshot(k->live);
+    struct access_stats access = {0};
+    uint64_t count = 0;
+    uint8_t hash[STORE_HASH_SIZE];
+    int r = access_stats(k->store, &access);
+    r = r < 0 ? r : trail_last(k->store, &count, hash);
+    if (r < 0) {
+        return r;
+    }
+    return call_answer(
+        c, 200,
+        json_pack("{s:s,s:s,s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:I,s:I,s:I}", "status",
+                  s == NULL ? "starting" : "ok", "version", POSTERN_VERSION, "started",
+                  json_time_ms(k->started_ms), "snapshot", (json_int_t)(s == NULL ? 0 : s->number),
+                  "generation", (json_int_t)(s == NULL ? 0 : s->generation), "edges", edges_json(k),
+                  "routes", routes_json(k), "fleet", pairs_json(span_str(k->fleet)), "sandbox",
+                  pairs_json(span_str(k->sandbox)), "audit_records", (json_int_t)count,
+                  "access_records", (json_int_t)access.rows, "access_lost",
+                  (json_int_t)access.lost));
+}

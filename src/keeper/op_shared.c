@@ -1,0 +1,159 @@
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/text.h"
+#include "identity/recovery.h"
+#include "identity/session.h"
+#include "identity/token.h"
+#include "identity/totp.h"
+#include "keeper/json.h"
+#include "keeper/keeper.h"
+#include "keeper/op.h"
+#include "policy/decide.h"
+#include "store/credentials.h"
+
+#define ENROL_LIFE (24u * 3600)
+#define LIST_DEFAULT 100u
+
+bool op_page(struct call *c, struct page *page)
+{
+    uint64_t limit, after;
+    if (call_query_u64(c, "limit", STORE_PAGE_MAX, LIST_DEFAULT, &limit) < 0 || limit == 0) {
+        (void)call_problem(c, 400, "limit", "expected a number from 1 to %u", STORE_PAGE_MAX);
+        return false;
+    }
+    *page = (struct page){.limit = (uint32_t)limit};
+    if (call_query_u64(c, "after", INT64_MAX, 0, &after) < 0) {
+        (void)call_problem(c, 400, "after", "expected a number");
+        return false;
+    }
+    page->anchor = after;
+    return true;
+}
+
+int op_list_done(struct op_rows *rows, int fault, const char *name, bool numbered)
+{
+    json_t *items = rows->items;
+    rows->items = NULL;
+    json_t *answer = fault < 0 ? NULL : json_object();
+    if (answer == NULL || items == NULL) {
+        json_decref(items);
+        json_decref(answer);
+        return fault < 0 ? fault : -ENOMEM;
+    }
+    int r = json_put(answer, name, items);
+    if (r == 0 && rows->seen >= rows->limit && rows->limit > 0) {
+        r = json_put(answer, "next",
+                     numbered ? json_integer((json_int_t)rows->last)
+                              : json_string(rows->last_name));
+    }
+    if (r < 0) {
+        json_decref(answer);
+        return r;
+    }
+    return call_answer(rows->call, 200, answer);
+}
+
+const char *op_name(struct call *c, size_t index, const char *what)
+{
+    struct span param = c->param[index];
+    const char *name = text_is_name(param) ? arena_string(&c->arena, param) : NULL;
+    if (name == NULL) {
+        (void)call_problem(c, 404, NULL, "%s: no such thing", what);
+    }
+    return name;
+}
+
+void op_portal_url(const struct keeper *k, struct buf *out)
+{
+    if (k->live == NULL) {
+        return;
+    }
+    const struct snapshot *s = live_snapshot(k->live);
+    (void)buf_printf(out, "https://%s", s->portal_host);
+    if (s->listener_count > 0 && s->listeners[0].port != 443) {
+        (void)buf_printf(out, ":%u", s->listeners[0].port);
+    }
+}
+
+int op_enrol_code(struct keeper *k, const char *user, uint64_t now, json_t **ret)
+{
+    struct enrolment e = {
+        .created = now, .expires = now + ENROL_LIFE, .secret_len = TOTP_SECRET_LEN};
+    char code[TOKEN_TEXT_SIZE];
+    (void)snprintf(e.user, sizeof(e.user), "%s", user);
+    int r = token_new(code, e.hash);
+    r = r < 0 ? r : totp_new_secret(e.secret);
+    r = r < 0 ? r : enrolments_add(k->store, &e);
+    secret_wipe(&e, sizeof(e));
+    if (r == 0) {
+        struct buf link;
+        buf_init(&link, 512);
+        op_portal_url(k, &link);
+        (void)buf_printf(&link, "/enrol?code=%s", code);
+        *ret = json_pack("{s:s,s:o,s:o}", "code", code, "link", json_text(buf_view(&link)),
+                         "expires", json_time(now + ENROL_LIFE));
+        buf_fini(&link);
+        r = *ret == NULL ? -ENOMEM : 0;
+    }
+    secret_wipe(code, sizeof(code));
+    return r;
+}
+
+int op_recovery_codes(struct keeper *k, const char *user, uint64_t now, json_t **ret)
+{
+    uint8_t hashes[RECOVERY_COUNT][STORE_HASH_SIZE];
+    json_t *codes = json_array();
+    int r = codes == NULL ? -ENOMEM : 0;
+    for (size_t i = 0; i < RECOVERY_COUNT && r == 0; i++) {
+        char code[RECOVERY_CODE_SIZE];
+        r = recovery_new(code, hashes[i]);
+        r = r < 0 ? r : json_push(codes, json_string(code));
+        secret_wipe(code, sizeof(code));
+    }
+    r = r < 0 ? r
+              : credentials_set_recovery(k->store, user, (const uint8_t(*)[STORE_HASH_SIZE])hashes,
+                                         RECOVERY_COUNT, now);
+    if (r < 0) {
+        json_decref(codes);
+        return r;
+    }
+    *ret = codes;
+    return 0;
+}
+
+static int each_ended(void *context, const uint8_t id[STORE_ID_SIZE])
+{
+    return call_revoke(context, REVOKE_SESSION, span_of(id, STORE_ID_SIZE));
+}
+
+int op_end_session(struct call *c, const uint8_t id[STORE_ID_SIZE])
+{
+    return sessions_end(c->keeper->store, id, c->now_ms / 1000, each_ended, c);
+}
+
+int op_end_user(struct call *c, const char *user)
+{
+    return sessions_end_user(c->keeper->store, user, c->now_ms / 1000, each_ended, c);
+}
+
+json_t *op_session_json(const struct session *s)
+{
+    char id[2 * STORE_ID_SIZE + 1], parent[2 * STORE_ID_SIZE + 1] = "";
+    char source[ADDR_TEXT_SIZE];
+    struct addr a;
+    text_hex(id, span_of(s->id, sizeof(s->id)));
+    if (s->child) {
+        text_hex(parent, span_of(s->parent, sizeof(s->parent)));
+    }
+    memcpy(a.byte, s->source, sizeof(a.byte));
+    addr_format(&a, source);
+    return json_pack(
+        "{s:s,s:o,s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:s,s:o}", "id", id, "parent",
+        s->child ? json_string(parent) : json_null(), "user", json_text(span_str(s->user)), "host",
+        json_text(span_str(s->host)), "assurance", assurance_name((enum assurance)s->assurance),
+        "proven_at", json_time(s->proven_at), "created", json_time(s->created), "last_seen",
+        json_time(s->last_seen), "idle_until", json_time(session_idle_until(s)), "ends_at",
+        json_time(s->ends_at), "source", source, "agent", json_text(span_str(s->agent)));
+}

@@ -1,0 +1,176 @@
+#include <errno.h>
+
+#include "base/fault.h"
+#include "base/text.h"
+#include "conf/pattern.h"
+#include "identity/token.h"
+#include "keeper/json.h"
+#include "keeper/keeper.h"
+#include "keeper/op.h"
+#include "store/tokens.h"
+
+#define EXPIRES_DEFAULT (90u * 86400)
+#define EXPIRES_MAX (5u * 365 * 86400)
+
+static json_t *token_json(const struct token *t)
+{
+    char id[2 * STORE_ID_SIZE + 1];
+    text_hex(id, span_of(t->id, sizeof(t->id)));
+    return json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:b}", "id", id, "name", t->name,
+                     "owner", t->owner, "routes", json_lines(t->routes), "methods",
+                     json_lines(t->methods), "paths", json_lines(t->paths), "created",
+                     json_time(t->created), "expires", json_time(t->expires), "last_used",
+                     json_time(t->last_used), "owner_disabled", t->owner_disabled);
+}
+
+static int each_token(void *context, const struct token *token)
+{
+    struct op_rows *rows = context;
+    rows->seen++;
+    rows->last = token->seq;
+    return json_push(rows->items, token_json(token));
+}
+
+int op_tokens_list(struct call *c)
+{
+    struct page page;
+    struct span owner = SPAN_NONE;
+    if (!op_page(c, &page)) {
+        return 0;
+    }
+    int r = call_query(c, "owner", &owner);
+    if (r < 0 && r != FAULT_ABSENT) {
+        return call_problem(c, 400, "owner", "expected a name");
+    }
+    struct op_rows rows = {.call = c, .items = json_array(), .limit = page.limit};
+    r = tokens_list(c->keeper->store, owner.len > 0 ? arena_string(&c->arena, owner) : NULL, &page,
+                    each_token, &rows);
+    return op_list_done(&rows, r, "tokens", true);
+}
+
+static bool every_line(struct span lines, bool (*good)(struct span))
+{
+    struct span line;
+    while (span_cut(&lines, '\n', &line)) {
+        if (!good(line)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_method(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] < 'A' || text.at[i] > 'Z') {
+            return false;
+        }
+    }
+    return text.len > 0 && text.len <= 16;
+}
+
+static bool is_route(struct span text)
+{
+    return text_is_name(text);
+}
+
+/* One list of the scope; false: the call has ended with a problem. */
+static bool read_scope(struct call *c, const char *name, size_t max, bool (*good)(struct span),
+                       struct span *ret)
+{
+    *ret = SPAN_NONE;
+    int r = call_lines(c, name, max, ret);
+    if (r < 0 || !every_line(*ret, good)) {
+        (void)call_problem(
+            c, 400, name, r == FAULT_LIMIT ? "the list is too long" : "an item is not well-formed");
+        return false;
+    }
+    return true;
+}
+
+/* When it ends: a duration from now, "never", or by default ninety days. */
+static bool read_expiry(struct call *c, uint64_t now, uint64_t *ret)
+{
+    struct span text = call_string(c, "expires");
+    uint64_t seconds = EXPIRES_DEFAULT;
+    if (span_is(text, "never")) {
+        *ret = 0;
+        return true;
+    }
+    if (text.len > 0 &&
+        (text_seconds(text, &seconds) < 0 || seconds == 0 || seconds > EXPIRES_MAX)) {
+        (void)call_problem(c, 400, "expires", "expected a duration such as \"30d\", or \"never\"");
+        return false;
+    }
+    *ret = now + seconds;
+    return true;
+}
+
+static bool read_token(struct call *c, struct token *t)
+{
+    struct span name = call_string(c, "name"), owner = call_string(c, "owner");
+    if (!text_is_name(name) || !text_is_name(owner)) {
+        (void)call_problem(c, 400, text_is_name(name) ? "owner" : "name", "not a well-formed name");
+        return false;
+    }
+    (void)snprintf(t->name, sizeof(t->name), "%.*s", SPAN_FMT(name));
+    (void)snprintf(t->owner, sizeof(t->owner), "%.*s", SPAN_FMT(owner));
+    if (!read_scope(c, "routes", 4096, is_route, &t->routes) ||
+        !read_scope(c, "methods", 256, is_method, &t->methods) ||
+        !read_scope(c, "paths", 8192, pattern_ok, &t->paths)) {
+        return false;
+    }
+    if (t->routes.len == 0) {
+        (void)call_problem(c, 400, "routes", "a token without routes could do nothing");
+        return false;
+    }
+    return read_expiry(c, t->created, &t->expires);
+}
+
+int op_tokens_add(struct call *c)
+{
+    struct token t = {.created = c->now_ms / 1000};
+    char text[TOKEN_API_TEXT_SIZE];
+    if (!read_token(c, &t)) {
+        return 0;
+    }
+    int r = token_new_id(t.id);
+    r = r < 0 ? r : token_new_api(text, t.hash);
+    r = r < 0 ? r : tokens_add(c->keeper->store, &t);
+    json_t *answer = r < 0 ? NULL : token_json(&t);
+    if (r == 0) {
+        r = answer == NULL ? -ENOMEM : json_put(answer, "token", json_string(text));
+    }
+    secret_wipe(text, sizeof(text));
+    if (r < 0) {
+        json_decref(answer);
+        return r == FAULT_ABSENT ? call_problem(c, 400, "owner", "no such user")
+                                 : call_fault(c, r, "token");
+    }
+    r = call_audit(c, AUDIT_TOKEN_ADDED, span_str(t.name),
+                   json_pack("{s:s,s:o,s:o,s:o,s:o}", "owner", t.owner, "routes",
+                             json_lines(t.routes), "methods", json_lines(t.methods), "paths",
+                             json_lines(t.paths), "expires", json_time(t.expires)));
+    if (r < 0) {
+        json_decref(answer);
+        return r;
+    }
+    return call_answer(c, 201, answer);
+}
+
+int op_tokens_revoke(struct call *c)
+{
+    const char *name = op_name(c, 0, "token");
+    struct token t;
+    if (name == NULL) {
+        return 0;
+    }
+    int r = tokens_find_name(c->keeper->store, name, &c->arena, &t);
+    r = r < 0 ? r : tokens_revoke(c->keeper->store, t.id, c->now_ms / 1000);
+    if (r < 0) {
+        return call_fault(c, r, "token");
+    }
+    r = call_revoke(c, REVOKE_TOKEN, span_of(t.id, sizeof(t.id)));
+    r = r < 0 ? r : call_audit(c, AUDIT_TOKEN_REVOKED, span_str(name), NULL);
+    return r < 0 ? r : call_answer(c, 200, json_object());
+}

@@ -1,0 +1,298 @@
+#include "keeper/operation.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "keeper/actor.h"
+#include "keeper/json.h"
+#include "keeper/keeper.h"
+
+/* Takes one segment off a path that begins with "/". */
+static struct span take_segment(struct span *path)
+{
+    *path = span_sub(*path, 1, path->len);
+    size_t end = span_find(*path, '/');
+    struct span segment = span_sub(*path, 0, end);
+    *path = end == SIZE_MAX ? SPAN_NONE : span_sub(*path, end, path->len);
+    return segment;
+}
+
+static bool path_fits(const char *template, struct span path, struct span params[2])
+{
+    struct span want = span_str(template);
+    size_t filled = 0;
+    if (path.len == 0 || path.at[0] != '/') {
+        return false;
+    }
+    while (want.len > 0 && path.len > 0) {
+        struct span pattern = take_segment(&want);
+        struct span segment = take_segment(&path);
+        if (pattern.len > 2 && pattern.at[0] == '{') {
+            if (segment.len == 0 || filled == 2) {
+                return false;
+            }
+            params[filled++] = segment;
+        } else if (!span_eq(pattern, segment)) {
+            return false;
+        }
+    }
+    return want.len == 0 && path.len == 0;
+}
+
+const struct operation *operation_find(struct span method, struct span path, struct span params[2],
+                                       bool *other)
+{
+    /* HEAD is GET without the body, which whoever sends the answer leaves out. */
+    if (span_is(method, "HEAD")) {
+        method = SPAN("GET");
+    }
+    *other = false;
+    for (size_t i = 0; i < OPERATION_COUNT; i++) {
+        const struct operation *op = &OPERATIONS[i];
+        struct span found[2] = {SPAN_NONE, SPAN_NONE};
+        if (!path_fits(op->path, path, found)) {
+            continue;
+        }
+        if (span_is(method, op->method)) {
+            params[0] = found[0];
+            params[1] = found[1];
+            return op;
+        }
+        *other = true;
+    }
+    return NULL;
+}
+
+/* ---- the body ---- */
+
+static const char *type_word(enum field_type type)
+{
+    static const char *const WORDS[] = {
+        [FIELD_STRING] = "a string",
+        [FIELD_FLAG] = "true or false",
+        [FIELD_NUMBER] = "a whole number, not negative",
+        [FIELD_LIST] = "a list of strings",
+    };
+    return WORDS[type];
+}
+
+static bool type_fits(enum field_type type, const json_t *value)
+{
+    switch (type) {
+    case FIELD_STRING:
+        return json_is_string(value);
+    case FIELD_FLAG:
+        return json_is_boolean(value);
+    case FIELD_NUMBER:
+        return json_is_integer(value) && json_integer_value(value) >= 0;
+    case FIELD_LIST:
+        if (!json_is_array(value)) {
+            return false;
+        }
+        for (size_t i = 0; i < json_array_size(value); i++) {
+            if (!json_is_string(json_array_get(value, i))) {
+                return false;
+            }
+        }
+        return true;
+    }
+    return false;
+}
+
+static const struct field *field_find(const struct field *fields, const char *name)
+{
+    for (; fields != NULL && fields->name != NULL; fields++) {
+        if (strcmp(fields->name, name) == 0) {
+            return fields;
+        }
+    }
+    return NULL;
+}
+
+/* false: the call has been ended with a problem. */
+static bool check_fields(struct call *c)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(c->body, name, value)
+    {
+        const struct field *f = field_find(c->op->fields, name);
+        if (f == NULL) {
+            (void)call_problem(c, 400, name, "this operation knows no such member");
+            return false;
+        }
+        if (!type_fits(f->type, value)) {
+            (void)call_problem(c, 400, name, "expected %s", type_word(f->type));
+            return false;
+        }
+    }
+    for (const struct field *f = c->op->fields; f != NULL && f->name != NULL; f++) {
+        if (f->required && call_member(c, f->name) == NULL) {
+            (void)call_problem(c, 400, f->name, "this member is required");
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_json_type(struct span type)
+{
+    struct span word;
+    (void)span_cut(&type, ';', &word);
+    return span_eq_nocase(span_trim(word), SPAN("application/json"));
+}
+
+/* 0 with *good, or a fault. */
+static int read_body(struct call *c, bool *good)
+{
+    *good = true;
+    if ((c->op->flags & OPERATION_PAGE) != 0) {
+        return 0;
+    }
+    bool wants = c->op->fields != NULL || (c->op->flags & OPERATION_ANY) != 0;
+    if (c->in.body.len == 0) {
+        *good = !wants || (c->op->flags & OPERATION_ANY) != 0 || check_fields(c);
+        return 0;
+    }
+    *good = false;
+    if (c->in.kind != CREDENTIAL_HOST && !is_json_type(c->in.type)) {
+        return call_problem(c, 415, NULL, "the body must be application/json");
+    }
+    char why[160];
+    int r = json_read(c->in.body, &c->body, why, sizeof(why));
+    if (r == FAULT_FORMAT || r == FAULT_LIMIT) {
+        return call_problem(c, r == FAULT_LIMIT ? 413 : 400, NULL, "%s", why);
+    }
+    if (r < 0) {
+        return r;
+    }
+    *good = (c->op->flags & OPERATION_ANY) != 0 || check_fields(c);
+    return 0;
+}
+
+/* ---- the way through ---- */
+
+static int answer_stranger(struct call *c)
+{
+    bool page = c->op != NULL && (c->op->flags & OPERATION_PAGE) != 0;
+    (void)call_problem(c, page ? 303 : 401, NULL, "log in first, or send a valid token");
+    if (page) {
+        c->location = "/login";
+    }
+    return 0;
+}
+
+static int deny(struct call *c, const char *why)
+{
+    (void)call_problem(c, 403, NULL, "%s", why);
+    if (span_is(c->in.method, "GET") || span_is(c->in.method, "HEAD")) {
+        return 0;
+    }
+    /* An attempt to change something is remembered. The refused answer must not undo the record. */
+    c->keep = true;
+    json_t *detail =
+        json_pack("{s:o,s:o}", "method", json_text(c->in.method), "path", json_text(c->in.path));
+    return detail == NULL ? -ENOMEM : call_audit(c, AUDIT_OPERATION_DENIED, c->in.path, detail);
+}
+
+int operation_run(struct call *c)
+{
+    struct keeper *k = c->keeper;
+    bool other, known = false, good;
+    c->now_ms = clock_wall_ms();
+    c->op = operation_find(c->in.method, c->in.path, c->param, &other);
+    if (k->live == NULL && c->in.kind != CREDENTIAL_HOST) {
+        return call_problem(c, 503, NULL, "the service is starting");
+    }
+    if (c->op == NULL || c->op->role != ROLE_NOBODY) {
+        int r = actor_find(c, &known);
+        if (r < 0) {
+            return r;
+        }
+        if (!known) {
+            return answer_stranger(c);
+        }
+    }
+    if (c->op == NULL) {
+        return other ? call_problem(c, 405, NULL, "this path has other methods")
+                     : call_problem(c, 404, NULL, "no such operation");
+    }
+    if (c->op->role != ROLE_NOBODY && !actor_covers(&c->actor, c->in.method, c->in.path)) {
+        return deny(c, "the token's scope does not cover this");
+    }
+    if (c->op->role > c->actor.role) {
+        return deny(c, "only members of the group owners may do this");
+    }
+    if ((c->op->flags & OPERATION_CHANGE) != 0) {
+        if (k->live == NULL) {
+            return call_problem(c, 503, NULL, "no configuration is in force yet");
+        }
+        if (k->changes.current != NULL) {
+            c->need = CALL_LATER;
+            return 0;
+        }
+    }
+    int r = read_body(c, &good);
+    return r < 0 || !good ? r : c->op->run(c);
+}
+
+/* ---- documentation ---- */
+
+static void document_fields(struct buf *out, const char *heading, const struct field *fields)
+{
+    if (fields == NULL || fields->name == NULL) {
+        return;
+    }
+    (void)buf_printf(out, "%s\n\n", heading);
+    for (; fields->name != NULL; fields++) {
+        (void)buf_printf(out, "- `%s` (%s%s): %s\n", fields->name, type_word(fields->type),
+                         fields->required ? ", required" : "", fields->help);
+    }
+    (void)buf_text(out, "\n");
+}
+
+int operation_document(struct buf *out)
+{
+    static const char *const ROLES[] = {[ROLE_NOBODY] = "anybody",
+                                        [ROLE_PERSON] = "anybody who is logged in",
+                                        [ROLE_OWNER] = "owners"};
+    (void)buf_text(out,
+                   "# The API of postern\n\n"
+                   "Made from the table of operations by `postern-keeper --offline operations`; do "
+                   "not edit.\n\n"
+                   "The same operations answer over HTTPS on the portal's host and, for root and "
+                   "the service's own\n"
+                   "user, over the control socket `keeper.sock`: frames of a big-endian 32-bit "
+                   "length and a JSON\n"
+                   "object `{\"method\", \"path\", \"query\", \"body\"}`; the answer is "
+                   "`{\"status\", \"body\"}`.\n\n"
+                   "Over HTTPS the caller sends `Authorization: Bearer pst_…` or the console's "
+                   "cookie. A token acts\n"
+                   "with the role of its owner, only when its `routes` name `portal`, and only "
+                   "with its `methods`\n"
+                   "and `paths`. Bodies are `application/json`, at most 64 KiB, without repeated "
+                   "keys. Errors are\n"
+                   "problem details (RFC 9457) with `detail` for a person and `field` for the "
+                   "member at fault. What\n"
+                   "ends sessions, streams or views answers after every edge has confirmed, with\n"
+                   "`\"revoked\": {\"edges\": 3, \"ms\": 4}`. What changes routes, rules or zones "
+                   "answers when every\n"
+                   "process uses the new snapshot. Lists take `limit` (at most 500) and `after`, "
+                   "and give `next`\n"
+                   "when there may be more.\n\n");
+    for (unsigned pages = 0; pages < 2; pages++) {
+        (void)buf_text(out, pages ? "# Pages of the console\n\n" : "# Operations\n\n");
+        for (size_t i = 0; i < OPERATION_COUNT; i++) {
+            const struct operation *op = &OPERATIONS[i];
+            if (((op->flags & OPERATION_PAGE) != 0) != (pages == 1)) {
+                continue;
+            }
+            (void)buf_printf(out, "## %s %s\n\n%s For %s.\n\n", op->method, op->path, op->summary,
+                             ROLES[op->role]);
+            document_fields(out, "Query:", op->query);
+            document_fields(out, "Body:", op->fields);
+        }
+    }
+    return out->bad ? FAULT_LIMIT : 0;
+}

@@ -1,0 +1,241 @@
+/* The console's first page, in the order in which it is used: where can I go, who is on and can I
+ * end it, who was refused and from where, do the consoles answer, what was changed. */
+#include <errno.h>
+
+#include "audit/record.h"
+#include "base/fault.h"
+#include "base/text.h"
+#include "identity/session.h"
+#include "keeper/html.h"
+#include "keeper/keeper.h"
+#include "keeper/op.h"
+#include "keeper/tiles.h"
+#include "policy/decide.h"
+#include "store/access.h"
+#include "store/trail.h"
+
+#define ROWS 50u
+#define DAY_MS (24u * 3600 * 1000)
+
+static void badge(struct buf *page, const char *kind, const char *text)
+{
+    html_raw(page, "<span class=\"badge ");
+    html_raw(page, kind);
+    html_raw(page, "\">");
+    html_str(page, text);
+    html_raw(page, "</span>");
+}
+
+static void health_badge(struct buf *page, const char *health)
+{
+    badge(page,
+          strcmp(health, "up") == 0     ? "ok"
+          : strcmp(health, "down") == 0 ? "bad"
+                                        : "warn",
+          health);
+}
+
+static void tiles(struct call *c)
+{
+    const struct live *live = c->keeper->live;
+    const struct snapshot *s = live_snapshot(live);
+    struct buf *page = &c->page;
+    size_t shown = 0;
+    html_raw(page, "<section><h2>Consoles</h2><div class=\"tiles\">");
+    for (size_t i = 0; i < s->route_count && shown < 200; i++) {
+        const struct route_def *route = &s->routes[i];
+        if (!tile_may(c, route)) {
+            continue;
+        }
+        struct buf url;
+        buf_init(&url, 4096);
+        tile_url(live, route, &url);
+        html_raw(page, "<a class=\"tile card\" href=\"");
+        html_text(page, buf_view(&url));
+        html_raw(page, "\"><strong>");
+        html_str(page, route->title[0] != '\0' ? route->title : route->name);
+        html_raw(page, "</strong> ");
+        health_badge(page, tile_health(c->keeper, route->name));
+        html_raw(page, "<span class=\"muted\">");
+        html_text(page, buf_view(&url));
+        html_raw(page, "</span></a>");
+        buf_fini(&url);
+        shown++;
+    }
+    html_raw(page, shown == 0 ? "</div><p class=\"muted\">No rule admits you to a console yet. An "
+                                "administrator can add one.</p></section>"
+                              : "</div></section>");
+}
+
+/* ---- sessions ---- */
+
+struct session_rows {
+    struct call *call;
+    bool names; /* a column for the user */
+};
+
+static int each_session(void *context, const struct session *s)
+{
+    struct session_rows *rows = context;
+    struct call *c = rows->call;
+    struct buf *page = &c->page;
+    if (!session_is_live(s, c->now_ms / 1000)) {
+        return 0;
+    }
+    char id[2 * STORE_ID_SIZE + 1], source[ADDR_TEXT_SIZE];
+    struct addr a;
+    text_hex(id, span_of(s->id, sizeof(s->id)));
+    memcpy(a.byte, s->source, sizeof(a.byte));
+    addr_format(&a, source);
+    html_raw(page, "<tr>");
+    if (rows->names) {
+        html_raw(page, "<td>");
+        html_str(page, s->user);
+        html_raw(page, "</td>");
+    }
+    html_raw(page, "<td>");
+    html_str(page, s->child ? s->host : "portal");
+    if (memcmp(s->id, c->actor.session, sizeof(s->id)) == 0) {
+        html_raw(page, " ");
+        badge(page, "ok", "this one");
+    }
+    html_raw(page, "</td><td>");
+    html_str(page, source);
+    html_raw(page, "</td><td class=\"muted\">");
+    html_str(page, s->agent);
+    html_raw(page, "</td><td>");
+    html_time(page, s->last_seen * 1000);
+    html_raw(page, "</td><td>");
+    html_button(page, "/sessions/", span_str(id), "/end", "End", true);
+    html_raw(page, "</td></tr>");
+    return 0;
+}
+
+static int sessions(struct call *c, const char *heading, const char *user)
+{
+    struct session_rows rows = {c, user == NULL};
+    struct page page = {.limit = ROWS, .newest_first = true};
+    html_raw(&c->page, "<section><h2>");
+    html_str(&c->page, heading);
+    html_raw(&c->page, "</h2><table class=\"table\"><thead><tr>");
+    html_raw(&c->page, rows.names ? "<th>User</th>" : "");
+    html_raw(&c->page, "<th>Where</th><th>From</th><th>Browser</th><th>Last seen</th><th></th></tr>"
+                       "</thead><tbody>");
+    int r = sessions_list(c->keeper->store, user, &page, each_session, &rows);
+    html_raw(&c->page, "</tbody></table></section>");
+    return r;
+}
+
+/* ---- for owners ---- */
+
+static int each_denied(void *context, const struct access_denials *d)
+{
+    struct buf *page = context;
+    char source[ADDR_TEXT_SIZE];
+    struct addr a;
+    memcpy(a.byte, d->source, sizeof(a.byte));
+    addr_format(&a, source);
+    html_raw(page, "<tr><td>");
+    html_str(page, source);
+    html_raw(page, "</td><td>");
+    html_num(page, d->count);
+    html_raw(page, "</td><td>");
+    html_text(page, d->last_route);
+    html_raw(page, "</td><td>");
+    html_str(page, d->last_reason <= REASON_TOKEN_SCOPE ? reason_text((enum reason)d->last_reason)
+                                                        : "unknown");
+    html_raw(page, "</td><td>");
+    html_time(page, d->last_ms);
+    html_raw(page, "</td></tr>");
+    return 0;
+}
+
+static int denials(struct call *c)
+{
+    html_raw(&c->page, "<section><h2>Refused in the last day</h2><table class=\"table\"><thead><tr>"
+                       "<th>From</th><th>Times</th><th>Route</th><th>Reason</th><th>Last</th></tr>"
+                       "</thead><tbody>");
+    int r =
+        access_denied_sources(c->keeper->store, c->now_ms - DAY_MS, ROWS, each_denied, &c->page);
+    html_raw(&c->page, "</tbody></table></section>");
+    return r;
+}
+
+static void routes(struct call *c)
+{
+    const struct snapshot *s = live_snapshot(c->keeper->live);
+    struct buf *page = &c->page;
+    html_raw(page, "<section><h2>Routes</h2><table class=\"table\"><thead><tr><th>Route</th>"
+                   "<th>Reached at</th><th>Upstream</th><th>State</th></tr></thead><tbody>");
+    for (size_t i = 0; i < s->route_count && i < 200; i++) {
+        const struct route_def *route = &s->routes[i];
+        char upstream[ADDR_TEXT_SIZE + 8];
+        struct buf url;
+        buf_init(&url, 4096);
+        tile_url(c->keeper->live, route, &url);
+        addr_format_port(&route->upstream, route->upstream_port, upstream);
+        html_raw(page, "<tr><td>");
+        html_str(page, route->name);
+        html_raw(page, "</td><td>");
+        html_text(page, buf_view(&url));
+        html_raw(page, "</td><td>");
+        html_str(page, upstream);
+        html_raw(page, "</td><td>");
+        health_badge(page, tile_health(c->keeper, route->name));
+        html_raw(page, " <span class=\"muted\">");
+        html_text(page, tile_detail(c->keeper, route->name));
+        html_raw(page, "</span></td></tr>");
+        buf_fini(&url);
+    }
+    html_raw(page, "</tbody></table></section>");
+}
+
+static int each_record(void *context, const struct record *r)
+{
+    struct buf *page = context;
+    html_raw(page, "<tr><td>");
+    html_num(page, r->seq);
+    html_raw(page, "</td><td>");
+    html_time(page, r->wall_ms);
+    html_raw(page, "</td><td>");
+    html_text(page, r->actor.len > 0 ? r->actor : span_str(audit_actor_name(r->actor_kind)));
+    html_raw(page, "</td><td>");
+    html_str(page, audit_event_text(audit_event_find(r->event)));
+    html_raw(page, "</td><td>");
+    html_text(page, r->target);
+    html_raw(page, "</td><td>");
+    badge(page, r->outcome == AUDIT_DONE ? "ok" : "bad", audit_outcome_name(r->outcome));
+    html_raw(page, "</td></tr>");
+    return 0;
+}
+
+static int trail(struct call *c)
+{
+    struct page page = {.limit = 30, .newest_first = true};
+    html_raw(&c->page,
+             "<section><h2>Latest changes and logins</h2><table class=\"table\"><thead><tr>"
+             "<th>No.</th><th>When</th><th>Who</th><th>What</th><th>About</th><th></th>"
+             "</tr></thead><tbody>");
+    int r = trail_list(c->keeper->store, &page, each_record, &c->page);
+    html_raw(&c->page, "</tbody></table></section>");
+    return r;
+}
+
+int page_home(struct call *c)
+{
+    if (c->actor.kind != CREDENTIAL_CONSOLE) {
+        return call_problem(c, 403, NULL, "the console is for people; a token uses the API");
+    }
+    html_open(&c->page, "Your consoles", span_str(c->actor.user));
+    tiles(c);
+    int r = sessions(c, "Your sessions", c->actor.user);
+    if (c->actor.role == ROLE_OWNER) {
+        r = r < 0 ? r : sessions(c, "On now", NULL);
+        r = r < 0 ? r : denials(c);
+        routes(c);
+        r = r < 0 ? r : trail(c);
+    }
+    html_close(&c->page);
+    c->status = 200;
+    return r;
+}

@@ -1,0 +1,157 @@
+#include "keeper/op.h"
+#include "keeper/operation.h"
+
+/* What bodies may hold. */
+#define FIELDS(...) ((const struct field[]){__VA_ARGS__, {0}})
+#define EMPTY ((const struct field[]){{0}})
+
+static const struct field PAGING[] = {
+    {"limit", FIELD_NUMBER, false, "at most so many, 1 to 500; default 100"},
+    {"after", FIELD_STRING, false, "go on where `next` of the last answer says"},
+    {0},
+};
+
+#define LIMIT                                                                                      \
+    {                                                                                              \
+        "limit", FIELD_NUMBER, false, "at most so many, 1 to 500; default 100"                     \
+    }
+#define AFTER                                                                                      \
+    {                                                                                              \
+        "after", FIELD_STRING, false, "go on where `next` of the last answer says"                 \
+    }
+
+const struct operation OPERATIONS[] = {
+    {"GET", "/api/v1/whoami", ROLE_PERSON, 0, "Who the caller is.", op_whoami, NULL, NULL},
+    {"GET", "/api/v1/health", ROLE_OWNER, 0,
+     "State of the service: snapshot, edges, upstreams, sandbox, records.", op_health, NULL, NULL},
+    {"GET", "/api/v1/me/sessions", ROLE_PERSON, 0, "The caller's own sessions.", op_my_sessions,
+     NULL, PAGING},
+    {"GET", "/api/v1/me/consoles", ROLE_PERSON, 0,
+     "The consoles that a rule could admit the caller to.", op_my_consoles, NULL, NULL},
+
+    {"GET", "/api/v1/users", ROLE_OWNER, 0, "All users.", op_users_list, NULL, PAGING},
+    {"POST", "/api/v1/users", ROLE_OWNER, 0,
+     "Makes a user. Secrets are in the answer once and never again.", op_users_add,
+     FIELDS({"name", FIELD_STRING, true, "lower case; never changes"},
+            {"groups", FIELD_LIST, false, "groups that exist"},
+            {"password", FIELD_STRING, false, "a first password"},
+            {"totp", FIELD_FLAG, false, "make a TOTP secret and give it in the answer"},
+            {"enrol", FIELD_FLAG, false, "make an enrolment link, good for 24 hours, used once"}),
+     NULL},
+    {"GET", "/api/v1/users/{name}", ROLE_OWNER, 0, "One user.", op_users_get, NULL, NULL},
+    {"DELETE", "/api/v1/users/{name}", ROLE_OWNER, 0,
+     "Removes the user with credentials, sessions and tokens.", op_users_remove, NULL, NULL},
+    {"POST", "/api/v1/users/{name}/disable", ROLE_OWNER, 0,
+     "The user may not log in; sessions and streams end at once, tokens rest.", op_users_disable,
+     EMPTY, NULL},
+    {"POST", "/api/v1/users/{name}/enable", ROLE_OWNER, 0,
+     "The user may log in again; failed attempts are forgotten.", op_users_enable, EMPTY, NULL},
+    {"PUT", "/api/v1/users/{name}/groups", ROLE_OWNER, 0,
+     "Sets the groups; running streams are judged anew.", op_users_groups,
+     FIELDS({"groups", FIELD_LIST, true, "all groups of the user afterwards"}), NULL},
+    {"PUT", "/api/v1/users/{name}/password", ROLE_OWNER, 0,
+     "Sets a password; the user's sessions end.", op_users_password,
+     FIELDS({"password", FIELD_STRING, true, "8 to 256 characters, not a common one"}), NULL},
+    {"POST", "/api/v1/users/{name}/totp", ROLE_OWNER, 0,
+     "Makes a new TOTP secret; the user's sessions end.", op_users_totp, EMPTY, NULL},
+    {"POST", "/api/v1/users/{name}/recovery", ROLE_OWNER, 0,
+     "Makes ten new recovery codes; the old ones are void.", op_users_recovery, EMPTY, NULL},
+    {"POST", "/api/v1/users/{name}/enrol", ROLE_OWNER, 0,
+     "Makes a new enrolment link, good for 24 hours, used once; an older one is void.",
+     op_users_enrol, EMPTY, NULL},
+    {"DELETE", "/api/v1/users/{name}/sessions", ROLE_OWNER, 0, "Ends all sessions of the user.",
+     op_users_end_sessions, NULL, NULL},
+
+    {"GET", "/api/v1/groups", ROLE_OWNER, 0, "All groups.", op_groups_list, NULL, FIELDS(AFTER)},
+    {"POST", "/api/v1/groups", ROLE_OWNER, 0, "Makes a group.", op_groups_add,
+     FIELDS({"name", FIELD_STRING, true, "lower case"}), NULL},
+    {"GET", "/api/v1/groups/{name}", ROLE_OWNER, 0, "The members of a group.", op_groups_get, NULL,
+     FIELDS(AFTER)},
+    {"DELETE", "/api/v1/groups/{name}", ROLE_OWNER, 0,
+     "Removes a group; the built-in group owners stays.", op_groups_remove, NULL, NULL},
+
+    {"GET", "/api/v1/tokens", ROLE_OWNER, 0, "All tokens that are not revoked.", op_tokens_list,
+     NULL, FIELDS(LIMIT, AFTER, {"owner", FIELD_STRING, false, "of this user only"})},
+    {"POST", "/api/v1/tokens", ROLE_OWNER, 0,
+     "Makes an API token. Its text is in the answer once and never again.", op_tokens_add,
+     FIELDS({"name", FIELD_STRING, true, "unique; rules name it"},
+            {"owner", FIELD_STRING, true, "the user it acts for"},
+            {"routes", FIELD_LIST, true, "routes it may reach; `portal` is the API of postern"},
+            {"methods", FIELD_LIST, false, "only these methods"},
+            {"paths", FIELD_LIST, false, "only these paths, `/a/b` or `/a/**`"},
+            {"expires", FIELD_STRING, false, "`30d`, `12h`, `never`; default `90d`"}),
+     NULL},
+    {"DELETE", "/api/v1/tokens/{name}", ROLE_OWNER, 0, "Revokes a token.", op_tokens_revoke, NULL,
+     NULL},
+
+    {"GET", "/api/v1/sessions", ROLE_OWNER, 0, "Who is on now.", op_sessions_list, NULL,
+     FIELDS(LIMIT, AFTER, {"user", FIELD_STRING, false, "of this user only"})},
+    {"DELETE", "/api/v1/sessions/{id}", ROLE_PERSON, 0,
+     "Ends a session and its children: any for owners, else one's own.", op_sessions_end, NULL,
+     NULL},
+
+    {"GET", "/api/v1/zones", ROLE_OWNER, 0, "All zones in force.", op_resources_list, NULL, PAGING},
+    {"GET", "/api/v1/zones/{name}", ROLE_OWNER, 0, "One zone.", op_resources_get, NULL, NULL},
+    {"PUT", "/api/v1/zones/{name}", ROLE_OWNER, OPERATION_CHANGE | OPERATION_ANY,
+     "Makes or replaces a zone; the body has the keys of the configuration file.", op_resources_put,
+     NULL, NULL},
+    {"DELETE", "/api/v1/zones/{name}", ROLE_OWNER, OPERATION_CHANGE, "Removes a zone.",
+     op_resources_remove, NULL, NULL},
+    {"GET", "/api/v1/routes", ROLE_OWNER, 0, "All routes in force.", op_resources_list, NULL,
+     PAGING},
+    {"GET", "/api/v1/routes/{name}", ROLE_OWNER, 0, "One route.", op_resources_get, NULL, NULL},
+    {"PUT", "/api/v1/routes/{name}", ROLE_OWNER, OPERATION_CHANGE | OPERATION_ANY,
+     "Makes or replaces a route; the body has the keys of the configuration file.",
+     op_resources_put, NULL, NULL},
+    {"DELETE", "/api/v1/routes/{name}", ROLE_OWNER, OPERATION_CHANGE,
+     "Removes a route; its streams end at once.", op_resources_remove, NULL, NULL},
+    {"GET", "/api/v1/rules", ROLE_OWNER, 0, "All rules in force, in the order they are tried.",
+     op_resources_list, NULL, PAGING},
+    {"GET", "/api/v1/rules/{name}", ROLE_OWNER, 0, "One rule.", op_resources_get, NULL, NULL},
+    {"PUT", "/api/v1/rules/{name}", ROLE_OWNER, OPERATION_CHANGE | OPERATION_ANY,
+     "Makes or replaces a rule; the body has the keys of the configuration file.", op_resources_put,
+     NULL, NULL},
+    {"DELETE", "/api/v1/rules/{name}", ROLE_OWNER, OPERATION_CHANGE, "Removes a rule.",
+     op_resources_remove, NULL, NULL},
+
+    {"POST", "/api/v1/explain", ROLE_OWNER, OPERATION_READS,
+     "What would be decided, and why: every rule tried with the test it failed at.", op_explain,
+     FIELDS({"user", FIELD_STRING, false, "a person, logged in just now with a second factor"},
+            {"token", FIELD_STRING, false, "or a token, by name"},
+            {"source", FIELD_STRING, true, "the address it comes from"},
+            {"route", FIELD_STRING, false, "the route, by name"},
+            {"url", FIELD_STRING, false, "or an address, `https://host:port/path`"},
+            {"method", FIELD_STRING, false, "default GET"},
+            {"path", FIELD_STRING, false, "default /"}),
+     NULL},
+
+    {"GET", "/api/v1/audit", ROLE_OWNER, 0, "The audit trail.", op_audit_list, NULL,
+     FIELDS(LIMIT, AFTER, {"event", FIELD_STRING, false, "only this event"},
+            {"actor", FIELD_STRING, false, "only by this actor"},
+            {"target", FIELD_STRING, false, "only about this target"},
+            {"order", FIELD_STRING, false, "`newest`: newest first, `after` goes back"})},
+    {"GET", "/api/v1/audit/verify", ROLE_OWNER, 0,
+     "Walks the whole trail and says whether anything was changed or removed.", op_audit_verify,
+     NULL, NULL},
+    {"GET", "/api/v1/audit/head", ROLE_OWNER, 0, "Number and hash of the last record.",
+     op_audit_head, NULL, NULL},
+
+    {"GET", "/api/v1/access", ROLE_OWNER, 0, "Access records, newest first; `after` goes back.",
+     op_access_list, NULL,
+     FIELDS(LIMIT, AFTER, {"denials", FIELD_NUMBER, false, "1: only what was refused"},
+            {"route", FIELD_STRING, false, "only this route"},
+            {"user", FIELD_STRING, false, "only this principal"})},
+    {"GET", "/api/v1/access/denied", ROLE_OWNER, 0,
+     "Sources refused in the last day, most first, each with the last reason.", op_access_denied,
+     NULL, FIELDS(LIMIT)},
+
+    {"GET", "/", ROLE_PERSON, OPERATION_PAGE, "The console.", page_home, NULL, NULL},
+    {"POST", "/sessions/{id}/end", ROLE_PERSON, OPERATION_PAGE, "Ends a session.", page_session_end,
+     NULL, NULL},
+    {"GET", "/enrol", ROLE_NOBODY, OPERATION_PAGE, "Shows the enrolment page of a code.",
+     page_enrol_show, NULL, NULL},
+    {"POST", "/enrol", ROLE_NOBODY, OPERATION_PAGE, "Sets the credentials that the page asks for.",
+     page_enrol_submit, NULL, NULL},
+};
+
+const size_t OPERATION_COUNT = countof(OPERATIONS);

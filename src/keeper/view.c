@@ -1,0 +1,125 @@
+/* Views: what an edge may know of a session for some seconds. */
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "identity/session.h"
+#include "keeper/actor.h"
+#include "keeper/handover.h"
+#include "keeper/keeper.h"
+#include "store/users.h"
+
+#define GROUPS_MAX 4096u
+#define INJECT_MAX 2048u
+
+struct view_work {
+    struct arena arena;
+    struct buf groups, inject;
+    char user[STORE_NAME_SIZE];
+    char token_name[STORE_NAME_SIZE];
+};
+
+/* The console's own credential, for the route that this view is for and only when some rule could
+ * admit its holder: what an edge never gets, it cannot lose. */
+static void add_inject(struct keeper *k, struct view_work *w, const struct msg_session *m)
+{
+    const struct route_def *route = live_route(k->live, m->host);
+    if (route == NULL || live_is_portal(k->live, m->host)) {
+        return;
+    }
+    struct span value = live_inject(k->live, route);
+    if (value.len == 0 || !live_may_reach(k->live, route, span_str(w->user), buf_view(&w->groups),
+                                          span_str(w->token_name))) {
+        return;
+    }
+    (void)buf_printf(&w->inject, "%s\t", route->name);
+    (void)buf_append(&w->inject, value);
+    (void)buf_byte(&w->inject, '\n');
+}
+
+static int fill_session(struct keeper *k, struct view_work *w, const struct msg_session *m,
+                        uint64_t now, struct msg_view *v)
+{
+    struct session s;
+    enum view_status status;
+    int r = session_resolve(k, (enum credential_kind)m->kind, m->token, m->host, now, &s, &status);
+    v->status = (uint8_t)status;
+    if (r < 0 || status != VIEW_OK) {
+        return r;
+    }
+    memcpy(v->id, s.id, sizeof(v->id));
+    memcpy(w->user, s.user, sizeof(w->user));
+    v->assurance = s.assurance;
+    v->proven_at = s.proven_at;
+    v->idle_until = session_idle_until(&s);
+    v->ends_at = s.ends_at;
+    return groups_of(k->store, w->user, &w->groups);
+}
+
+static int fill_token(struct keeper *k, struct view_work *w, const struct msg_session *m,
+                      uint64_t now, struct msg_view *v)
+{
+    struct token t;
+    enum view_status status;
+    int r = token_resolve(k, m->token, now, &w->arena, &t, &status);
+    v->status = (uint8_t)status;
+    if (r < 0 || status != VIEW_OK) {
+        return r;
+    }
+    memcpy(v->id, t.id, sizeof(v->id));
+    memcpy(w->user, t.owner, sizeof(w->user));
+    memcpy(w->token_name, t.name, sizeof(w->token_name));
+    v->ends_at = t.expires;
+    v->proven_at = t.created;
+    v->scope_routes = t.routes;
+    v->scope_methods = t.methods;
+    v->scope_paths = t.paths;
+    return groups_of(k->store, w->user, &w->groups);
+}
+
+void view_answer(struct peer *edge, uint32_t serial, const struct msg_session *m)
+{
+    struct keeper *k = edge->keeper;
+    struct msg_view v = {.status = VIEW_FAILED, .kind = m->kind};
+    struct view_work w = {0};
+    uint64_t now = clock_wall_ms() / 1000;
+    arena_init(&w.arena, 2048, 65536);
+    buf_init(&w.groups, GROUPS_MAX);
+    buf_init(&w.inject, INJECT_MAX);
+    w.inject.wipe = true;
+    int r = FAULT_BUSY;
+    if (k->live != NULL) {
+        switch (m->kind) {
+        case CREDENTIAL_TOKEN:
+            r = fill_token(k, &w, m, now, &v);
+            break;
+        case CREDENTIAL_CONSOLE:
+        case CREDENTIAL_CHILD:
+        case CREDENTIAL_SSO:
+            r = fill_session(k, &w, m, now, &v);
+            break;
+        default: /* Nothing else comes from the network. */
+            r = 0;
+            v.status = VIEW_UNKNOWN;
+        }
+    }
+    if (r < 0) {
+        log_fault(LOG_LEVEL_ERROR, "view", r, "a session could not be looked up");
+        v = (struct msg_view){.status = VIEW_FAILED, .kind = m->kind};
+    } else if (v.status == VIEW_OK) {
+        add_inject(k, &w, m);
+        v.user = span_str(w.user);
+        v.token_name = span_str(w.token_name);
+        v.groups = buf_view(&w.groups);
+        v.inject = buf_view(&w.inject);
+    }
+    struct reply *reply = reply_new(REPLY_EDGE, edge->number, serial, MSG_VIEW);
+    if (reply != NULL) {
+        reply_encode(k, reply, MSG_VIEW, &v);
+        turn_reply(&k->turn, reply);
+    }
+    buf_fini(&w.inject);
+    buf_fini(&w.groups);
+    arena_fini(&w.arena);
+}
