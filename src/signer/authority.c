@@ -8,30 +8,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include "base/clock.h"
 #include "base/fault.h"
-#include "base/rng.h"
 #include "base/text.h"
+#include "signer/issue.h"
 
 #define CA_CERTIFICATE "ca.crt"
 #define CA_KEY "ca.key"
 #define LEAF_CERTIFICATE "server.crt"
 #define LEAF_KEY "server.key"
 
-#define SERIAL_LEN 20u /* the longest that RFC 5280 allows */
-#define DAY 86400
-/* Clocks of clients lag; the whole validity stays within the limit of days. */
-#define BACKDATE 3600
-#define COMMON_NAME_MAX 64u /* ub-common-name */
+/* Room for all the names at their longest, said twice. */
+#define NAMES_TEXT_MAX 65536u
 
 static const char *const FILES[] = {CA_CERTIFICATE, CA_KEY, LEAF_CERTIFICATE, LEAF_KEY};
 
@@ -120,162 +114,6 @@ static void names_constraints(const struct authority_names *n, struct buf *out)
     }
     if (!addresses)
         (void)buf_text(out, ",excluded;IP:0.0.0.0/0.0.0.0,excluded;IP:::/::");
-}
-
-/* ---- certificates ---------------------------------------------------------------------------- */
-
-struct template
-{
-    const char *common_name;
-    int64_t not_before, not_after;
-    X509 *issuer; /* NULL: self-signed */
-    EVP_PKEY *issuer_key;
-    const char *const(*extensions)[2]; /* name, value; ended by {NULL, NULL} */
-    STACK_OF(X509_EXTENSION) * more;   /* copied from another certificate, or NULL */
-};
-
-static int add_extension(X509 *x, X509 *issuer, const char *name, const char *value)
-{
-    X509V3_CTX c;
-    X509V3_set_ctx_nodb(&c);
-    X509V3_set_ctx(&c, issuer, x, NULL, NULL, 0);
-    X509_EXTENSION *e = X509V3_EXT_nconf(NULL, &c, name, value);
-    int ok = e != NULL && X509_add_ext(x, e, -1) == 1;
-    X509_EXTENSION_free(e);
-    return ok ? 0 : FAULT_CRYPTO;
-}
-
-static int set_serial(X509 *x)
-{
-    unsigned char bytes[SERIAL_LEN];
-    int rc = rng_fill(bytes, sizeof(bytes));
-    if (rc < 0)
-        return rc;
-    /* Positive, and never shorter for a leading zero. */
-    bytes[0] = (unsigned char)((bytes[0] & 0x3f) | 0x40);
-    BIGNUM *n = BN_bin2bn(bytes, sizeof(bytes), NULL);
-    int ok = n != NULL && BN_to_ASN1_INTEGER(n, X509_get_serialNumber(x)) != NULL;
-    BN_free(n);
-    return ok ? 0 : FAULT_CRYPTO;
-}
-
-static int set_subject(X509 *x, const char *common_name)
-{
-    X509_NAME *name = X509_get_subject_name(x);
-    const unsigned char *org = (const unsigned char *)"postern";
-    const unsigned char *cn = (const unsigned char *)common_name;
-    return X509_NAME_add_entry_by_txt(name, "O", MBSTRING_ASC, org, -1, -1, 0) == 1 &&
-                   X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, cn, -1, -1, 0) == 1
-               ? 0
-               : FAULT_CRYPTO;
-}
-
-static int fill_certificate(X509 *x, EVP_PKEY *key, const struct template *t)
-{
-    X509 *issuer = t->issuer != NULL ? t->issuer : x;
-    int rc = set_serial(x);
-    if (rc == 0)
-        rc = set_subject(x, t->common_name);
-    if (rc < 0)
-        return rc;
-    if (X509_set_version(x, X509_VERSION_3) != 1 || X509_set_pubkey(x, key) != 1 ||
-        X509_set_issuer_name(x, X509_get_subject_name(issuer)) != 1 ||
-        ASN1_TIME_set(X509_getm_notBefore(x), (time_t)t->not_before) == NULL ||
-        ASN1_TIME_set(X509_getm_notAfter(x), (time_t)t->not_after) == NULL)
-        return FAULT_CRYPTO;
-    for (size_t i = 0; rc == 0 && t->extensions[i][0] != NULL; i++)
-        rc = add_extension(x, issuer, t->extensions[i][0], t->extensions[i][1]);
-    for (int i = 0; rc == 0 && i < sk_X509_EXTENSION_num(t->more); i++)
-        if (X509_add_ext(x, sk_X509_EXTENSION_value(t->more, i), -1) != 1)
-            rc = FAULT_CRYPTO;
-    if (rc == 0 && X509_sign(x, t->issuer_key != NULL ? t->issuer_key : key, EVP_sha256()) <= 0)
-        rc = FAULT_CRYPTO;
-    return rc;
-}
-
-static int make_certificate(EVP_PKEY *key, const struct template *t, X509 **ret)
-{
-    X509 *x = X509_new();
-    if (x == NULL)
-        return -ENOMEM;
-    int rc = fill_certificate(x, key, t);
-    if (rc < 0) {
-        ERR_clear_error();
-        X509_free(x);
-        return rc;
-    }
-    *ret = x;
-    return 0;
-}
-
-static int64_t now_seconds(void)
-{
-    return (int64_t)(clock_wall_ms() / 1000);
-}
-
-static int64_t seconds_of(const ASN1_TIME *t)
-{
-    struct tm tm;
-    return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
-}
-
-static int make_ca(const struct authority_names *n, EVP_PKEY *key, X509 **ret)
-{
-    struct buf constraints;
-    buf_init(&constraints, 16384);
-    names_constraints(n, &constraints);
-    char *text = buf_take_string(&constraints);
-    unsigned char tag[4];
-    char common_name[COMMON_NAME_MAX + 1], hex[9];
-    int rc = text == NULL ? -ENOMEM : rng_fill(tag, sizeof(tag));
-    if (rc == 0) {
-        /* The tag tells two authorities for the same portal apart in a list of trusted ones. */
-        text_hex(hex, span_of(tag, sizeof(tag)));
-        (void)snprintf(common_name, sizeof(common_name), "postern CA %s %.40s", hex, n->portal);
-        const char *const extensions[][2] = {
-            {"basicConstraints", "critical,CA:TRUE,pathlen:0"},
-            {"keyUsage", "critical,keyCertSign,cRLSign"},
-            {"extendedKeyUsage", "serverAuth"},
-            {"subjectKeyIdentifier", "hash"},
-            {"authorityKeyIdentifier", "keyid:always"},
-            {"nameConstraints", text},
-            {NULL, NULL},
-        };
-        int64_t start = now_seconds() - BACKDATE;
-        struct template t = {.common_name = common_name,
-                             .not_before = start,
-                             .not_after = start + (int64_t)AUTHORITY_CA_DAYS * DAY,
-                             .extensions = extensions};
-        rc = make_certificate(key, &t, ret);
-    }
-    free(text);
-    return rc;
-}
-
-/* san: the text of the extension, or NULL with `more` instead. */
-static int make_leaf(const char *common_name, const char *san, STACK_OF(X509_EXTENSION) * more,
-                     X509 *ca, EVP_PKEY *ca_key, EVP_PKEY *key, X509 **ret)
-{
-    const char *const extensions[][2] = {
-        {"basicConstraints", "critical,CA:FALSE"},
-        {"keyUsage", "critical,digitalSignature"},
-        {"extendedKeyUsage", "serverAuth"},
-        {"subjectKeyIdentifier", "hash"},
-        {"authorityKeyIdentifier", "keyid:always"},
-        {san != NULL ? "subjectAltName" : NULL, san},
-        {NULL, NULL},
-    };
-    int64_t start = now_seconds() - BACKDATE;
-    int64_t end = start + (int64_t)AUTHORITY_LEAF_DAYS * DAY - 1;
-    int64_t ca_end = seconds_of(X509_get0_notAfter(ca));
-    struct template t = {.common_name = common_name,
-                         .not_before = start,
-                         .not_after = end < ca_end ? end : ca_end,
-                         .issuer = ca,
-                         .issuer_key = ca_key,
-                         .extensions = extensions,
-                         .more = more};
-    return make_certificate(key, &t, ret);
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */
@@ -404,20 +242,42 @@ static int write_leaf(int dir, X509 *leaf, EVP_PKEY *key)
     return rc == 0 ? write_pem(dir, LEAF_CERTIFICATE, leaf, NULL) : rc;
 }
 
+static const char *common_name_for(const char *portal)
+{
+    return strlen(portal) <= ISSUE_COMMON_NAME_MAX ? portal : "portal";
+}
+
+static int issue_named(const struct issuer *by, const struct authority_names *n, EVP_PKEY *key,
+                       X509 **ret)
+{
+    struct buf text;
+    buf_init(&text, NAMES_TEXT_MAX);
+    names_san(n, &text);
+    char *san = buf_take_string(&text);
+    struct leaf leaf = {.common_name = common_name_for(n->portal), .san = san};
+    int rc = san == NULL ? -ENOMEM : issue_leaf(by, &leaf, key, ret);
+    free(san);
+    return rc;
+}
+
+static int issue_authority(const struct authority_names *n, EVP_PKEY *key, X509 **ret)
+{
+    struct buf text;
+    buf_init(&text, NAMES_TEXT_MAX);
+    names_constraints(n, &text);
+    char *constraints = buf_take_string(&text);
+    int rc = constraints == NULL ? -ENOMEM : issue_ca(n->portal, constraints, key, ret);
+    free(constraints);
+    return rc;
+}
+
 static int init_in(int dir, const struct authority_names *n, struct buf *note)
 {
     X509 *ca = NULL, *leaf = NULL;
     EVP_PKEY *ca_key = EVP_EC_gen("P-256"), *key = EVP_EC_gen("P-256");
-    struct buf text;
-    buf_init(&text, 32768);
-    names_san(n, &text);
-    char *san = buf_take_string(&text);
-    int rc = ca_key == NULL || key == NULL ? FAULT_CRYPTO : san == NULL ? -ENOMEM : 0;
+    int rc = ca_key == NULL || key == NULL ? FAULT_CRYPTO : issue_authority(n, ca_key, &ca);
     if (rc == 0)
-        rc = make_ca(n, ca_key, &ca);
-    const char *common_name = strlen(n->portal) <= COMMON_NAME_MAX ? n->portal : "portal";
-    if (rc == 0)
-        rc = make_leaf(common_name, san, NULL, ca, ca_key, key, &leaf);
+        rc = issue_named(&(struct issuer){ca, ca_key}, n, key, &leaf);
     if (rc == 0)
         rc = write_pem(dir, CA_KEY, NULL, ca_key);
     if (rc == 0)
@@ -436,7 +296,6 @@ static int init_in(int dir, const struct authority_names *n, struct buf *note)
     /* All or nothing: what this call made goes when the rest could not follow. */
     for (size_t i = 0; rc < 0 && i < settled; i++)
         (void)unlinkat(dir, FILES[i], 0);
-    free(san);
     X509_free(ca);
     X509_free(leaf);
     EVP_PKEY_free(ca_key);
@@ -470,16 +329,15 @@ int authority_init(const char *dir, const struct authority_names *names, struct 
     return finish(fd, rc);
 }
 
-static void common_name_of(X509 *x, char out[COMMON_NAME_MAX + 1])
+static void common_name_of(X509 *x, char out[ISSUE_COMMON_NAME_MAX + 1])
 {
     int n = X509_NAME_get_text_by_NID(X509_get_subject_name(x), NID_commonName, out,
-                                      (int)COMMON_NAME_MAX + 1);
+                                      (int)ISSUE_COMMON_NAME_MAX + 1);
     if (n <= 0)
-        (void)snprintf(out, COMMON_NAME_MAX + 1, "portal");
+        (void)snprintf(out, ISSUE_COMMON_NAME_MAX + 1, "portal");
 }
 
-static int renew_same(int dir, X509 *ca, EVP_PKEY *ca_key, EVP_PKEY *key, X509 **ret,
-                      struct buf *note)
+static int issue_same(const struct issuer *by, int dir, EVP_PKEY *key, X509 **ret, struct buf *note)
 {
     X509 *old = NULL;
     int rc = read_pem(dir, LEAF_CERTIFICATE, &old, NULL);
@@ -487,35 +345,17 @@ static int renew_same(int dir, X509 *ca, EVP_PKEY *ca_key, EVP_PKEY *key, X509 *
         say(note, LEAF_CERTIFICATE, "cannot be read; name the portal to make a new one");
         return rc;
     }
-    char common_name[COMMON_NAME_MAX + 1];
+    char common_name[ISSUE_COMMON_NAME_MAX + 1];
     common_name_of(old, common_name);
     int at = X509_get_ext_by_NID(old, NID_subject_alt_name, -1);
-    STACK_OF(X509_EXTENSION) *more = sk_X509_EXTENSION_new_null();
-    if (at < 0) {
+    struct leaf leaf = {.common_name = common_name, .san_copied = X509_get_ext(old, at)};
+    if (at >= 0) {
+        rc = issue_leaf(by, &leaf, key, ret);
+    } else {
         say(note, LEAF_CERTIFICATE, "holds no names");
         rc = FAULT_FORMAT;
-    } else if (more == NULL || sk_X509_EXTENSION_push(more, X509_get_ext(old, at)) <= 0) {
-        rc = -ENOMEM;
-    } else {
-        rc = make_leaf(common_name, NULL, more, ca, ca_key, key, ret);
     }
-    sk_X509_EXTENSION_free(more);
     X509_free(old);
-    return rc;
-}
-
-static int renew_named(const struct authority_names *n, X509 *ca, EVP_PKEY *ca_key, EVP_PKEY *key,
-                       X509 **ret)
-{
-    struct buf text;
-    buf_init(&text, 32768);
-    names_san(n, &text);
-    char *san = buf_take_string(&text);
-    if (san == NULL)
-        return -ENOMEM;
-    const char *common_name = strlen(n->portal) <= COMMON_NAME_MAX ? n->portal : "portal";
-    int rc = make_leaf(common_name, san, NULL, ca, ca_key, key, ret);
-    free(san);
     return rc;
 }
 
@@ -548,9 +388,10 @@ static int renew_in(int dir, const struct authority_names *names, struct buf *no
     }
     if (rc == 0 && (key = EVP_EC_gen("P-256")) == NULL)
         rc = FAULT_CRYPTO;
+    const struct issuer by = {ca, ca_key};
     if (rc == 0)
-        rc = names != NULL ? renew_named(names, ca, ca_key, key, &leaf)
-                           : renew_same(dir, ca, ca_key, key, &leaf, note);
+        rc = names != NULL ? issue_named(&by, names, key, &leaf)
+                           : issue_same(&by, dir, key, &leaf, note);
     if (rc == 0)
         rc = check_constraints(ca, leaf, note);
     if (rc == 0)
@@ -605,8 +446,8 @@ static void facts_of(X509 *x, struct authority_facts *ret)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
-    *ret = (struct authority_facts){.not_before = seconds_of(X509_get0_notBefore(x)),
-                                    .not_after = seconds_of(X509_get0_notAfter(x))};
+    *ret = (struct authority_facts){.not_before = issue_seconds(X509_get0_notBefore(x)),
+                                    .not_after = issue_seconds(X509_get0_notAfter(x))};
     if (X509_digest(x, EVP_sha256(), digest, &len) == 1 && len == 32)
         text_hex(ret->sha256, span_of(digest, len));
     BIO *bio = BIO_new(BIO_s_mem());

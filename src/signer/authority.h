@@ -11,9 +11,6 @@
 
 #include "base/buf.h"
 
-#define AUTHORITY_CA_DAYS 3653
-/* No browser accepts more of a certificate for a server. */
-#define AUTHORITY_LEAF_DAYS 397
 #define AUTHORITY_NAMES_MAX 64
 
 /* The names of the leaf: `portal` and "*.portal", then `also`: DNS names and IP literals. */

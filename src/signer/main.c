@@ -249,7 +249,7 @@ static void warm_up(const struct signer *s)
         if (SCHEMES[i].kind == pair_kind(s->current)) {
             int rc = pair_sign(s->current, &SCHEMES[i], NOTHING, signature, sizeof(signature));
             if (rc < 0)
-                log_fault(LOG_LEVEL_ERROR, "key-unusable", rc, SCHEMES[i].name);
+                log_fault(LOG_LEVEL_ERROR, "key_unusable", rc, SCHEMES[i].name);
         }
 }
 
@@ -263,7 +263,7 @@ static int serve_in(struct signer *s, const struct options *o, const struct sand
     int rc = sandbox_enter(&box, &report);
     char *text = buf_take_string(&report);
     if (rc < 0 || text == NULL) {
-        log_fault(LOG_LEVEL_ERROR, "sandbox-refused", rc < 0 ? rc : -ENOMEM, text);
+        log_fault(LOG_LEVEL_ERROR, "sandbox_refused", rc < 0 ? rc : -ENOMEM, text);
         free(text);
         return EXIT_FAILURE;
     }
@@ -300,12 +300,12 @@ static int serve(const struct options *o)
     int locked = pair_library_init();
     int rc = locked < 0 ? locked : signer_init(&s, CONTROL_FD, certificate, key);
     if (rc < 0) {
-        log_fault(LOG_LEVEL_ERROR, "not-started", rc, NULL);
+        log_fault(LOG_LEVEL_ERROR, "not_started", rc, NULL);
         return EXIT_FAILURE;
     }
     s.memory_locked = locked == 1;
     if (!s.memory_locked)
-        log_event(LOG_LEVEL_WARN, "key-memory-not-locked");
+        log_event(LOG_LEVEL_WARN, "key_memory_not_locked");
     warm_up(&s);
     const struct sandbox_path paths[] = {
         {o->tls_dir, SANDBOX_READ}, {parents[0], SANDBOX_READ}, {parents[1], SANDBOX_READ}};

@@ -32,7 +32,7 @@ int signer_init(struct signer *s, int control_fd, const char *certificate, const
     rc = pair_load(certificate, key, ++s->last_handle, &s->current, &note);
     if (rc < 0) {
         struct buf line;
-        log_line(&line, LOG_LEVEL_ERROR, "certificate-unusable");
+        log_line(&line, LOG_LEVEL_ERROR, "certificate_unusable");
         log_field(&line, "reason", buf_view(&note));
         log_end(&line);
     }
@@ -74,7 +74,7 @@ static void rotate(struct signer *s)
 {
     int rc = tickets_rotate(&s->tickets, clock_mono_ms());
     if (rc < 0)
-        log_fault(LOG_LEVEL_ERROR, "tickets-not-rotated", rc, NULL);
+        log_fault(LOG_LEVEL_ERROR, "tickets_not_rotated", rc, NULL);
     else
         push_tickets(s);
 }
@@ -82,7 +82,7 @@ static void rotate(struct signer *s)
 static void edge_lost(struct signer *s, struct signer_edge *e, int why)
 {
     struct buf line;
-    log_line(&line, why == FAULT_FORMAT ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "edge-channel-ended");
+    log_line(&line, why == FAULT_FORMAT ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "edge_channel_ended");
     log_num(&line, "edge", e->id);
     log_text(&line, "why", fault_text(why));
     log_end(&line);
@@ -104,7 +104,7 @@ static void on_edge_peer(struct signer *s, uint32_t id, int fd)
     }
     int rc = place == NULL ? FAULT_LIMIT : channel_init(&place->channel, fd, IPC_SIGNER, IPC_EDGE);
     if (rc < 0) {
-        log_fault(LOG_LEVEL_ERROR, "edge-not-taken", rc, NULL);
+        log_fault(LOG_LEVEL_ERROR, "edge_not_taken", rc, NULL);
         (void)close(fd);
         return;
     }
@@ -134,7 +134,7 @@ static void note_refusal(struct signer *s, const struct signer_edge *e, const st
     if (s->refusals_logged++ >= REFUSALS_LOGGED_PER_MINUTE)
         return;
     struct buf line;
-    log_line(&line, LOG_LEVEL_WARN, "signature-refused");
+    log_line(&line, LOG_LEVEL_WARN, "signature_refused");
     log_num(&line, "edge", e->id);
     log_text(&line, "why", why);
     log_num(&line, "key", m->key);
@@ -162,7 +162,7 @@ static int on_sign(struct signer *s, struct signer_edge *e, const struct message
     }
     rc = pair_sign(p, scheme, ask.tbs, signature, sizeof(signature));
     if (rc < 0) {
-        log_fault(LOG_LEVEL_ERROR, "signature-failed", rc, scheme->name);
+        log_fault(LOG_LEVEL_ERROR, "signature_failed", rc, scheme->name);
     } else {
         s->signed_count++;
         reply = (struct msg_signed){.ok = 1, .signature = span_of(signature, (size_t)rc)};
@@ -243,7 +243,7 @@ static int on_prepare(struct signer *s, const struct message *m)
         s->next_number = ask.number;
     } else {
         struct buf line;
-        log_line(&line, LOG_LEVEL_WARN, "certificate-refused");
+        log_line(&line, LOG_LEVEL_WARN, "certificate_refused");
         log_field(&line, "reason", buf_view(&note));
         log_end(&line);
     }
@@ -263,7 +263,7 @@ static int on_commit(struct signer *s, const struct message *m)
         s->previous = s->current;
         s->current = s->next;
         s->next = NULL;
-        log_kv(LOG_LEVEL_NOTICE, "certificate-in-use", "sha256", pair_fingerprint(s->current));
+        log_kv(LOG_LEVEL_NOTICE, "certificate_in_use", "sha256", pair_fingerprint(s->current));
     }
     struct msg_committed reply = {.number = ask.number};
     return channel_send_committed(&s->control, m->serial, &reply, -1);

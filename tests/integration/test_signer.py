@@ -249,7 +249,7 @@ def test_everything_but_a_server_handshake_is_refused_counted_and_logged(signer)
         assert answer.ok == 0 and answer.signature == b"", what
         assert signer.status()["refused"] == str(number), what
     assert edge.ask("sign", **good).ok == 1
-    lines = [l for l in signer.logged().splitlines() if "signature-refused" in l]
+    lines = [l for l in signer.logged().splitlines() if "signature_refused" in l]
     # Bounded: a hostile edge cannot fill the disk.
     assert 0 < len(lines) <= 20
 

@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "base/span.h"
 #include "signer/authority.h"
+#include "signer/issue.h"
 #include "tests/unit/signer/material.h"
 
 static X509 *read_certificate(const char *dir, const char *file)
@@ -103,7 +104,7 @@ static void the_leaf_is_good_for_the_portal_and_one_level_below(void **state)
     assert_true(ASN1_STRING_length(X509_get0_serialNumber(leaf)) >= 16);
     int days = 0, seconds = 0;
     ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(leaf), X509_get0_notAfter(leaf));
-    assert_true(days < AUTHORITY_LEAF_DAYS);
+    assert_true(days < ISSUE_LEAF_DAYS);
     X509_free(ca);
     X509_free(leaf);
     material_gone(dir);
