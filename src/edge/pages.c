@@ -40,18 +40,23 @@ struct span pages_csp(struct arena *a, const struct handover *h)
                                  SPAN_FMT(h->to)));
 }
 
+static void time_of(struct buf *out, uint64_t wall_ms)
+{
+    char text[CLOCK_TEXT_SIZE];
+    clock_format(wall_ms, text);
+    (void)buf_printf(out, "<time datetime=\"%s\">%.10s %.8s UTC</time>", text, text, text + 11);
+}
+
 static void login_error(struct buf *out, const struct login_page *p)
 {
-    char time[CLOCK_TEXT_SIZE];
     (void)buf_text(out, "<div class=\"error\" id=\"error\" role=\"alert\"><strong>");
     (void)text_html(out, span_str(p->error));
     (void)buf_text(out, "</strong>");
     if (p->server_time != 0) {
-        clock_format(p->server_time * 1000, time);
-        (void)buf_printf(out,
-                         "<p>This server's time is <time datetime=\"%s\">%s</time>. A one-time "
-                         "code is only good when the clock of your device agrees.</p>",
-                         time, time);
+        (void)buf_text(out, "<p>This server's time is ");
+        time_of(out, p->server_time * 1000);
+        (void)buf_text(out, ". A one-time code is only good when the clock of your device "
+                            "agrees.</p>");
     }
     (void)buf_text(out, "</div>\n");
 }
@@ -196,8 +201,6 @@ static void error_page(const struct exchange *x, unsigned status, const char *ca
             advice = ADVICE[i].advice;
         }
     }
-    char time[CLOCK_TEXT_SIZE];
-    clock_format(clock_wall_ms(), time);
     begin(out, title, PAGES_STYLE, "");
     (void)buf_printf(out, "<section class=\"card\">\n<h1>%s</h1>\n<p>", title);
     (void)text_html(out, span_str(cause));
@@ -208,10 +211,10 @@ static void error_page(const struct exchange *x, unsigned status, const char *ca
         (void)text_html(out, span_str(detail));
         (void)buf_text(out, "</code>");
     }
-    (void)buf_printf(out,
-                     "</dd>\n<dt>Request</dt><dd><code>%s</code></dd>\n<dt>Time</dt><dd>%s</dd>\n"
-                     "</dl>\n</section>\n",
-                     x->id_text, time);
+    (void)buf_printf(out, "</dd>\n<dt>Request</dt><dd><code>%s</code></dd>\n<dt>Time</dt><dd>",
+                     x->id_text);
+    time_of(out, clock_wall_ms());
+    (void)buf_text(out, "</dd>\n</dl>\n</section>\n");
     if (end(out) < 0)
         out->bad = true;
 }
