@@ -6,15 +6,6 @@
 #include "conf/value.h"
 #include "policy/rules.h"
 
-/* Whom nobody could become is not known, so a rule that only asks for a login is nearer than one
- * whose place is wrong; for everybody else the later test is the nearer. */
-int reason_nearness(const struct question *q, enum reason reason)
-{
-    if (q->subject->kind == SUBJECT_NOBODY && reason == REASON_NOBODY)
-        return REASON_TOKEN_SCOPE + 1;
-    return (int)reason;
-}
-
 static enum verdict verdict_of(enum reason reason)
 {
     switch (reason) {
@@ -42,13 +33,19 @@ struct decision policy_decide(const struct policy *p, const struct question *q)
     assert(q->route != NULL && q->subject != NULL);
     asker_init(&asker, p, q);
     struct rule_walk walk = rules_for(p, q->route);
-    const struct rule *r;
-    while ((r = rules_next(p, &walk)) != NULL) {
+    /* The first rule is tried whatever its mask, so that there is a nearest one; a later rule that
+     * fails at who could not be nearer. Nobody has no mask: every rule says whether its place is
+     * right, and the first that says so cannot be surpassed. */
+    bool nobody = q->subject->kind == SUBJECT_NOBODY;
+    const struct rule *r = rules_next(p, &walk, RULES_ALL);
+    for (; r != NULL; r = rules_next(p, &walk, nobody ? RULES_ALL : asker.mask)) {
         enum reason reason = rule_try(r, &asker);
         if (reason == REASON_ALLOWED)
             return (struct decision){VERDICT_ALLOW, REASON_ALLOWED, rule_def_of(r)};
-        if (reason_nearness(q, reason) > reason_nearness(q, d.reason))
+        if (reason > d.reason || reason == REASON_NOBODY)
             d = (struct decision){verdict_of(reason), reason, rule_def_of(r)};
+        if (reason == REASON_NOBODY)
+            break;
     }
     return d;
 }

@@ -39,7 +39,7 @@ int policy_explain(const struct policy *p, const struct question *q, struct buf 
     bool first = true;
     enum reason reason = REASON_NO_RULE;
     const struct rule *r;
-    while (reason != REASON_ALLOWED && (r = rules_next(p, &walk)) != NULL && !out->bad) {
+    while (reason != REASON_ALLOWED && (r = rules_next(p, &walk, RULES_ALL)) != NULL && !out->bad) {
         reason = rule_try(r, &asker);
         (void)buf_text(out, first ? "{\"rule\":" : ",{\"rule\":");
         put_rule(out, rule_def_of(r));

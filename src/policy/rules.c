@@ -14,8 +14,15 @@
  * beyond. */
 #define CLOCK_SLACK 60
 
+/* Most rules of a route do not name the one who asks. Each rule has a mask with one bit for every
+ * number in `who`, so that a rule which shares no bit with the asker's mask is passed over unread.
+ * Several numbers share a bit: a hit is only a reason to look. */
+#define MASK_EVERY ((uint64_t)1 << 62)   /* in every rule, in no asker */
+#define MASK_ANYBODY ((uint64_t)1 << 63) /* in rules with users: "*", and in every person */
+#define MASK_NUMBER(number) ((uint64_t)1 << (number) % 62)
+
 struct rule {
-    uint64_t mask; /* bits of `who`, as in struct asker */
+    uint64_t mask;
     bool anybody;  /* users: "*" */
     uint32_t *who; /* numbers of users, groups and tokens, ascending */
     size_t who_count;
@@ -30,6 +37,7 @@ struct rule {
 
 struct rule_list {
     uint32_t *rule; /* ascending */
+    uint64_t *mask; /* of each */
     size_t count;
 };
 
@@ -87,6 +95,7 @@ static int add_who(struct policy *p, struct rule *r, enum who kind, const struct
         uint32_t number;
         if (kind == WHO_USER && strcmp(name, "*") == 0) {
             r->anybody = true;
+            r->mask |= MASK_ANYBODY;
             continue;
         }
         if (!find_number(&p->who[kind], span_str(name), &number)) {
@@ -95,7 +104,7 @@ static int add_who(struct policy *p, struct rule *r, enum who kind, const struct
                 return -ENOMEM;
         }
         r->who[r->who_count++] = number;
-        r->mask |= (uint64_t)1 << number % 64;
+        r->mask |= MASK_NUMBER(number);
     }
     return 0;
 }
@@ -113,6 +122,7 @@ static int compile_rule(struct policy *p, struct rule *r, const struct rule_def 
 {
     size_t who = def->users.count + def->groups.count + def->tokens.count;
     *r = (struct rule){
+        .mask = MASK_EVERY,
         .who = arena_array(&p->arena, who, sizeof(*r->who)),
         .zones = arena_array(&p->arena, def->zones.count, sizeof(*r->zones)),
         .methods = spans_of(p, &def->methods),
@@ -188,6 +198,7 @@ static void list_rule(struct policy *p, const struct map *routes, size_t rule, b
             if (list->count > 0 && list->rule[list->count - 1] == rule)
                 continue;
             list->rule[list->count] = (uint32_t)rule;
+            list->mask[list->count] = p->rules[rule].mask;
         }
         list->count++;
     }
@@ -196,8 +207,9 @@ static void list_rule(struct policy *p, const struct map *routes, size_t rule, b
 static int size_list(struct policy *p, struct rule_list *list)
 {
     list->rule = arena_array(&p->arena, list->count, sizeof(*list->rule));
+    list->mask = arena_array(&p->arena, list->count, sizeof(*list->mask));
     list->count = 0;
-    return list->rule == NULL ? -ENOMEM : 0;
+    return list->rule == NULL || list->mask == NULL ? -ENOMEM : 0;
 }
 
 static int index_rules(struct policy *p)
@@ -332,7 +344,7 @@ static void add_asker(struct asker *a, const struct map *names, struct span name
     if (a->count == countof(a->id) || !find_number(names, name, &number))
         return;
     a->id[a->count++] = number;
-    a->mask |= (uint64_t)1 << number % 64;
+    a->mask |= MASK_NUMBER(number);
 }
 
 void asker_init(struct asker *a, const struct policy *p, const struct question *q)
@@ -345,39 +357,46 @@ void asker_init(struct asker *a, const struct policy *p, const struct question *
         add_asker(a, &p->who[WHO_TOKEN], s->token);
     if (s->kind != SUBJECT_PERSON)
         return;
+    a->mask |= MASK_ANYBODY;
     add_asker(a, &p->who[WHO_USER], s->user);
     struct span rest = s->groups, group;
     while (span_cut(&rest, '\n', &group))
         add_asker(a, &p->who[WHO_GROUP], group);
 }
 
-struct rule_walk rules_for(const struct policy *p, const struct route_def *route)
+static struct rule_cursor cursor_of(const struct rule_list *list)
 {
-    const struct snapshot *s = p->snapshot;
-    struct rule_walk w = {.every = p->every.rule, .every_end = p->every.rule + p->every.count};
-    size_t at = (size_t)(route - s->routes);
-    if (at >= s->route_count) {
-        /* A route that is none of this snapshot is a bug of the caller's: nothing admits it. */
-        w.every = w.every_end;
-        return w;
-    }
-    const struct rule_list *list = &p->by_route[at];
-    w.named = list->rule;
-    w.named_end = list->rule + list->count;
-    return w;
+    return (struct rule_cursor){list->rule, list->mask, 0, list->count};
 }
 
-const struct rule *rules_next(const struct policy *p, struct rule_walk *w)
+struct rule_walk rules_for(const struct policy *p, const struct route_def *route)
 {
-    bool named = w->named != w->named_end, every = w->every != w->every_end;
-    if (named && every && *w->named == *w->every) {
-        /* A rule that names the route and every route is tried once. */
-        w->every++;
-        return &p->rules[*w->named++];
-    }
-    if (named && (!every || *w->named < *w->every))
-        return &p->rules[*w->named++];
-    return every ? &p->rules[*w->every++] : NULL;
+    size_t at = (size_t)(route - p->snapshot->routes);
+    /* A route that is none of this snapshot is a bug of the caller's: nothing admits it. */
+    if (at >= p->snapshot->route_count)
+        return (struct rule_walk){.named.count = 0};
+    return (struct rule_walk){cursor_of(&p->by_route[at]), cursor_of(&p->every)};
+}
+
+static size_t seek(struct rule_cursor *c, uint64_t mask)
+{
+    size_t at = c->at;
+    while (at < c->count && (c->mask[at] & mask) == 0)
+        at++;
+    c->at = at;
+    return at < c->count ? c->rule[at] : SIZE_MAX;
+}
+
+const struct rule *rules_next(const struct policy *p, struct rule_walk *w, uint64_t mask)
+{
+    size_t named = seek(&w->named, mask), every = seek(&w->every, mask);
+    size_t next = named < every ? named : every;
+    if (next == SIZE_MAX)
+        return NULL;
+    /* A rule that names the route and every route stands in both lists, and is tried once. */
+    w->named.at += named == next;
+    w->every.at += every == next;
+    return &p->rules[next];
 }
 
 static bool who_ok(const struct rule *r, const struct asker *a)
