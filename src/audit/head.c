@@ -101,7 +101,7 @@ int head_write(const char *path, const struct head *head)
     return rc < 0 ? rc : sync_directory(path);
 }
 
-int head_update(const char *path, struct store *s)
+static int bring_up(const char *path, struct store *s, bool start)
 {
     struct head kept, last;
     uint8_t hash[STORE_HASH_SIZE] = {0};
@@ -109,7 +109,7 @@ int head_update(const char *path, struct store *s)
     if (rc < 0)
         return rc;
     rc = head_read(path, &kept);
-    if (rc == FAULT_ABSENT && last.count == 0)
+    if (rc == FAULT_ABSENT && last.count == 0 && start)
         return head_write(path, &last);
     if (rc < 0)
         return rc;
@@ -122,4 +122,14 @@ int head_update(const char *path, struct store *s)
     if (memcmp(hash, kept.hash, sizeof(hash)) != 0)
         return FAULT_CONFLICT;
     return kept.count == last.count ? 0 : head_write(path, &last);
+}
+
+int head_settle(const char *path, struct store *s)
+{
+    return bring_up(path, s, true);
+}
+
+int head_update(const char *path, struct store *s)
+{
+    return bring_up(path, s, false);
 }

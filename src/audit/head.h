@@ -22,13 +22,14 @@ struct head {
 must_check int head_read(const char *path, struct head *ret);
 /* -errno. */
 must_check int head_write(const char *path, const struct head *head);
-/* Brings the file up to date with the trail, after every commit that added records and once at
- * start. It first checks that the trail still has the record that the file knows, so that a trail
- * cut or rewritten while postern runs is noticed with the next record and the file, the evidence,
- * is left alone. Makes the file when it is missing and the trail is empty; so call it once before
- * the first record. Outside a transaction. FAULT_CONFLICT: cut or rewritten. FAULT_ABSENT: records,
- * but no file. FAULT_FORMAT: the file is damaged. -errno: not written; what was committed stays,
- * and the file lags until the next call. */
+/* Both bring the file up to date with the trail. They first check that the trail still has the
+ * record that the file knows: a trail cut or rewritten while postern runs is noticed with the next
+ * record, and the file, which is the evidence, is left alone. Outside a transaction. head_settle
+ * once at start, before the first record: makes the file when it is missing and the trail is empty.
+ *   head_update  after every commit that added records; a missing file is not made again.
+ * FAULT_CONFLICT: cut or rewritten. FAULT_ABSENT: no file. FAULT_FORMAT: the file is damaged.
+ * -errno: not written; what was committed stays, and the file lags until the next call. */
+must_check int head_settle(const char *path, struct store *s);
 must_check int head_update(const char *path, struct store *s);
 
 #endif
