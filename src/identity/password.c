@@ -197,12 +197,14 @@ static void strike(struct folded *f, struct span word)
 
 static bool is_named(struct folded *f, struct span user)
 {
-    struct span name = user, domain;
+    struct span domain = user, person;
     size_t before = f->len;
     strike(f, user);
-    /* "alice@example.com" is also "alice". */
-    if (span_cut(&name, '@', &domain))
+    /* "alice@example.com" is also "alice", and "example.com" is no secret either. */
+    if (span_cut(&domain, '@', &person)) {
+        strike(f, person);
         strike(f, domain);
+    }
     strike(f, SPAN("postern"));
     return f->len < before && f->len < LEFT_MIN;
 }

@@ -1,0 +1,175 @@
+#include "tests/unit/unit.h"
+
+#include "identity/lockout.h"
+#include "identity/session.h"
+
+#define NOW 1700000000u
+
+static struct throttle after(enum lockout_scope scope, unsigned failures)
+{
+    struct throttle t = {0};
+    for (unsigned i = 0; i < failures; i++)
+        lockout_fail(scope, &t, NOW);
+    return t;
+}
+
+static void the_wait_doubles_from_the_fifth_failure_up_to_a_quarter_of_an_hour(void **state)
+{
+    static const uint32_t WAITS[] = {0, 0, 0, 0, 0, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900};
+    (void)state;
+    for (unsigned n = 0; n < countof(WAITS); n++) {
+        struct throttle t = after(LOCKOUT_ACCOUNT, n);
+        assert_int_equal(lockout_wait(LOCKOUT_ACCOUNT, &t, NOW), WAITS[n]);
+    }
+    struct throttle t = {UINT32_MAX, NOW};
+    assert_int_equal(lockout_wait(LOCKOUT_ACCOUNT, &t, NOW), 900);
+    lockout_fail(LOCKOUT_ACCOUNT, &t, NOW + 1);
+    assert_true(t.failures == UINT32_MAX);
+}
+
+static void a_source_may_fail_more_often_than_an_account(void **state)
+{
+    (void)state;
+    struct throttle t = after(LOCKOUT_SOURCE, 19);
+    assert_int_equal(lockout_wait(LOCKOUT_SOURCE, &t, NOW), 0);
+    lockout_fail(LOCKOUT_SOURCE, &t, NOW);
+    assert_int_equal(lockout_wait(LOCKOUT_SOURCE, &t, NOW), 2);
+}
+
+static void the_wait_passes_with_time(void **state)
+{
+    (void)state;
+    struct throttle t = after(LOCKOUT_ACCOUNT, 10);
+    assert_int_equal(lockout_wait(LOCKOUT_ACCOUNT, &t, NOW + 63), 1);
+    assert_int_equal(lockout_wait(LOCKOUT_ACCOUNT, &t, NOW + 64), 0);
+    assert_int_equal(lockout_wait(LOCKOUT_ACCOUNT, &t, NOW + 100000), 0);
+}
+
+static void a_clock_set_back_never_makes_the_wait_longer(void **state)
+{
+    (void)state;
+    struct throttle t = after(LOCKOUT_ACCOUNT, 30);
+    assert_int_equal(lockout_wait(LOCKOUT_ACCOUNT, &t, NOW - 86400), 900);
+    assert_int_equal(lockout_wait(LOCKOUT_ACCOUNT, &t, 0), 900);
+}
+
+static void failures_are_forgotten_after_a_day_but_not_those_of_a_factor(void **state)
+{
+    (void)state;
+    struct throttle t = after(LOCKOUT_ACCOUNT, 30);
+    lockout_fail(LOCKOUT_ACCOUNT, &t, NOW + 86400);
+    assert_int_equal(t.failures, 31);
+    lockout_fail(LOCKOUT_ACCOUNT, &t, NOW + 2 * 86400 + 1);
+    assert_int_equal(t.failures, 1);
+    t = after(LOCKOUT_FACTOR, 99);
+    assert_false(lockout_is_spent(&t));
+    assert_int_equal(lockout_wait(LOCKOUT_FACTOR, &t, NOW), 0);
+    lockout_fail(LOCKOUT_FACTOR, &t, NOW + 365u * 86400);
+    assert_int_equal(t.failures, LOCKOUT_FACTOR_MAX);
+    assert_true(lockout_is_spent(&t));
+}
+
+static void a_success_clears_an_account_but_not_its_source(void **state)
+{
+    (void)state;
+    struct throttle t = after(LOCKOUT_ACCOUNT, 30);
+    lockout_succeed(LOCKOUT_ACCOUNT, &t);
+    assert_int_equal(t.failures, 0);
+    t = after(LOCKOUT_SOURCE, 30);
+    lockout_succeed(LOCKOUT_SOURCE, &t);
+    assert_int_equal(t.failures, 29);
+    t = after(LOCKOUT_SOURCE, 0);
+    lockout_succeed(LOCKOUT_SOURCE, &t);
+    assert_int_equal(t.failures, 0);
+}
+
+static const char *place(const char *address)
+{
+    static char out[LOCKOUT_KEY_SIZE];
+    struct addr a;
+    assert_int_equal(addr_parse(span_str(address), &a), 0);
+    lockout_source_key(&a, out);
+    return out;
+}
+
+static void a_place_is_an_ipv4_address_or_an_ipv6_64(void **state)
+{
+    (void)state;
+    assert_string_equal(place("192.0.2.7"), "192.0.2.7/32");
+    assert_string_equal(place("::ffff:192.0.2.7"), "192.0.2.7/32");
+    assert_string_equal(place("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+    assert_string_equal(place("2001:db8:1:2::1"), "2001:db8:1:2::/64");
+    assert_string_equal(place("::1"), "::/64");
+}
+
+/* ---- sessions ---- */
+
+static struct session fresh(void)
+{
+    return (struct session){
+        .proven_at = NOW, .created = NOW, .last_seen = NOW, .idle = 900, .ends_at = NOW + 43200};
+}
+
+static void a_session_lives_inside_both_limits(void **state)
+{
+    (void)state;
+    struct session s = fresh();
+    assert_true(session_is_live(&s, NOW));
+    assert_true(session_is_live(&s, NOW + 899));
+    assert_false(session_is_live(&s, NOW + 900));
+    assert_int_equal(session_idle_until(&s), NOW + 900);
+    s.last_seen = NOW + 43000;
+    assert_int_equal(session_idle_until(&s), NOW + 43200);
+    assert_true(session_is_live(&s, NOW + 43199));
+    assert_false(session_is_live(&s, NOW + 43200));
+}
+
+static void an_ended_session_or_a_disabled_user_s_is_dead(void **state)
+{
+    (void)state;
+    struct session s = fresh();
+    s.ended = NOW;
+    assert_false(session_is_live(&s, NOW));
+    s = fresh();
+    s.user_disabled = true;
+    assert_false(session_is_live(&s, NOW));
+}
+
+static void a_session_from_the_future_is_not_believed(void **state)
+{
+    (void)state;
+    struct session s = fresh();
+    assert_true(session_is_live(&s, NOW - 300));
+    assert_false(session_is_live(&s, NOW - 301));
+    s.last_seen = UINT64_MAX;
+    assert_int_equal(session_idle_until(&s), s.ends_at);
+    assert_false(session_is_live(&s, NOW));
+}
+
+static void a_proof_grows_old(void **state)
+{
+    (void)state;
+    struct session s = fresh();
+    assert_true(session_is_fresh(&s, 0, NOW + 1000000));
+    assert_true(session_is_fresh(&s, 60, NOW + 60));
+    assert_false(session_is_fresh(&s, 60, NOW + 61));
+    assert_true(session_is_fresh(&s, 60, NOW - 5));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_wait_doubles_from_the_fifth_failure_up_to_a_quarter_of_an_hour),
+        cmocka_unit_test(a_source_may_fail_more_often_than_an_account),
+        cmocka_unit_test(the_wait_passes_with_time),
+        cmocka_unit_test(a_clock_set_back_never_makes_the_wait_longer),
+        cmocka_unit_test(failures_are_forgotten_after_a_day_but_not_those_of_a_factor),
+        cmocka_unit_test(a_success_clears_an_account_but_not_its_source),
+        cmocka_unit_test(a_place_is_an_ipv4_address_or_an_ipv6_64),
+        cmocka_unit_test(a_session_lives_inside_both_limits),
+        cmocka_unit_test(an_ended_session_or_a_disabled_user_s_is_dead),
+        cmocka_unit_test(a_session_from_the_future_is_not_believed),
+        cmocka_unit_test(a_proof_grows_old),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
