@@ -109,6 +109,7 @@ static void on_edge_peer(struct signer *s, uint32_t id, int fd)
         return;
     }
     place->id = id;
+    place->asked = 0;
     place->channel.max_waiting = EDGE_WAITING_MAX;
 }
 
@@ -170,19 +171,28 @@ static int on_sign(struct signer *s, struct signer_edge *e, const struct message
     return channel_send_signed(&e->channel, m->serial, &reply, -1);
 }
 
-static int on_identity(struct signer *s, struct signer_edge *e, const struct message *m)
+static int on_identity(struct signer_edge *e, const struct message *m)
 {
     struct msg_identity ask;
     int rc = msg_identity_decode(m->payload, &ask);
-    if (rc < 0)
-        return rc;
+    /* An edge has one question under way, and no question has the serial 0. */
+    if (rc == 0 && (e->asked != 0 || m->serial == 0))
+        rc = FAULT_FORMAT;
+    if (rc == 0)
+        e->asked = m->serial;
+    return rc;
+}
+
+static int answer_identity(struct signer *s, struct signer_edge *e)
+{
     const struct pair *p = s->next != NULL ? s->next : s->current;
     struct msg_identity_is reply = {0};
     if (p != NULL)
         reply = (struct msg_identity_is){.ok = 1, .key = pair_handle(p), .chain = pair_chain(p)};
     memcpy(reply.tickets, s->tickets.keys.at, TICKETS_LEN);
-    rc = channel_send_identity_is(&e->channel, m->serial, &reply, -1);
+    int rc = channel_send_identity_is(&e->channel, e->asked, &reply, -1);
     secret_wipe(reply.tickets, sizeof(reply.tickets));
+    e->asked = 0;
     return rc;
 }
 
@@ -199,7 +209,7 @@ static void on_edge_readable(struct signer *s, struct signer_edge *e)
     if (rc == 1 && m.type == MSG_SIGN)
         rc = on_sign(s, e, &m);
     else if (rc == 1 && m.type == MSG_IDENTITY)
-        rc = on_identity(s, e, &m);
+        rc = on_identity(e, &m);
     else if (rc == 1)
         rc = FAULT_FORMAT;
     if (rc < 0)
@@ -393,19 +403,33 @@ static int wait_ms(const struct signer *s, int timeout_ms)
     return timeout_ms >= 0 && (uint64_t)timeout_ms < wait ? timeout_ms : (int)wait;
 }
 
+/* What poll said of one edge; `asked`: its question is from an earlier turn. */
+static void serve_edge(struct signer *s, struct signer_edge *e, short events, bool asked)
+{
+    int rc = (events & POLLOUT) != 0 ? channel_flush(&e->channel) : 0;
+    if (rc == 0 && asked)
+        rc = answer_identity(s, e);
+    if (rc < 0)
+        edge_lost(s, e, rc);
+    else if ((events & ~POLLOUT) != 0)
+        on_edge_readable(s, e);
+}
+
 int signer_turn(struct signer *s, int timeout_ms)
 {
     struct pollfd fds[1 + SIGNER_EDGES_MAX];
     struct signer_edge *who[1 + SIGNER_EDGES_MAX];
     nfds_t count = 0;
+    bool asked = false;
     fds[count++] = interest(&s->control);
     for (size_t i = 0; i < SIGNER_EDGES_MAX; i++) {
         if (s->edges[i].channel.fd < 0)
             continue;
+        asked = asked || s->edges[i].asked != 0;
         who[count] = &s->edges[i];
         fds[count++] = interest(&s->edges[i].channel);
     }
-    if (poll(fds, count, wait_ms(s, timeout_ms)) < 0)
+    if (poll(fds, count, asked ? 0 : wait_ms(s, timeout_ms)) < 0)
         return errno == EINTR ? 1 : -errno;
     /* The supervisor first, and alone in its turn: it may replace the channels that `fds` names. */
     if (fds[0].revents != 0) {
@@ -414,13 +438,9 @@ int signer_turn(struct signer *s, int timeout_ms)
     }
     for (nfds_t i = 1; i < count; i++) {
         /* An earlier one of this turn may have ended this one. */
-        if (fds[i].revents == 0 || who[i]->channel.fd != fds[i].fd)
-            continue;
-        int rc = (fds[i].revents & POLLOUT) != 0 ? channel_flush(&who[i]->channel) : 0;
-        if (rc < 0)
-            edge_lost(s, who[i], rc);
-        else if ((fds[i].revents & ~POLLOUT) != 0)
-            on_edge_readable(s, who[i]);
+        bool waits = who[i]->asked != 0;
+        if ((fds[i].revents != 0 || waits) && who[i]->channel.fd == fds[i].fd)
+            serve_edge(s, who[i], fds[i].revents, waits);
     }
     if (tickets_due(&s->tickets, clock_mono_ms()) == 0)
         rotate(s);

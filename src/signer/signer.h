@@ -8,7 +8,9 @@
  *                                        └─abort n───▶ current
  *
  * An identity question gets `next` while there is one, so that an edge which prepares sees what it
- * will commit. The previous pair still signs, for handshakes of edges that have not committed yet.
+ * will commit. It is answered in a turn in which the supervisor had nothing to say: a `prepare`
+ * that was sent before the edge's own has then been heard. The previous pair still signs, for
+ * handshakes of edges that have not committed yet.
  */
 #ifndef SIGNER_SIGNER_H
 #define SIGNER_SIGNER_H
@@ -22,6 +24,7 @@
 struct signer_edge {
     struct channel channel; /* fd -1: this place is free */
     uint32_t id;
+    uint32_t asked; /* serial of an identity question that waits for its answer; 0: none */
 };
 
 struct signer {

@@ -131,6 +131,21 @@ def test_the_signer_has_the_key(tmp_path):
 
 
 @needs_root
+def test_an_edge_that_makes_handshakes_never_has_the_key():
+    import edge_alone
+    import stack as harness
+
+    upstream = harness.Recorder()
+    with edge_alone.Edge(int(upstream.url.rsplit(":", 1)[1])) as edge:
+        needles = forms(scalar_of(edge.dir / "tls/server.key"))
+        for _ in range(40):
+            edge.ask("/")
+        assert search(edge.process.pid, needles) == set()
+        assert search(edge.signer.pid, needles) == {"limbs"}
+    upstream.close()
+
+
+@needs_root
 def test_no_other_process_ever_has_the_key():
     import stack as harness
 

@@ -334,6 +334,31 @@ def test_a_renewed_certificate_is_used_after_commit_and_the_old_key_signs_meanwh
     assert verifies(directory, tbs(), answers[0].signature, tmp_path)
 
 
+def test_an_identity_asked_after_a_prepare_was_sent_is_the_prepared_one(signer, directory):
+    edge = signer.edge()
+    for number in range(1, 21):
+        old = edge.ask("identity")
+        run("--renew", "--tls-dir", directory)
+        # Neither is waited for: what the supervisor sent first counts first.
+        signer.control.send("prepare", number=number)
+        assert edge.ask("identity").chain != old.chain
+        signer.control.expect("prepared")
+        signer.control.ask("commit", number=number)
+
+
+def test_questions_that_come_together_are_answered_in_turn(signer):
+    edge = signer.edge()
+    signer.process.send_signal(signal.SIGSTOP)
+    for _ in range(3):
+        edge.send("identity")
+    signer.process.send_signal(signal.SIGCONT)
+    # One question at a time is answered; the packets of the others wait in the socket.
+    assert [edge.receive().name for _ in range(3)] == ["identity_is"] * 3
+    edge.send("identity", serial=0)
+    with pytest.raises(Closed):
+        edge.receive()
+
+
 def test_unchanged_files_keep_their_handle(signer):
     edge = signer.edge()
     before = edge.ask("identity").key
