@@ -156,10 +156,28 @@ static bool wants_login(const struct exchange *x)
            exchange_wants_page(x) && (dest == NULL || span_is(dest->value, "document"));
 }
 
+/* Could anybody at all be admitted to this console from there? From elsewhere not even the way to
+ * the login page is shown. */
+static bool admits_place(struct exchange *x)
+{
+    const struct subject stranger = {.kind = SUBJECT_NOBODY};
+    const struct question q = {.subject = &stranger,
+                               .zones = x->zones,
+                               .route = x->route,
+                               .method = x->request.method,
+                               .path = x->request.canonical,
+                               .now = edge_wall_ms() / 1000};
+    x->decision = policy_decide(x->generation->policy, &q);
+    return x->decision.reason == REASON_NOBODY;
+}
+
 /* kind: of the credential that came and is worth nothing. */
 static void nobody(struct exchange *x, enum credential_kind kind)
 {
-    x->decision = (struct decision){.verdict = VERDICT_PROVE, .reason = REASON_NOBODY};
+    if (!admits_place(x)) {
+        denied(x, x->decision.reason);
+        return;
+    }
     x->outcome = ACCESS_UNAUTHENTICATED;
     if (kind != CREDENTIAL_TOKEN && wants_login(x)) {
         send_to_portal(x, kind == CREDENTIAL_CHILD, false);
@@ -294,10 +312,14 @@ void gate_enter(struct exchange *x)
     }
     x->route = policy_route(p, x->listener_port, r->host);
     if (x->route != NULL) {
-        if (span_starts(r->canonical, SPAN("/.postern/")) || span_is(r->canonical, "/.postern"))
+        bool own =
+            span_starts(r->canonical, SPAN("/.postern/")) || span_is(r->canonical, "/.postern");
+        if (!own)
+            identify(x);
+        else if (span_is(r->canonical, PAGES_STYLE) || admits_place(x))
             portal_enter(x);
         else
-            identify(x);
+            denied(x, x->decision.reason);
         return;
     }
     if (span_is(r->canonical, PAGES_STYLE)) {

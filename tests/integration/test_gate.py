@@ -699,6 +699,17 @@ def test_small_things_of_the_portal(shared):
     assert got.get("cache-control") == "no-store"
 
 
+def test_from_a_place_that_no_rule_names_not_even_the_way_to_the_login_is_shown(up):
+    rules = 'rules: [{name: r, users: ["*"], zones: [office], routes: [app]}]'
+    with Gate(up.port, rules=rules, zones="zones: {office: [10.0.0.0/8]}") as e:
+        for path in ("/", "/.postern/callback?code=x", "/.postern/logout"):
+            got = Person(e, "x").get(e.app(path))
+            assert got.status == 403 and "zone" in got.text and not got.all("set-cookie")
+        e.keeper.person(CHILD)
+        assert e.ask(token=CHILD).json()["error"] == "zone"
+    assert up.connections == 0
+
+
 def test_the_portal_is_closed_to_other_places(up):
     with Gate(up.port, zones="zones: {office: [10.0.0.0/8]}") as e:
         text = e.yaml
