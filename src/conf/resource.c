@@ -18,6 +18,20 @@ struct reading {
 
 #define ERRORS_MAX 100
 
+static void put_escaped(struct buf *out, struct span text)
+{
+    char shown[COMPLAINT_ESCAPED];
+    complaint_escape(shown, text);
+    (void)buf_text(out, shown);
+}
+
+static void put_quoted(struct buf *out, struct span text)
+{
+    char shown[COMPLAINT_QUOTED];
+    complaint_quote(shown, text);
+    (void)buf_text(out, shown);
+}
+
 static void describe(const json_t *v, struct buf *out)
 {
     switch (json_typeof(v)) {
@@ -31,7 +45,7 @@ static void describe(const json_t *v, struct buf *out)
         if (json_string_length(v) == 0)
             (void)buf_text(out, "an empty text");
         else
-            value_quote(out, span_of(json_string_value(v), json_string_length(v)));
+            put_quoted(out, span_of(json_string_value(v), json_string_length(v)));
         break;
     case JSON_INTEGER:
         (void)buf_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
@@ -57,7 +71,7 @@ static void complain(struct reading *r, const char *key, size_t item, const char
 {
     if (r->wrong++ >= ERRORS_MAX)
         return;
-    value_escape(r->errors, span_str(key));
+    put_escaped(r->errors, span_str(key));
     if (item != SIZE_MAX)
         (void)buf_printf(r->errors, "[%zu]", item);
     (void)buf_printf(r->errors, ": expected %s, found ", expected);
@@ -184,7 +198,7 @@ int resource_parse(struct snapshot *s, const char *kind, struct span json, struc
         struct span words =
             span_of(error.text, near != NULL ? (size_t)(near - error.text) : strlen(error.text));
         (void)buf_printf(errors, "syntax: expected JSON, found a mistake in line %d (", error.line);
-        value_escape(errors, words);
+        put_escaped(errors, words);
         (void)buf_text(errors, ")\n");
         return json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : FAULT_FORMAT;
     }

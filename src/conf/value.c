@@ -7,6 +7,7 @@
 #include "base/fault.h"
 #include "base/text.h"
 #include "conf/pattern.h"
+#include "conf/spelling.h"
 
 const char *const ASSURANCE_WORDS[5] = {
     [ASSURANCE_NONE] = "none",         [ASSURANCE_PASSWORD] = "password",
@@ -19,108 +20,6 @@ static const char *const SANDBOX_WORDS[] = {[SANDBOX_STRICT] = "strict", [SANDBO
 static const char *const HOST_WORDS[] = {"preserve"};
 
 #define UPSTREAM_SCHEME SPAN("http://")
-
-/* ---- which texts are well-formed ------------------------------------------------------------- */
-
-static bool is_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_lower_alnum(uint8_t c)
-{
-    return (c >= 'a' && c <= 'z') || is_digit(c);
-}
-
-static bool label_ok(struct span label)
-{
-    if (label.len == 0 || label.len > 63)
-        return false;
-    for (size_t i = 0; i < label.len; i++) {
-        bool edge = i == 0 || i == label.len - 1;
-        if (!is_lower_alnum(label.at[i]) && (edge || label.at[i] != '-'))
-            return false;
-    }
-    return true;
-}
-
-/* Letters, digits and hyphens (RFC 1123 section 2.1). A name that ends in a number is an IPv4
- * address to every browser, so it must be a well-formed one. */
-bool value_host_ok(struct span host)
-{
-    if (host.len == 0 || host.len > 253 || host.at[host.len - 1] == '.')
-        return false;
-    struct span rest = host, label = SPAN_NONE;
-    while (span_cut(&rest, '.', &label))
-        if (!label_ok(label))
-            return false;
-    for (size_t i = 0; i < label.len; i++)
-        if (!is_digit(label.at[i]))
-            return true;
-    struct addr a;
-    return addr_parse(host, &a) == 0;
-}
-
-static bool host_header_ok(struct span text)
-{
-    struct span rest = text, host = SPAN_NONE;
-    uint64_t port;
-    bool has_port = span_find(text, ':') != SIZE_MAX;
-    return span_cut(&rest, ':', &host) && value_host_ok(host) &&
-           (!has_port || (text_u64(rest, 65535, &port) == 0 && port > 0));
-}
-
-static bool selector_ok(struct span text)
-{
-    return span_is(text, "*") || text_is_name(text);
-}
-
-static bool printable_utf8(struct span text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        bool c1 = text.at[i] == 0xc2 && i + 1 < text.len && text.at[i + 1] < 0xa0;
-        if (text.at[i] < 0x20 || text.at[i] == 0x7f || c1)
-            return false;
-    }
-    return text_is_utf8(text);
-}
-
-static bool path_ok(struct span text)
-{
-    return text.len > 0 && text.at[0] == '/' && printable_utf8(text);
-}
-
-static bool file_ok(struct span text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.at[i];
-        bool plain = is_lower_alnum(c) || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
-        if (!plain && (c != '.' || i == 0))
-            return false;
-    }
-    return text.len > 0;
-}
-
-/* Goes into a link after "https://host:port". "//" and "/\" would lead elsewhere. */
-static bool link_ok(struct span text)
-{
-    if (text.len == 0 || text.at[0] != '/' || (text.len > 1 && text.at[1] == '/'))
-        return false;
-    for (size_t i = 0; i < text.len; i++)
-        if (text.at[i] <= 0x20 || text.at[i] >= 0x7f || strchr("\\\"<>#`{}|^", text.at[i]) != NULL)
-            return false;
-    return true;
-}
-
-static bool method_ok(struct span text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        bool upper = text.at[i] >= 'A' && text.at[i] <= 'Z';
-        if (!upper && (i == 0 || (text.at[i] != '-' && text.at[i] != '_')))
-            return false;
-    }
-    return text.len > 0 && text.len <= 16;
-}
 
 /* ---- types ----------------------------------------------------------------------------------- */
 
@@ -136,13 +35,14 @@ struct type {
 static const struct type TYPES[KEY_TYPE_COUNT] = {
     [KEY_NAME] = {"name", "a name (a-z, 0-9, then also . _ - @, at most 63)", text_is_name},
     [KEY_SELECTOR] = {"name or *", "a name (a-z, 0-9, then also . _ - @, at most 63) or *",
-                      selector_ok},
-    [KEY_HOST] = {"host", "a host name in lower case, without port", value_host_ok},
-    [KEY_PATH] = {"path", "an absolute path", path_ok},
-    [KEY_FILE] = {"file name", "a file name without directory (A-Z, a-z, 0-9, . _ -)", file_ok},
-    [KEY_TITLE] = {"text", "a line of text", printable_utf8},
-    [KEY_LINK] = {"URL path", "a path that begins with one /", link_ok},
-    [KEY_METHOD] = {"method", "an HTTP method in upper case", method_ok},
+                      spelling_selector},
+    [KEY_HOST] = {"host", "a host name in lower case, without port", spelling_host},
+    [KEY_PATH] = {"path", "an absolute path", spelling_path},
+    [KEY_FILE] = {"file name", "a file name without directory (A-Z, a-z, 0-9, . _ -)",
+                  spelling_file},
+    [KEY_TITLE] = {"text", "a line of text", spelling_printable},
+    [KEY_LINK] = {"URL path", "a path that begins with one /", spelling_link},
+    [KEY_METHOD] = {"method", "an HTTP method in upper case", spelling_method},
     [KEY_PATTERN] = {"path pattern", "a path pattern such as /a/b, /a/*/c or /a/**", pattern_ok},
     [KEY_CIDR] = {"network", "an address or network such as 10.1.0.0/16 or 2001:db8::/32", NULL},
     [KEY_COUNT] = {"number", NULL, NULL, 4},
@@ -248,54 +148,7 @@ static size_t list_count(const struct key *k, const void *target)
     return count;
 }
 
-/* ---- complaints ------------------------------------------------------------------------------ */
-
-static int complain(struct complaint *c, const char *expected)
-{
-    (void)snprintf(c->expected, sizeof(c->expected), "%s", expected);
-    return FAULT_FORMAT;
-}
-
-static void hint(struct complaint *c, struct span text)
-{
-    if (text.len > 0 && text.len < sizeof(c->hint) && printable_utf8(text)) {
-        memcpy(c->hint, text.at, text.len);
-        c->hint[text.len] = 0;
-    }
-}
-
-static void hint_text(struct complaint *c, const char *text)
-{
-    if (text != NULL)
-        hint(c, span_str(text));
-}
-
-/* The same text in another case, when that would have been right. */
-static void hint_case(struct complaint *c, bool (*ok)(struct span), struct span text, bool upper)
-{
-    uint8_t other[255];
-    if (ok == NULL || text.len == 0 || text.len > sizeof(other))
-        return;
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t b = text.at[i];
-        if (upper ? b >= 'a' && b <= 'z' : b >= 'A' && b <= 'Z')
-            b ^= 0x20;
-        other[i] = b;
-    }
-    if (ok(span_of(other, text.len)))
-        hint(c, span_of(other, text.len));
-}
-
-/* A text that cannot be one of the words, with the nearest of them. */
-static void hint_word(struct complaint *c, const char *const *words, size_t count, struct span text)
-{
-    char word[64];
-    if (text.len >= sizeof(word) || span_find(text, 0) != SIZE_MAX)
-        return;
-    memcpy(word, text.at, text.len);
-    word[text.len] = 0;
-    hint_text(c, text_nearest(word, words, count));
-}
+/* ---- what was wrong -------------------------------------------------------------------------- */
 
 static int complain_bounds(const struct key *k, struct complaint *c)
 {
@@ -326,28 +179,6 @@ static int complain_items(const struct key *k, struct complaint *c)
     return FAULT_FORMAT;
 }
 
-#define SHOWN 60
-
-void value_escape(struct buf *out, struct span text)
-{
-    for (size_t i = 0; i < text.len && i < SHOWN; i++) {
-        uint8_t c = text.at[i];
-        if (c < 0x20 || c >= 0x7f)
-            (void)buf_printf(out, "\\x%02x", c);
-        else if (c == '"' || c == '\\')
-            (void)buf_printf(out, "\\%c", c);
-        else
-            (void)buf_byte(out, c);
-    }
-}
-
-void value_quote(struct buf *out, struct span text)
-{
-    (void)buf_byte(out, '"');
-    value_escape(out, text);
-    (void)buf_text(out, text.len > SHOWN ? "\"…" : "\"");
-}
-
 /* ---- from text ------------------------------------------------------------------------------- */
 
 static int check_text(const struct key *k, struct span text, struct complaint *c)
@@ -356,12 +187,12 @@ static int check_text(const struct key *k, struct span text, struct complaint *c
     bool fits = (k->flags & KEY_LIST) || (text.len >= k->least && text.len <= k->most);
     if (fits && text.len > 0 && t->ok(text))
         return 0;
-    (void)complain(c, t->expected);
+    (void)complaint_say(c, t->expected);
     if (t->ok(text) && text.len > k->most)
         (void)snprintf(c->expected, sizeof(c->expected), "%s, at most %llu bytes", t->expected,
                        (unsigned long long)k->most);
     else
-        hint_case(c, t->ok, text, k->type == KEY_METHOD);
+        complaint_hint_case(c, t->ok, text, k->type == KEY_METHOD);
     return FAULT_FORMAT;
 }
 
@@ -410,10 +241,10 @@ static void hint_network(struct complaint *c, struct span text)
         net.addr.byte[i / 8] &= (uint8_t) ~(0x80u >> i % 8);
     char right[ADDR_TEXT_SIZE + 4];
     cidr_format(&net, right);
-    (void)complain(c, "a network whose host bits are zero");
+    (void)complaint_say(c, "a network whose host bits are zero");
     /* Nobody who wrote an address meant all of them. */
     if (bits > 0)
-        hint_text(c, right);
+        complaint_hint_text(c, right);
 }
 
 static int add_cidr(const struct key *k, struct arena *a, struct span text, void *target,
@@ -422,7 +253,7 @@ static int add_cidr(const struct key *k, struct arena *a, struct span text, void
     size_t count = list_count(k, target);
     struct cidr net;
     if (cidr_parse(text, &net) < 0) {
-        (void)complain(c, TYPES[KEY_CIDR].expected);
+        (void)complaint_say(c, TYPES[KEY_CIDR].expected);
         hint_network(c, text);
         return FAULT_FORMAT;
     }
@@ -462,19 +293,19 @@ static int set_word(const struct key *k, struct span text, void *target, struct 
             return 0;
         }
     }
-    hint_word(c, t->words, t->word_count, text);
-    return complain(c, t->expected);
+    complaint_hint_word(c, t->words, t->word_count, text);
+    return complaint_say(c, t->expected);
 }
 
 static int set_host_header(const struct key *k, struct arena *a, struct span text, void *target,
                            struct complaint *c)
 {
     bool preserve = span_is(text, "preserve");
-    if (!preserve && (text.len > k->most || !host_header_ok(text))) {
-        hint_word(c, HOST_WORDS, countof(HOST_WORDS), text);
+    if (!preserve && (text.len > k->most || !spelling_host_port(text))) {
+        complaint_hint_word(c, HOST_WORDS, countof(HOST_WORDS), text);
         if (c->hint[0] == 0)
-            hint_case(c, host_header_ok, text, false);
-        return complain(c, TYPES[k->type].expected);
+            complaint_hint_case(c, spelling_host_port, text, false);
+        return complaint_say(c, TYPES[k->type].expected);
     }
     const char *host = preserve ? "" : arena_string(a, text);
     if (host == NULL)
@@ -495,7 +326,7 @@ static int set_endpoint(const struct key *k, struct span text, void *target, str
     struct addr a;
     uint16_t port;
     if (addr_parse_port(text, &a, &port) < 0 || port == 0)
-        return complain(c, TYPES[k->type].expected);
+        return complaint_say(c, TYPES[k->type].expected);
     put_endpoint(k, target, &a, port);
     return 0;
 }
@@ -517,9 +348,9 @@ static int set_upstream(const struct key *k, struct span text, void *target, str
     static const char LATER[] = "http://ADDRESS:PORT (TLS upstreams, host names and several "
                                 "upstreams are not supported yet)";
     if (span_starts_nocase(text, SPAN("https://")))
-        return complain(c, LATER);
+        return complaint_say(c, LATER);
     if (!span_starts(text, UPSTREAM_SCHEME))
-        return complain(c, TYPES[k->type].expected);
+        return complaint_say(c, TYPES[k->type].expected);
     struct span place = span_sub(text, UPSTREAM_SCHEME.len, SIZE_MAX);
     size_t slash = span_find(place, '/');
     struct span bare = span_sub(place, 0, slash);
@@ -531,15 +362,15 @@ static int set_upstream(const struct key *k, struct span text, void *target, str
         return 0;
     }
     if (good && slash != SIZE_MAX) {
-        hint(c, span_sub(text, 0, UPSTREAM_SCHEME.len + slash));
-        return complain(c, "http://ADDRESS:PORT without a path");
+        complaint_hint(c, span_sub(text, 0, UPSTREAM_SCHEME.len + slash));
+        return complaint_say(c, "http://ADDRESS:PORT without a path");
     }
     if (good)
-        return complain(c, "http://ADDRESS:PORT with the address of one host");
+        return complaint_say(c, "http://ADDRESS:PORT with the address of one host");
     struct span rest = bare, name = SPAN_NONE;
-    if (span_cut(&rest, ':', &name) && value_host_ok(name) && addr_parse(name, &a) < 0)
-        return complain(c, LATER);
-    return complain(c, TYPES[k->type].expected);
+    if (span_cut(&rest, ':', &name) && spelling_host(name) && addr_parse(name, &a) < 0)
+        return complaint_say(c, LATER);
+    return complaint_say(c, TYPES[k->type].expected);
 }
 
 int value_set(const struct key *k, struct arena *a, struct span text, void *target,
@@ -678,7 +509,7 @@ static bool list_ok(const struct key *k, const void *target, size_t *item, struc
                                       : check_text(k, span_str(item_at(k, target, *item)), c) == 0;
         if (!ok) {
             if (k->type == KEY_CIDR)
-                (void)complain(c, TYPES[k->type].expected);
+                (void)complaint_say(c, TYPES[k->type].expected);
             return false;
         }
     }
@@ -690,13 +521,13 @@ static bool scalar_ok(const struct key *k, const void *target, struct complaint 
     const struct type *t = &TYPES[k->type];
     if (value_is_text(k))
         return check_text(k, span_str(text_at(k, target)), c) == 0;
-    (void)complain(c, t->expected != NULL ? t->expected : "");
+    (void)complaint_say(c, t->expected != NULL ? t->expected : "");
     if (k->type == KEY_HOST_HEADER) {
         uint64_t policy = value_number(k, target);
         struct span host = span_str(text_at(k, target));
         return policy == HOST_PRESERVE
                    ? host.len == 0
-                   : policy == HOST_FIXED && host.len <= k->most && host_header_ok(host);
+                   : policy == HOST_FIXED && host.len <= k->most && spelling_host_port(host);
     }
     if (k->type == KEY_ENDPOINT || k->type == KEY_UPSTREAM) {
         struct addr a;

@@ -4,13 +4,8 @@
 #ifndef CONF_VALUE_H
 #define CONF_VALUE_H
 
+#include "conf/complaint.h"
 #include "conf/keys.h"
-
-/* What was wrong with a value, for a person. */
-struct complaint {
-    char expected[192];
-    char hint[256]; /* a better text, or "" */
-};
 
 /* 0; FAULT_FORMAT with *c filled in; -ENOMEM. The target is unchanged on failure. */
 must_check int value_set(const struct key *k, struct arena *a, struct span text, void *target,
@@ -37,11 +32,6 @@ void value_number_put(const struct key *k, void *target, uint64_t v);
 /* A duration or size as people write it: "15m", "16KiB". */
 int value_seconds_write(struct buf *out, uint64_t seconds);
 int value_size_write(struct buf *out, uint64_t bytes);
-/* Foreign text in messages: escaped and cut after 60 bytes, without or with quotes. */
-void value_escape(struct buf *out, struct span text);
-void value_quote(struct buf *out, struct span text);
-
-bool value_host_ok(struct span host);
 extern const char *const ASSURANCE_WORDS[5];
 
 #endif

@@ -69,21 +69,17 @@ void place_write(const struct snapshot *s, const struct place *at, struct buf *o
 }
 
 /* "found …" for a value that does not keep its type. */
-static void describe_found(const struct key *k, const void *target, size_t item, struct buf *out)
+static void describe_found(const struct key *k, const void *target, size_t item,
+                           char out[COMPLAINT_QUOTED])
 {
-    if (value_count(k, target) <= item) {
-        (void)buf_text(out, "nothing");
+    (void)snprintf(out, COMPLAINT_QUOTED, "nothing");
+    if (value_count(k, target) <= item)
         return;
-    }
     struct buf text;
     buf_init(&text, 8192);
-    size_t count;
-    const char *const *words = value_words(k, &count);
-    /* A word out of range has no text. */
-    if (words != NULL && value_number(k, target) >= count)
-        (void)buf_printf(out, "number %llu", (unsigned long long)value_number(k, target));
-    else if (value_write(k, target, item, &text) == 0)
-        value_quote(out, buf_view(&text));
+    /* A word out of range has no text, and shows as "". */
+    if (value_write(k, target, item, &text) == 0)
+        complaint_quote(out, buf_view(&text));
     buf_fini(&text);
 }
 
@@ -103,13 +99,10 @@ static void check_values(struct check *c, enum section_id id)
                 continue;
             bool missing = value_count(key, target) == 0;
             struct place at = {sec, i, key, (key->flags & KEY_LIST) && !missing ? item : SIZE_MAX};
-            struct buf found;
-            buf_init(&found, 512);
-            describe_found(key, target, item, &found);
-            report(c, &at, "expected %s, found %.*s%s%s%s", what.expected,
-                   SPAN_FMT(buf_view(&found)), what.hint[0] ? "; did you mean \"" : "", what.hint,
-                   what.hint[0] ? "\"?" : "");
-            buf_fini(&found);
+            char found[COMPLAINT_QUOTED];
+            describe_found(key, target, item, found);
+            report(c, &at, "expected %s, found %s%s%s%s", what.expected, found,
+                   what.hint[0] ? "; did you mean \"" : "", what.hint, what.hint[0] ? "\"?" : "");
         }
     }
 }
@@ -159,13 +152,11 @@ static void check_reference(struct check *c, enum section_id to, const struct pl
         return;
     /* Past the last message that is shown the search for a better word would only cost. */
     const char *near = c->findings < VERIFY_MAX ? nearest_element(c, to, name) : NULL;
-    struct buf found;
-    buf_init(&found, 512);
-    value_quote(&found, span_str(name));
-    report(c, at, "expected a %s that exists, found %.*s%s%s%s", section_of(to)->kind,
-           SPAN_FMT(buf_view(&found)), near != NULL ? "; did you mean \"" : "",
-           near != NULL ? near : "", near != NULL ? "\"?" : "");
-    buf_fini(&found);
+    char found[COMPLAINT_QUOTED];
+    complaint_quote(found, span_str(name));
+    report(c, at, "expected a %s that exists, found %s%s%s%s", section_of(to)->kind, found,
+           near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+           near != NULL ? "\"?" : "");
 }
 
 /* ---- listeners and routes -------------------------------------------------------------------- */

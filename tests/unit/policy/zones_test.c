@@ -1,5 +1,6 @@
 #include "tests/unit/conf/sample.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "conf/keys.h"
@@ -80,9 +81,9 @@ static void an_address_is_in_exactly_the_zones_that_hold_it(void **state)
         for (size_t k = 0; k < s->zone_count; k++) {
             if (!zone_set_has(set, k))
                 continue;
-            if (found[0] != 0)
-                strcat(found, " ");
-            strcat(found, s->zones[k].name);
+            size_t len = strlen(found);
+            (void)snprintf(found + len, sizeof(found) - len, "%s%s", len > 0 ? " " : "",
+                           s->zones[k].name);
         }
         if (strcmp(found, CASES[i].zones) != 0)
             fail_msg("%s: expected %s, found %s", CASES[i].addr, CASES[i].zones, found);

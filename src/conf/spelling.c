@@ -1,0 +1,104 @@
+#include "conf/spelling.h"
+
+#include "base/addr.h"
+#include "base/text.h"
+
+static bool is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_lower_alnum(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || is_digit(c);
+}
+
+static bool label_ok(struct span label)
+{
+    if (label.len == 0 || label.len > 63)
+        return false;
+    for (size_t i = 0; i < label.len; i++) {
+        bool edge = i == 0 || i == label.len - 1;
+        if (!is_lower_alnum(label.at[i]) && (edge || label.at[i] != '-'))
+            return false;
+    }
+    return true;
+}
+
+/* Letters, digits and hyphens (RFC 1123 section 2.1). A name that ends in a number is an IPv4
+ * address to every browser, so it must be a well-formed one. */
+bool spelling_host(struct span host)
+{
+    if (host.len == 0 || host.len > 253 || host.at[host.len - 1] == '.')
+        return false;
+    struct span rest = host, label = SPAN_NONE;
+    while (span_cut(&rest, '.', &label))
+        if (!label_ok(label))
+            return false;
+    for (size_t i = 0; i < label.len; i++)
+        if (!is_digit(label.at[i]))
+            return true;
+    struct addr a;
+    return addr_parse(host, &a) == 0;
+}
+
+bool spelling_host_port(struct span text)
+{
+    struct span rest = text, host = SPAN_NONE;
+    uint64_t port;
+    bool has_port = span_find(text, ':') != SIZE_MAX;
+    return span_cut(&rest, ':', &host) && spelling_host(host) &&
+           (!has_port || (text_u64(rest, 65535, &port) == 0 && port > 0));
+}
+
+bool spelling_selector(struct span text)
+{
+    return span_is(text, "*") || text_is_name(text);
+}
+
+bool spelling_printable(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        bool c1 = text.at[i] == 0xc2 && i + 1 < text.len && text.at[i + 1] < 0xa0;
+        if (text.at[i] < 0x20 || text.at[i] == 0x7f || c1)
+            return false;
+    }
+    return text_is_utf8(text);
+}
+
+bool spelling_path(struct span text)
+{
+    return text.len > 0 && text.at[0] == '/' && spelling_printable(text);
+}
+
+bool spelling_file(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.at[i];
+        bool plain = is_lower_alnum(c) || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
+        if (!plain && (c != '.' || i == 0))
+            return false;
+    }
+    return text.len > 0;
+}
+
+/* Goes into a link after "https://host:port". "//" and "/\" would lead elsewhere. */
+bool spelling_link(struct span text)
+{
+    if (text.len == 0 || text.at[0] != '/' || (text.len > 1 && text.at[1] == '/'))
+        return false;
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] <= 0x20 || text.at[i] >= 0x7f || strchr("\\\"<>#`{}|^", text.at[i]) != NULL)
+            return false;
+    return true;
+}
+
+bool spelling_method(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        bool upper = text.at[i] >= 'A' && text.at[i] <= 'Z';
+        if (!upper && (i == 0 || (text.at[i] != '-' && text.at[i] != '_')))
+            return false;
+    }
+    return text.len > 0 && text.len <= 16;
+}

@@ -1,0 +1,25 @@
+/* Which texts are well-formed values of the configuration. No text of any kind is empty. */
+#ifndef CONF_SPELLING_H
+#define CONF_SPELLING_H
+
+#include "base/span.h"
+
+/* A DNS name of letters in lower case, digits and hyphens (RFC 1123 section 2.1), or an IPv4
+ * address; no port, no final dot. */
+bool spelling_host(struct span text);
+/* The same with a port or without. */
+bool spelling_host_port(struct span text);
+/* A name, or "*". */
+bool spelling_selector(struct span text);
+/* One line of UTF-8 without control characters. */
+bool spelling_printable(struct span text);
+/* An absolute path of this machine. */
+bool spelling_path(struct span text);
+/* A name inside a directory that is known: no "/", no dot at the start. */
+bool spelling_file(struct span text);
+/* Path and query of a link on a console. */
+bool spelling_link(struct span text);
+/* An HTTP method in upper case, at most 16 letters. */
+bool spelling_method(struct span text);
+
+#endif
