@@ -128,7 +128,7 @@ static int stop_step(struct keeper *k, void *context)
 
 static void record_start(struct keeper *k)
 {
-    turn_head(&k->turn);
+    turn_head(&k->turn, true);
     if (turn_run(&k->turn, start_step, NULL) < 0) {
         log_event(LOG_LEVEL_ERROR, "audit_service_started");
     }
@@ -143,7 +143,6 @@ static int open_loop(struct keeper *k)
     }
     k->looped = true;
     r = turn_start(&k->turn);
-    r = r < 0 ? r : pool_open(&k->pool, &k->loop);
     r = r < 0 ? r : uv_timer_init(&k->loop, &k->minute);
     r = r < 0 ? r : uv_signal_init(&k->loop, &k->term);
     r = r < 0 ? r : uv_signal_init(&k->loop, &k->interrupt);
@@ -167,6 +166,14 @@ static int open_channels(struct keeper *k)
     return r;
 }
 
+/* Threads of the pool are born inside the sandbox's walls: Landlock does not reach older ones, and
+ * afterwards the filter lets no thread begin. */
+static int warm_up(void *arg)
+{
+    struct keeper *k = arg;
+    return pool_open(&k->pool, &k->loop);
+}
+
 static int enter_sandbox(struct keeper *k, const struct keeper_options *o)
 {
     char directory[4096];
@@ -183,7 +190,9 @@ static int enter_sandbox(struct keeper *k, const struct keeper_options *o)
     struct sandbox sandbox = {.profile = SANDBOX_KEEPER,
                               .mode = o->sandbox,
                               .paths = paths,
-                              .path_count = countof(paths)};
+                              .path_count = countof(paths),
+                              .warm_up = warm_up,
+                              .warm_up_arg = k};
     struct buf report;
     buf_init(&report, sizeof(k->sandbox) - 1);
     int r = sandbox_enter(&sandbox, &report);

@@ -132,7 +132,7 @@ static int run_init(const struct options *o)
         return 1;
     }
     head_path(o, head);
-    int r = head_update(head, k.store);
+    int r = head_settle(head, k.store);
     r = r < 0 ? r : store_begin(k.store);
     r = r < 0 ? r : make_owner(&k, o, !exists, &code);
     if (r == 0) {

@@ -3,6 +3,7 @@
 Everything goes through what a person has: the command line and port 9443's replacement. Names under
 postern.localhost are connected to loopback by hand, so that no resolver matters.
 """
+import atexit
 import base64
 import hashlib
 import hmac
@@ -24,8 +25,25 @@ import urllib.parse
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("POSTERN_BUILD", TOP / "build/release"))
-LIBEXEC = BUILD / "libexec"
 PASSWORD = "correct horse battery staple"
+
+
+def _executables():
+    """Where the service account can reach them: it may not be able to look into the checkout."""
+    if os.geteuid() != 0:
+        return BUILD / "libexec"
+    if subprocess.run(["id", "postern"], capture_output=True).returncode != 0:
+        subprocess.run(["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", "--user-group",
+                        "postern"], check=True)
+    where = pathlib.Path(tempfile.mkdtemp(prefix="postern-libexec-"))
+    atexit.register(shutil.rmtree, where, ignore_errors=True)
+    os.chmod(where, 0o755)
+    for name in (BUILD / "libexec").iterdir():
+        shutil.copy(name.resolve(), where / name.name)
+    return where
+
+
+LIBEXEC = _executables()
 
 
 def free_port():
@@ -354,7 +372,8 @@ class Stack:
         if self.process.poll() is not None:
             raise RuntimeError("postern ended: " + self.log_path.read_text())
         try:
-            return self.anonymous("GET", self.portal + "/healthz").status == 200
+            return self.anonymous("GET", self.portal + "/healthz").status == 200 and \
+                self.cli("doctor", check=False).returncode == 0
         except (OSError, ConnectionError):
             return False
 
@@ -409,6 +428,8 @@ class Stack:
         path = self.state / "secrets" / name
         path.write_text(text)
         path.chmod(0o600)
+        if os.geteuid() == 0:
+            shutil.chown(path, "postern", "postern")
         return name
 
     def user(self, name, groups=()):
