@@ -219,10 +219,10 @@ static int alarm_step(struct keeper *k, void *context)
 /* A trail that was cut or rewritten does not stop the service: whoever could do that could also
  * stop it, and the people who would look into it need to get in. It is said loudly instead, and the
  * head file is left alone as the evidence that it is. */
-void turn_head(struct turn *t)
+void turn_head(struct turn *t, bool start)
 {
     struct keeper *k = t->keeper;
-    int r = head_update(k->head_file, k->store);
+    int r = start ? head_settle(k->head_file, k->store) : head_update(k->head_file, k->store);
     bool alarm = r == FAULT_CONFLICT || r == FAULT_ABSENT || r == FAULT_FORMAT;
     if (r == 0 || (alarm && k->alarmed)) {
         return;
@@ -258,7 +258,7 @@ void turn_end(struct turn *t)
         log_fault(LOG_LEVEL_ERROR, "store_commit", r, "a turn was undone");
         fail_turn(t);
     } else if (t->audited && k->head_file != NULL) {
-        turn_head(t);
+        turn_head(t, false);
     }
     t->audited = false;
     t->broken = false;

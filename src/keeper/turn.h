@@ -50,8 +50,9 @@ must_check int turn_run(struct turn *t, turn_step step, void *context);
 void turn_reply(struct turn *t, struct reply *r);
 /* Commits now and answers. */
 void turn_end(struct turn *t);
-/* Compares the head file with the trail and brings it up to date; outside a transaction. */
-void turn_head(struct turn *t);
+/* Compares the head file with the trail and brings it up to date; outside a transaction. start:
+ * before the first record of this process. */
+void turn_head(struct turn *t, bool start);
 /* Sends every held reply whose conditions are met; sets the timer for the next. */
 void turn_settle(struct turn *t);
 

@@ -359,3 +359,705 @@ def test_an_edge_that_does_not_confirm_is_reported(keeper, edge, owner):
     assert 0.4 < time.monotonic() - started < 5
     assert json.loads(page.body)["revoked"]["edges"] == 1
     silent.wire.close()
+
+
+# ---- logging in ----------------------------------------------------------------------------------
+
+
+def test_every_failed_login_has_the_same_answer_at_the_same_moment(keeper, edge, owner):
+    moments = []
+    for user, password, code in (
+        ("owner", "not the password", totp(owner.secret)),
+        ("owner", PASSWORD, "000000"),
+        ("owner", PASSWORD, "aaaaa-aaaaa-aaaaa-aaaaa-aaaaa"),
+        ("nobody", PASSWORD, totp(owner.secret)),
+        ("NOT a name\n", PASSWORD, ""),
+    ):
+        started = time.monotonic()
+        answer = edge.login(user, password, code)
+        moments.append(time.monotonic() - started)
+        assert (answer.result, answer.sso, answer.console) == (LOGIN_REFUSED, b"", b"")
+    assert all(moment >= 0.39 for moment in moments), moments
+
+
+def test_a_totp_code_and_a_recovery_code_are_good_once(keeper, edge, owner):
+    # The step of the enrolment is used already; the next one is not.
+    assert edge.login("owner", PASSWORD, totp(owner.secret)).result == LOGIN_REFUSED
+    later = totp(owner.secret, time.time() + 30)
+    assert edge.login(" Owner ", PASSWORD, later).result == LOGIN_OK
+    assert edge.login("owner", PASSWORD, later).result == LOGIN_REFUSED
+    assert edge.login("owner", PASSWORD, owner.codes[0].upper()).result == LOGIN_OK
+    assert edge.login("owner", PASSWORD, owner.codes[0]).result == LOGIN_REFUSED
+    _, body = keeper.control().ask("GET", "/audit", query="event=totp.replayed")
+    assert len(body["records"]) == 2
+
+
+def test_an_account_is_slowed_down_and_the_throttled_attempts_are_counted(keeper, edge, owner):
+    for _ in range(5):
+        assert edge.login("owner", "wrong", "000000").result == LOGIN_REFUSED
+    answer = edge.login("owner", PASSWORD, owner.codes[0])
+    assert answer.result == LOGIN_THROTTLED and answer.retry_after >= 1
+    for _ in range(20):
+        edge.login("owner", "wrong", "000000")
+    control = keeper.control()
+    _, body = control.ask("GET", "/audit", query="event=login.throttled")
+    assert len(body["records"]) == 1
+    # Another person from another place is not concerned; the owner of the host can forgive.
+    status, _ = control.ask("POST", "/users/owner/enable", {})
+    assert status == 200
+    assert edge.login("owner", PASSWORD, owner.codes[0], "192.0.2.9").result == LOGIN_OK
+
+
+def test_many_attempts_at_once_do_not_all_find_the_account_fresh(keeper, edge, owner):
+    serials = [
+        edge.wire.send("login", user="owner", password="wrong", code="1", source=address("127.0.0.1"))
+        for _ in range(12)
+    ]
+    results = [edge.wire.expect("login_is", 20, serial).result for serial in serials]
+    assert results.count(LOGIN_REFUSED) <= 5 and LOGIN_THROTTLED in results
+
+
+def test_a_disabled_user_is_out_at_once(keeper, edge, owner):
+    control = keeper.control()
+    assert control.ask("POST", "/users", {"name": "ann", "totp": True, "password": PASSWORD})[0] == 201
+    _, body = control.ask("POST", "/users/ann/totp", {})
+    ann = edge.login("ann", PASSWORD, totp(body["totp"]["secret"]))
+    assert ann.result == LOGIN_OK
+    assert edge.view(CONSOLE, ann.console, PORTAL).status == VIEW_OK
+    control.send("POST", "/api/v1/users/ann/disable", {})
+    message = edge.wire.expect("revoke")
+    assert (message.kind, message.id) == (2, b"ann")
+    edge.wire.send("revoked", epoch=message.epoch)
+    status, body = control.receive()
+    assert status == 200 and body["disabled"] and body["revoked"]["edges"] == 1
+    assert edge.view(CONSOLE, ann.console, PORTAL).status == VIEW_UNKNOWN
+    assert edge.login("ann", PASSWORD, totp(body.get("x", "A" * 32))).result == LOGIN_REFUSED
+
+
+def test_enrolment_refuses_what_is_wrong_and_works_once(keeper, edge):
+    code = keeper.first["code"]
+    page = edge.wire.ask("enrol", step=0, code=code)
+    assert b"<svg" in page.body and b"autocomplete" in page.body
+    again = edge.wire.ask("enrol", step=0, code=code)
+    assert again.body == page.body
+    secret = re.search(rb"<code>([A-Z2-7]{32})</code>", page.body)[1].decode()
+    for password, repeat, number in (
+        (PASSWORD, "something else", totp(secret)),
+        ("tiny!", "tiny!", totp(secret)),
+        (PASSWORD, PASSWORD, "000000" if totp(secret) != "000000" else "000001"),
+    ):
+        page = edge.wire.ask(
+            "enrol", step=1, code=code, password=password, again=repeat, totp=number
+        )
+        assert page.status == 422 and b'class="error"' in page.body
+        assert password.encode() not in page.body
+    keeper.enrol(edge)
+    assert edge.wire.ask("enrol", step=0, code=code).status == 410
+    assert edge.wire.ask("enrol", step=0, code=b"x" * 43).status == 410
+    assert edge.wire.ask("enrol", step=1, code=b"<script>").status == 410
+
+
+# ---- handing over --------------------------------------------------------------------------------
+
+
+def test_a_hand_over_goes_to_known_places_only(keeper, edge, owner):
+    def hand(host, back="/", sso=None):
+        return edge.wire.ask(
+            "handover", sso=owner.sso if sso is None else sso, portal=PORTAL, host=host,
+            flow_hash=bytes(32), back=back,
+        ).result
+
+    assert hand(TOMCAT) == 0
+    assert hand(b"127.0.0.1:9444") == 0
+    assert hand(b"localhost:9444") == 0
+    # A port route answers any Host, but a code must not go to a stranger's name.
+    assert hand(b"evil.example:9444") == 2
+    assert hand(b"evil.example:9443") == 2
+    assert hand(PORTAL) == 2
+    assert hand(b"tomcat.postern.localhost:443x") == 2
+    for back in ("//evil.example/", "/\\evil.example", "https://evil.example", ""):
+        assert hand(TOMCAT, back) == 2
+    assert hand(TOMCAT, sso=owner.console) == 1
+    assert hand(TOMCAT, sso=b"") == 1
+
+
+def test_a_code_is_bound_to_host_and_browser_and_used_once(keeper, edge, owner):
+    def code():
+        return edge.wire.ask(
+            "handover", sso=owner.sso, portal=PORTAL, host=TOMCAT, back="/",
+            flow_hash=hashlib.sha256(b"flow").digest(),
+        ).code
+
+    def redeem(text, flow=b"flow", host=TOMCAT):
+        return edge.wire.ask("redeem", code=text, flow=flow, host=host).result
+
+    assert redeem(code(), flow=b"another browser") == 2
+    assert redeem(code(), host=b"127.0.0.1:9444") == 2
+    used = code()
+    assert redeem(used) == 0
+    assert redeem(used) == 2
+    spoilt = code()
+    assert redeem(spoilt, flow=b"") == 2
+    assert redeem(spoilt) == 2
+
+
+def test_a_console_cookie_opens_nothing_of_the_portal(keeper, edge, owner):
+    cookie = child(edge, owner.sso, TOMCAT)
+    for kind, token in ((CHILD, cookie), (CONSOLE, cookie), (SSO, owner.sso), (CONSOLE, owner.sso)):
+        assert edge.api(kind, token, "GET", "/whoami")[0] == 401
+    page = edge.verb(CONSOLE, owner.console, "GET", "/api/v1/whoami", host=TOMCAT)
+    assert page.status == 401
+
+
+# ---- resources -----------------------------------------------------------------------------------
+
+
+def change(keeper, edge, owner, method, path, body=None):
+    serial = edge.verb(CONSOLE, owner.console, method, "/api/v1" + path, body, answer=False)
+    snapshot = keeper.settle()
+    page = edge.page(serial)
+    return snapshot, page.status, json.loads(page.body)
+
+
+def test_a_route_is_answered_when_every_process_has_it(keeper, edge, owner):
+    serial = edge.verb(
+        CONSOLE, owner.console, "PUT", "/api/v1/routes/jetty",
+        {"host": "jetty.postern.localhost", "upstream": "http://127.0.0.1:8082"}, answer=False,
+    )
+    snapshot = keeper.supervisor.expect("snapshot")
+    assert snapshot.cause == 1
+    os.close(snapshot.fd)
+    keeper.supervisor.ask("commit", number=snapshot.number)
+    with pytest.raises(TimeoutError):
+        edge.wire.receive(0.1)
+    keeper.supervisor.send("settled", number=snapshot.number)
+    page = edge.page(serial)
+    assert page.status == 201 and json.loads(page.body)["upstream"] == "http://127.0.0.1:8082"
+    _, body = edge.api(CONSOLE, owner.console, "GET", "/routes")
+    assert {r["name"]: r["origin"] for r in body["routes"]} == {
+        "tomcat": "file", "bare": "file", "jetty": "store",
+    }
+    serial = edge.verb(CONSOLE, owner.console, "DELETE", "/api/v1/routes/jetty", answer=False)
+    newer = keeper.settle()
+    assert newer.number > snapshot.number
+    revoked = []
+    page = edge.page(serial, revoked)
+    assert page.status == 200 and json.loads(page.body)["revoked"]["edges"] == 1
+    assert revoked == [(4, b"jetty")]
+
+
+def test_a_refused_snapshot_is_undone_and_recorded(keeper, edge, owner):
+    body = {"cidrs": ["10.0.0.0/8"]}
+    change(keeper, edge, owner, "PUT", "/zones/office", body)
+    serial = edge.verb(
+        CONSOLE, owner.console, "PUT", "/api/v1/zones/office", {"cidrs": ["10.9.0.0/16"]}, answer=False
+    )
+    snapshot = keeper.supervisor.expect("snapshot")
+    os.close(snapshot.fd)
+    keeper.supervisor.send("abort", number=snapshot.number, reason="edge 1: no memory")
+    page = edge.page(serial)
+    assert page.status == 409 and "edge 1: no memory" in json.loads(page.body)["detail"]
+    _, zone = edge.api(CONSOLE, owner.console, "GET", "/zones/office")
+    assert zone["cidrs"] == ["10.0.0.0/8"]
+    rows = sqlite3.connect(keeper.store).execute("select doc from resources").fetchall()
+    assert len(rows) == 1 and "10.0.0.0/8" in str(rows[0][0])
+    _, audit = edge.api(CONSOLE, owner.console, "GET", "/audit", query="event=change.undone")
+    assert audit["records"][0]["target"] == "zone office"
+    # The next change is not blocked.
+    assert change(keeper, edge, owner, "DELETE", "/zones/office")[1] == 200
+
+
+def test_changes_are_made_one_after_the_other(keeper, edge, owner):
+    serials = [
+        edge.verb(CONSOLE, owner.console, "PUT", "/api/v1/zones/z%d" % i, {"cidrs": ["10.%d.0.0/16" % i]},
+                  answer=False)
+        for i in range(5)
+    ]
+    numbers = [keeper.settle().number for _ in serials]
+    assert numbers == sorted(numbers)
+    assert [edge.page(serial).status for serial in serials] == [201] * 5
+
+
+def test_what_does_not_fit_together_changes_nothing(keeper, edge, owner):
+    for path, body, status in (
+        ("/routes/tomcat", {"host": "x.postern.localhost", "upstream": "http://127.0.0.1:1"}, 409),
+        ("/zones/local", {"cidrs": ["10.0.0.0/8"]}, 409),
+        ("/routes/new", {"host": "postern.localhost", "upstream": "http://127.0.0.1:1"}, 422),
+        ("/routes/new", {"host": "n.postern.localhost", "upstream": "https://127.0.0.1:1"}, 422),
+        ("/routes/new", {"host": "n.postern.localhost"}, 422),
+        ("/routes/new", {"host": "n.postern.localhost", "upstream": "http://127.0.0.1:1", "colour": 1}, 422),
+        ("/routes/new", {"name": "old", "host": "n.postern.localhost", "upstream": "http://127.0.0.1:1"}, 400),
+        ("/routes/new", {"host": "n.postern.localhost", "upstream": "http://127.0.0.1:1",
+                         "inject_basic_file": "absent.secret"}, 422),
+        ("/rules/r", {"users": ["*"], "zones": ["nowhere"], "routes": ["tomcat"]}, 422),
+        ("/zones/wide", {"cidrs": ["10.0.0.1/8"]}, 422),
+    ):
+        got, answer = edge.api(CONSOLE, owner.console, "PUT", path, body)
+        assert got == status, (path, body, answer)
+        assert answer["detail"]
+    assert edge.api(CONSOLE, owner.console, "DELETE", "/zones/absent")[0] == 404
+    rows = sqlite3.connect(keeper.store).execute("select count(*) from resources").fetchone()
+    assert rows == (0,)
+
+
+def test_a_secret_that_others_can_read_is_refused_with_the_reason(keeper, edge, owner):
+    keeper.write_secret("open.secret", "a:b\n", 0o644)
+    got, answer = edge.api(
+        CONSOLE, owner.console, "PUT", "/routes/new",
+        {"host": "n.postern.localhost", "upstream": "http://127.0.0.1:1",
+         "inject_basic_file": "open.secret"},
+    )
+    assert got == 422 and "open.secret" in answer["detail"]
+    os.unlink(os.path.join(keeper.secrets, "tomcat.secret"))
+    fd = sealed("file", keeper.slice())
+    keeper.supervisor.send("configure", generation=2, fd=fd)
+    os.close(fd)
+    refused = keeper.supervisor.expect("refused")
+    assert refused.generation == 2 and b"tomcat.secret" in refused.reason
+    # What is in force stays in force.
+    assert edge.view(CONSOLE, owner.console, PORTAL).status == VIEW_OK
+
+
+def test_a_new_file_waits_for_the_change_in_flight(keeper, edge, owner):
+    serial = edge.verb(CONSOLE, owner.console, "PUT", "/api/v1/zones/z", {"cidrs": ["10.0.0.0/8"]},
+                       answer=False)
+    first = keeper.supervisor.expect("snapshot")
+    os.close(first.fd)
+    fd = sealed("file", keeper.slice())
+    keeper.supervisor.send("configure", generation=2, fd=fd)
+    os.close(fd)
+    with pytest.raises(TimeoutError):
+        keeper.supervisor.expect("snapshot", 0.1)
+    keeper.supervisor.ask("commit", number=first.number)
+    keeper.supervisor.send("settled", number=first.number)
+    assert edge.page(serial).status == 201
+    second = keeper.settle()
+    assert (second.cause, second.generation) == (0, 2)
+
+
+def test_an_unsealed_or_foreign_configuration_is_refused(keeper):
+    for content, seal in ((b"not a slice", True), (keeper.slice(), False)):
+        fd = sealed("file", content) if seal else os.memfd_create("file")
+        if not seal:
+            os.write(fd, content)
+        keeper.supervisor.send("configure", generation=9, fd=fd)
+        os.close(fd)
+        assert keeper.supervisor.expect("refused").generation == 9
+
+
+# ---- the API -------------------------------------------------------------------------------------
+
+
+def test_bodies_that_are_not_clean_json_are_refused(keeper, edge, owner):
+    for raw, status in (
+        (b"", 400),
+        (b"{", 400),
+        (b"[]", 400),
+        (b'"x"', 400),
+        (b'{"name":"a","name":"b"}', 400),
+        (b'{"name":"a","groups":["\\u0000"]}', 400),
+        (b'{"name":"a\xff"}', 400),
+        (b'{"name":"a"} x', 400),
+        (b'{"name":1}', 400),
+        (b'{"name":"a","nmae":"b"}', 400),
+        (b'{"name":"A B"}', 400),
+        (b'{"groups":[]}', 400),
+        (b'{"name":"a","groups":[1]}', 400),
+        (b'{"name":"a","groups":"owners"}', 400),
+        (b'{"name":"a","groups":["absent"]}', 400),
+        (b'{"name":"a","password":"short"}', 400),
+        (b'{"name":"a","totp":"yes"}', 400),
+        (b'{"name":' + b"[" * 64 + b"]" * 64 + b"}", 413),
+        (b'{"name":"owner"}', 409),
+    ):
+        page = edge.verb(CONSOLE, owner.console, "POST", "/api/v1/users", raw=raw)
+        problem = json.loads(page.body)
+        assert page.status == status, (raw[:40], problem)
+        assert page.type == b"application/problem+json"
+        assert set(problem) <= {"type", "title", "status", "detail", "field"}
+    # Nothing is parsed for strangers.
+    page = edge.verb(CONSOLE, "x" * 43, "POST", "/api/v1/users", raw=b"{")
+    assert page.status == 401
+    serial = edge.wire.send("verb", kind=CONSOLE, token=owner.console, host=PORTAL, method="POST",
+                            path="/api/v1/users", type="text/plain", body=b'{"name":"a"}')
+    assert edge.page(serial).status == 415
+    assert [u["name"] for u in edge.api(CONSOLE, owner.console, "GET", "/users")[1]["users"]] == ["owner"]
+
+
+def test_unknown_paths_and_methods_are_told_apart(keeper, edge, owner):
+    assert edge.api(CONSOLE, owner.console, "GET", "/nothing")[0] == 404
+    assert edge.api(CONSOLE, owner.console, "PATCH", "/users")[0] == 405
+    assert edge.api(CONSOLE, owner.console, "GET", "/users/")[0] == 404
+    assert edge.api(CONSOLE, owner.console, "GET", "/users/a/b/c/d")[0] == 404
+    assert edge.api(CONSOLE, owner.console, "HEAD", "/whoami")[0] == 200
+
+
+def operations():
+    text = offline("operations")[1]
+    return re.findall(r"^## (\S+) (\S+)$", text, re.M), text
+
+
+def test_the_documentation_is_what_the_table_says():
+    with open(os.path.join(ipcwire.ROOT, "docs/api.md"), encoding="utf-8") as file:
+        assert file.read() == operations()[1]
+
+
+def test_each_operation_admits_exactly_whom_its_row_admits(keeper, edge, owner):
+    control = keeper.control()
+    _, body = control.ask("POST", "/users", {"name": "bob", "password": PASSWORD, "totp": True})
+    bob = edge.login("bob", PASSWORD, totp(body["totp"]["secret"]))
+    assert bob.result == LOGIN_OK
+    before = control.ask("GET", "/audit/head")[1]["count"]
+    rows, text = operations()
+    own = {("GET", "/api/v1/whoami"), ("GET", "/api/v1/me/sessions"), ("GET", "/api/v1/me/consoles"),
+           ("GET", "/"), ("DELETE", "/api/v1/sessions/{id}"), ("POST", "/sessions/{id}/end")}
+    refused = 0
+    for method, template in rows:
+        path = template.replace("{name}", "absent").replace("{id}", "0" * 32)
+        page_op = not template.startswith("/api/")
+        if template == "/enrol":
+            continue
+        stranger = edge.verb(CONSOLE, "A" * 43, method, path)
+        assert stranger.status == (303 if page_op else 401), (method, path)
+        person = edge.verb(CONSOLE, bob.console, method, path, {} if method != "GET" else None)
+        if (method, template) in own:
+            assert person.status in (200, 404), (method, path, person.body)
+        else:
+            assert person.status == 403, (method, path, person.body)
+            refused += method != "GET"
+        admin = edge.verb(CONSOLE, owner.console, method, path)
+        assert admin.status not in (401, 403, 405), (method, path, admin.body)
+        hosted = control.ask(method, template[len("/api/v1"):].replace("{name}", "absent")
+                             .replace("{id}", "0" * 32)) if not page_op else None
+        assert hosted is None or hosted[0] not in (401, 403, 405)
+    _, body = control.ask("GET", "/audit", query="event=operation.denied&limit=500")
+    assert len(body["records"]) == refused
+    assert control.ask("GET", "/audit/head")[1]["count"] == before + refused
+    # Another person's session is not even known to exist.
+    _, body = control.ask("GET", "/sessions", query="user=owner")
+    target = body["sessions"][0]["id"]
+    assert edge.api(CONSOLE, bob.console, "DELETE", "/sessions/" + target)[0] == 404
+    assert edge.view(CONSOLE, owner.console, PORTAL).status == VIEW_OK
+
+
+def test_the_network_is_never_the_owner_of_the_host(keeper, edge):
+    edge.wire.send("verb", kind=HOST, token="", host=PORTAL, method="GET", path="/api/v1/users")
+    with pytest.raises(Closed):
+        edge.wire.receive(5)
+    assert keeper.edge(2).view(CONSOLE, "x", PORTAL).status == VIEW_UNKNOWN
+
+
+def test_a_token_acts_within_its_scope_and_dies_when_revoked(keeper, edge, owner):
+    control = keeper.control()
+    status, made = control.ask("POST", "/tokens", {
+        "name": "reader", "owner": "owner", "routes": ["portal", "tomcat"], "methods": ["GET"],
+        "paths": ["/api/v1/users/**", "/api/v1/whoami"], "expires": "1h",
+    })
+    assert status == 201 and made["token"].startswith("pst_")
+    token = made["token"]
+    assert edge.api(TOKEN, token, "GET", "/whoami")[1]["kind"] == "token"
+    assert edge.api(TOKEN, token, "GET", "/users/owner")[0] == 200
+    assert edge.api(TOKEN, token, "GET", "/audit")[0] == 403
+    assert edge.api(TOKEN, token, "POST", "/users", {"name": "x"})[0] == 403
+    view = edge.view(TOKEN, token, TOMCAT)
+    assert (view.status, view.user, view.token_name) == (VIEW_OK, b"owner", b"reader")
+    assert view.scope_routes == b"portal\ntomcat"
+    assert view.inject == b""  # no rule names the token
+    assert control.ask("POST", "/tokens", {"name": "reader", "owner": "owner", "routes": ["a"]})[0] == 409
+    assert control.ask("POST", "/tokens", {"name": "b", "owner": "absent", "routes": ["a"]})[0] == 400
+    assert control.ask("POST", "/tokens", {"name": "b", "owner": "owner", "routes": []})[0] == 400
+    assert control.ask("POST", "/tokens", {"name": "b", "owner": "owner", "routes": ["a"],
+                                           "paths": ["/../x"]})[0] == 400
+    control.send("DELETE", "/api/v1/tokens/reader")
+    message = edge.wire.expect("revoke")
+    assert message.kind == 3 and message.id == view.id
+    edge.wire.send("revoked", epoch=message.epoch)
+    assert control.receive()[0] == 200
+    assert edge.view(TOKEN, token, TOMCAT).status == VIEW_UNKNOWN
+    assert edge.api(TOKEN, token, "GET", "/whoami")[0] == 401
+
+
+def test_the_last_owner_stays(keeper, edge, owner):
+    for method, path, body in (
+        ("POST", "/users/owner/disable", {}),
+        ("DELETE", "/users/owner", None),
+        ("PUT", "/users/owner/groups", {"groups": []}),
+    ):
+        assert edge.api(CONSOLE, owner.console, method, path, body)[0] == 409
+    assert edge.api(CONSOLE, owner.console, "DELETE", "/groups/owners")[0] == 403
+    assert edge.view(CONSOLE, owner.console, PORTAL).groups == b"owners"
+
+
+def test_explain_says_what_the_gate_would(keeper, edge, owner):
+    ask = {"user": "owner", "source": "127.0.0.1", "route": "tomcat"}
+    status, body = edge.api(CONSOLE, owner.console, "POST", "/explain", ask)
+    assert status == 200 and (body["verdict"], body["rule"]) == ("allow", "admins")
+    _, body = edge.api(CONSOLE, owner.console, "POST", "/explain", dict(ask, source="192.0.2.1"))
+    assert (body["verdict"], body["reason"]) == ("deny", "zone")
+    _, body = edge.api(CONSOLE, owner.console, "POST", "/explain", {
+        "user": "owner", "source": "127.0.0.1", "url": "https://tomcat.postern.localhost:9443/manager/html"})
+    assert body["route"] == "tomcat"
+    for wrong, status in ((dict(ask, route="absent"), 404), (dict(ask, user="absent"), 404),
+                          (dict(ask, source="x"), 400), (dict(ask, path="/%2e%2e/x"), 400)):
+        assert edge.api(CONSOLE, owner.console, "POST", "/explain", wrong)[0] == status
+
+
+def test_lists_go_on_where_they_stopped(keeper, edge, owner):
+    control = keeper.control()
+    for i in range(7):
+        assert control.ask("POST", "/users", {"name": "u%d" % i})[0] == 201
+    names, after = [], ""
+    while True:
+        _, body = control.ask("GET", "/users", query="limit=3" + after)
+        names += [u["name"] for u in body["users"]]
+        if "next" not in body:
+            break
+        after = "&after=" + body["next"]
+    assert names == ["owner"] + ["u%d" % i for i in range(7)]
+    assert control.ask("GET", "/users", query="limit=0")[0] == 400
+    assert control.ask("GET", "/users", query="limit=501")[0] == 400
+    assert control.ask("GET", "/audit", query="limit=1&limit=2")[0] == 400
+
+
+# ---- pages ---------------------------------------------------------------------------------------
+
+
+def test_the_console_shows_its_owner_everything_and_escapes_all_of_it(keeper, edge, owner):
+    agent = '"><script>alert(1)</script>'
+    edge.wire.ask("login", user="owner", password=PASSWORD, code=owner.codes[0], agent=agent,
+                  source=address("127.0.0.1"))
+    edge.wire.send("upstreams", text="tomcat\tdown\t<b>refused</b>\nbare\tup\t\n")
+    page = edge.verb(CONSOLE, owner.console, "GET", "/")
+    text = page.body.decode()
+    assert page.status == 200 and page.type.startswith(b"text/html")
+    assert "<script" not in text and "<b>" not in text and "Tomcat <manager>" not in text
+    assert "Tomcat &lt;manager&gt;" in text and "&lt;b&gt;refused" in text
+    for heading in ("Consoles", "Your sessions", "On now", "Routes", "Refused in the last day",
+                    "Latest changes and logins"):
+        assert heading in text
+    ends = re.findall(r'action="(/sessions/[0-9a-f]{32}/end)"', text)
+    assert ends
+    assert edge.verb(CONSOLE, "A" * 43, "GET", "/").location == b"/login"
+
+
+def test_a_person_sees_the_own_things_only_and_ends_a_session_with_a_button(keeper, edge, owner):
+    control = keeper.control()
+    _, body = control.ask("POST", "/users", {"name": "bob", "password": PASSWORD, "totp": True})
+    bob = edge.login("bob", PASSWORD, totp(body["totp"]["secret"]))
+    text = edge.verb(CONSOLE, bob.console, "GET", "/").body.decode()
+    assert "On now" not in text and "Latest changes" not in text and "tomcat" not in text
+    path = re.search(r'action="(/sessions/[0-9a-f]{32}/end)"', text)[1]
+    page = edge.verb(CONSOLE, bob.console, "POST", path)
+    assert (page.status, page.location) == (303, b"/login")
+    assert edge.view(CONSOLE, bob.console, PORTAL).status == VIEW_UNKNOWN
+
+
+# ---- what can go wrong ---------------------------------------------------------------------------
+
+
+def test_a_hostile_packet_costs_the_channel_and_nothing_else(keeper, edge, owner):
+    packets = [
+        b"",
+        b"\x00",
+        struct.pack(">HI", 0, 1),
+        struct.pack(">HI", 9999, 1),
+        struct.pack(">HI", ipcwire.TYPES["configure"], 1) + bytes(8),
+        struct.pack(">HI", ipcwire.TYPES["login"], 1) + b"\xff" * 40,
+        struct.pack(">HI", ipcwire.TYPES["verb"], 1) + ipcwire.encode("verb") + b"x",
+        struct.pack(">HI", ipcwire.TYPES["revoked"], 1) + struct.pack(">QI", 1 << 60, 0),
+        struct.pack(">HI", ipcwire.TYPES["activity"], 1) + struct.pack(">I", 7) + bytes(7),
+        struct.pack(">HI", ipcwire.TYPES["access"], 1) + struct.pack(">QI", 0, 8) + bytes(8),
+        struct.pack(">HI", ipcwire.TYPES["view"], 1) + ipcwire.encode("view"),
+    ]
+    for number, packet in enumerate(packets, 10):
+        hostile = keeper.edge(number)
+        hostile.wire.send_raw(packet)
+        with pytest.raises(Closed):
+            while True:
+                hostile.wire.receive(5)
+    assert edge.view(CONSOLE, owner.console, PORTAL).status == VIEW_OK
+
+
+def test_a_locked_database_answers_unavailable_and_recovers(keeper, edge, owner):
+    lock = sqlite3.connect(keeper.store, isolation_level=None)
+    lock.execute("begin immediate")
+    # Questions go on; whatever must be written is told that it was not.
+    assert edge.view(CONSOLE, owner.console, PORTAL).status == VIEW_OK
+    status, problem = edge.api(CONSOLE, owner.console, "POST", "/users", {"name": "x"})
+    assert status == 503 and problem["status"] == 503
+    assert edge.login("owner", PASSWORD, owner.codes[0]).result == LOGIN_FAILED
+    lock.execute("rollback")
+    lock.close()
+    assert edge.api(CONSOLE, owner.console, "POST", "/users", {"name": "x"})[0] == 201
+    assert edge.login("owner", PASSWORD, owner.codes[0]).result == LOGIN_OK
+
+
+def test_sessions_survive_a_killed_keeper_and_the_trail_stays_whole(keeper, edge, owner):
+    keeper.process.kill()
+    keeper.process.wait()
+    keeper.start()
+    again = keeper.edge()
+    assert again.view(CONSOLE, owner.console, PORTAL).status == VIEW_OK
+    assert keeper.control().ask("GET", "/audit/verify")[1]["intact"]
+
+
+def test_a_cut_trail_is_noticed(keeper, edge, owner):
+    assert keeper.stop() == 0
+    database = sqlite3.connect(keeper.store)
+    name = [n for (n,) in database.execute("select name from sqlite_master where type='table'")
+            if "audit" in n or "trail" in n][0]
+    for (trigger,) in database.execute("select name from sqlite_master where type='trigger'").fetchall():
+        database.execute("drop trigger " + trigger)
+    database.execute("delete from %s where seq = (select max(seq) from %s)" % (name, name))
+    database.commit()
+    database.close()
+    code, text, _ = offline("audit-verify", "--store", keeper.store, "--state-dir", keeper.dir, check=False)
+    assert code == 1 and text
+    keeper.start()
+    body = keeper.control().ask("GET", "/audit/verify")[1]
+    assert not body["intact"]
+    assert len(keeper.control().ask("GET", "/audit", query="event=audit.alarm")[1]["records"]) == 1
+
+
+def test_idle_sessions_end_and_activity_keeps_them(keeper, edge, owner):
+    view = edge.view(CONSOLE, owner.console, PORTAL)
+    database = sqlite3.connect(keeper.store)
+    now = int(time.time())
+    database.execute("update sessions set last_seen = ?", (now - 600,))
+    database.commit()
+    assert edge.view(CONSOLE, owner.console, PORTAL).idle_until == now - 600 + 900
+    edge.wire.send("activity", seen=view.id + struct.pack(">Q", now + 10**6))
+    assert now + 890 <= edge.view(CONSOLE, owner.console, PORTAL).idle_until <= now + 990
+    database.execute("update sessions set last_seen = ?", (now - 901,))
+    database.commit()
+    edge.wire.send("activity", seen=view.id + struct.pack(">Q", now))
+    assert edge.view(CONSOLE, owner.console, PORTAL).status == VIEW_UNKNOWN
+    database.close()
+
+
+def test_access_records_are_kept_and_listed(keeper, edge, owner):
+    one = ipcwire.encode_record(
+        "access_record", wall_ms=int(time.time() * 1000), version=1, outcome=1, status=403,
+        source=address("192.0.2.7"), route="tomcat", method="GET", path="/<x>", reason=4,
+    )
+    batch = (struct.pack(">I", len(one)) + one) * 3
+    edge.wire.send("access", lost=2, records=batch)
+    edge.view(CONSOLE, owner.console, PORTAL)
+    _, body = edge.api(CONSOLE, owner.console, "GET", "/access", query="denials=1")
+    assert len(body["records"]) == 3 and body["records"][0]["reason"] == "zone"
+    _, body = edge.api(CONSOLE, owner.console, "GET", "/access/denied")
+    assert body["sources"][0]["source"] == "192.0.2.7" and body["sources"][0]["count"] == 3
+    assert edge.api(CONSOLE, owner.console, "GET", "/health")[1]["access_lost"] == 2
+
+
+# ---- the control socket --------------------------------------------------------------------------
+
+
+def test_the_control_socket_speaks_frames_and_bounds_them(keeper):
+    control = keeper.control()
+    assert control.ask("GET", "/whoami")[1]["kind"] == "host"
+    # Two questions in one write are answered one after the other.
+    text = json.dumps({"method": "GET", "path": "/api/v1/whoami", "query": "", "body": None}).encode()
+    frame = struct.pack(">I", len(text)) + text
+    control.sock.sendall(frame + frame[:10])
+    assert control.receive()[0] == 200
+    control.sock.sendall(frame[10:])
+    assert control.receive()[0] == 200
+    for bad in (b"[]", b"{", b'{"method":1}', b'{"verb":"GET"}', b'{"path":"/","path":"/"}'):
+        control.sock.sendall(struct.pack(">I", len(bad)) + bad)
+        assert control.receive()[0] == 400
+    for head in (0, 1 << 20, 0xFFFFFFFF):
+        other = keeper.control()
+        other.sock.sendall(struct.pack(">I", head) + b"xxxx")
+        with pytest.raises((Closed, ConnectionError)):
+            other.receive()
+    # A question from one who has closed his half is still answered.
+    last = keeper.control()
+    last.sock.sendall(frame)
+    last.sock.shutdown(socket.SHUT_WR)
+    assert last.receive()[0] == 200
+
+
+def test_connections_to_the_control_socket_are_bounded(keeper):
+    many = [keeper.control() for _ in range(16)]
+    assert many[-1].ask("GET", "/whoami")[0] == 200
+    extra = keeper.control()
+    with pytest.raises((Closed, ConnectionError)):
+        extra.ask("GET", "/whoami")
+    for control in many:
+        control.close()
+
+
+def test_status_and_health_say_what_is(keeper, edge):
+    text = keeper.supervisor.ask("status").text.decode()
+    assert "edges=1\n" in text and "generation=1\n" in text
+    keeper.supervisor.send("fleet", text="edge.1.pid=77\n")
+    edge.ready()
+    status, body = keeper.control().ask("GET", "/health")
+    assert status == 200 and body["status"] == "ok" and body["fleet"]["edge.1.pid"] == "77"
+
+
+def test_a_drained_keeper_and_one_without_supervisor_end(tmp_path):
+    os.chmod(tmp_path, 0o700)
+    instance = Keeper(tmp_path).start()
+    instance.supervisor.send("drain", seconds=1)
+    assert instance.process.wait(20) == 0
+    instance.stop()
+    instance.start()
+    instance.supervisor.close()
+    assert instance.process.wait(20) == 1
+
+
+def test_nothing_is_served_before_the_first_snapshot(tmp_path):
+    os.chmod(tmp_path, 0o700)
+    instance = Keeper(tmp_path).start(configure=False)
+    try:
+        edge = instance.edge()
+        assert edge.view(CONSOLE, "A" * 43, PORTAL).status == VIEW_FAILED
+        assert edge.login("owner", "x", "x").result == LOGIN_FAILED
+        assert edge.api(CONSOLE, "A" * 43, "GET", "/whoami")[0] == 503
+        assert instance.control().ask("GET", "/health")[1]["status"] == "starting"
+        assert instance.control().ask("PUT", "/zones/a", {"cidrs": []})[0] == 503
+    finally:
+        instance.stop()
+
+
+# ---- offline -------------------------------------------------------------------------------------
+
+
+def test_init_refuses_a_store_that_exists_and_recovers_an_owner(tmp_path):
+    os.chmod(tmp_path, 0o700)
+    instance = Keeper(tmp_path)
+    arguments = ["init", "--store", instance.store, "--state-dir", instance.dir, "--owner", "owner",
+                 "--portal-host", "gw.example.com:9443", "--json"]
+    code, _, errors = offline(*arguments, check=False)
+    assert code == 1 and "exists" in errors
+    code, out, _ = offline(*arguments, "--recover")
+    assert json.loads(out)["link"].startswith("https://gw.example.com:9443/enrol?code=")
+    assert json.loads(out)["code"] != instance.first["code"]
+    assert offline("audit-verify", "--store", instance.store, "--state-dir", instance.dir)[0] == 0
+    out = offline("audit-export", "--store", instance.store)[1]
+    assert [json.loads(line)["event"] for line in out.splitlines()][0] == "store.created"
+    assert offline("audit-export", "--store", instance.store, "--format", "xml", check=False)[0] == 1
+
+
+def test_check_reports_every_error_and_sees_the_store(keeper, edge, owner):
+    code, out, _ = offline("check", "--config", keeper.config)
+    assert code == 0 and out.startswith("OK: 2 listeners")
+    change(keeper, edge, owner, "PUT", "/zones/office", {"cidrs": ["10.0.0.0/8"]})
+    with open(keeper.config, "a", encoding="utf-8") as file:
+        file.write("zones: {office: [10.0.0.0/8]}\n")
+    code, out, errors = offline("check", "--config", keeper.config, check=False)
+    assert code == 1 and "office" in errors
+    with open(keeper.config, "a", encoding="utf-8") as file:
+        file.write("colour: red\nlimits: {connections: many}\n")
+    code, _, errors = offline("check", "--config", keeper.config, check=False)
+    assert code == 1 and "colour" in errors and "connections" in errors
+    code, out, _ = offline("check", "--config", keeper.config, "--json", check=False)
+    assert code == 1 and not json.loads(out)["ok"] and len(json.loads(out)["errors"]) >= 2
+
+
+def test_wrong_usage_is_told(tmp_path):
+    for arguments in ((), ("nothing",), ("init",), ("check", "--config"), ("keys", "--what")):
+        assert offline(*arguments, check=False)[0] == 2
+    assert "portal.host" in offline("keys")[1]
