@@ -13,6 +13,11 @@
 /* A route of this name could not be told from the portal in the scope of a token. */
 #define RESERVED_ROUTE "portal"
 
+/* Looking for a better word compares it with every name there is: done for the first findings only,
+ * and where there are not too many names. */
+#define NEAREST_AMONG 2000
+#define NEAREST_TIMES 20
+
 struct check {
     const struct snapshot *s;
     verify_found found;
@@ -133,7 +138,7 @@ static const char *nearest_element(const struct check *c, enum section_id id, co
 {
     const struct section *sec = section_of(id);
     size_t count = section_count(sec, c->s);
-    if (count == 0 || count > 10000)
+    if (count == 0 || count > NEAREST_AMONG)
         return NULL;
     const char **words = malloc(count * sizeof(*words));
     if (words == NULL)
@@ -150,8 +155,7 @@ static void check_reference(struct check *c, enum section_id to, const struct pl
 {
     if (map_find(&c->name[to], span_str(name)) != NULL)
         return;
-    /* Past the last message that is shown the search for a better word would only cost. */
-    const char *near = c->findings < VERIFY_MAX ? nearest_element(c, to, name) : NULL;
+    const char *near = c->findings < NEAREST_TIMES ? nearest_element(c, to, name) : NULL;
     char found[COMPLAINT_QUOTED];
     complaint_quote(found, span_str(name));
     report(c, at, "expected a %s that exists, found %s%s%s%s", section_of(to)->kind, found,

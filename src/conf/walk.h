@@ -48,6 +48,11 @@ struct walk {
 /* "path: text" for a line. */
 void walk_complain(struct walk *w, size_t line, const char *path, const char *fmt, ...)
     printf_like(4, 5);
+/* Nothing that is said from now on will be shown: not worth the search for a better word. */
+static inline bool walk_is_full(const struct walk *w)
+{
+    return w->messages >= WALK_ERRORS_MAX;
+}
 /* "expected what, found" the present event; hint: NULL or "" for none. */
 void walk_expected(struct walk *w, const char *path, const char *what, const char *hint);
 /* What the present event is, for "found …". */

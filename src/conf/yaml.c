@@ -199,7 +199,7 @@ static bool take_object(struct walk *w, const char *base, const struct section *
         walk_path(sub, path, name);
         const struct key *k = section_key(sec, span_str(name));
         if (k == NULL || (named && k == &sec->keys[0])) {
-            const char *near = section_nearest_key(sec, span_str(name));
+            const char *near = walk_is_full(w) ? NULL : section_nearest_key(sec, span_str(name));
             char what[64];
             (void)snprintf(what, sizeof(what), "a key of %s", sec->kind[0] ? sec->kind : sec->name);
             walk_expected(w, sub, what, near);
@@ -371,7 +371,8 @@ static void take_top(struct walk *w)
         walk_path(path, "", name);
         const struct section *sec = section_find(span_str(name));
         if (sec == NULL) {
-            walk_expected(w, path, "a section", section_nearest(span_str(name)));
+            walk_expected(w, path, "a section",
+                          walk_is_full(w) ? NULL : section_nearest(span_str(name)));
             walk_next(w);
             walk_skip(w, path);
             continue;

@@ -81,9 +81,9 @@ bool policy_admits_source(const struct policy *p, struct zone_set zones);
 /* Is this source inside the portal's zones? */
 bool policy_admits_portal(const struct policy *p, struct zone_set zones);
 
-/* The route for a request: by the listener's port first (any host, or the route's own host when it
- * has one), then by host (lower case, no port). NULL: none. The portal's own host is never a route.
- */
+/* The route for a request: on a port that belongs to a route that one alone (for any host, or for
+ * the route's own host when it has one), elsewhere by host (lower case, no port). NULL: none. The
+ * portal's own host is never a route. */
 const struct route_def *policy_route(const struct policy *p, uint16_t listener_port,
                                      struct span host);
 bool policy_is_portal(const struct policy *p, struct span host);

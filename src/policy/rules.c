@@ -331,8 +331,8 @@ const struct route_def *policy_route(const struct policy *p, uint16_t listener_p
     if (policy_is_portal(p, host))
         return NULL;
     const struct route_def *r = route_of_port(p, listener_port);
-    if (r != NULL && (r->host[0] == 0 || span_is(host, r->host)))
-        return r;
+    if (r != NULL)
+        return r->host[0] == 0 || span_is(host, r->host) ? r : NULL;
     return map_find(&p->hosts, host);
 }
 

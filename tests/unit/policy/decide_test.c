@@ -322,7 +322,7 @@ static void a_route_is_found_by_port_and_then_by_host(void **state)
         {9444, "p.test", NULL},
         {9445, "named.test", "named"},
         {9445, "other.test", NULL},
-        {9445, "tomcat.test", "tomcat"},
+        {9445, "tomcat.test", NULL},
         {9445, "p.test", NULL},
         {1, "tomcat.test", "tomcat"},
         {0, "", NULL},
