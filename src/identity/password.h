@@ -18,7 +18,8 @@
 #define PASSWORD_POINTS_MIN 8u
 #define PASSWORD_POINTS_MAX 256u
 
-/* Prepares libsodium; once per process, before the sandbox closes. 0 or FAULT_CRYPTO. */
+/* Prepares libsodium, and libcrypto for the whole folder; once per process, before the sandbox
+ * closes. 0 or FAULT_CRYPTO. */
 must_check int password_start(void);
 
 enum password_verdict {

@@ -286,6 +286,9 @@ int db_open(const char *path, enum store_mode mode, enum db_which which,
     if (d == NULL)
         return -ENOMEM;
     d->which = which;
+    /* SQLite opens its source of random numbers on first use: now, while the sandbox is open. */
+    uint8_t random;
+    sqlite3_randomness(sizeof(random), &random);
     rc = open_inside(d, path, mode, schema, note);
     if (rc < 0) {
         db_close(d);
