@@ -21,7 +21,9 @@
 /* What a client that still sends may send while it is told that this is the end: closing at once
  * would reset the connection and destroy the answer on its way. */
 #define LINGER_MAX (64u * 1024 * 1024)
-#define LINGER_SECONDS 5u
+#define LINGER_SECONDS 5u /* between two reads */
+#define LINGER_MS 30000u  /* in all */
+#define LINGER_ROUNDS 8
 #define KEEPER_SECONDS 30u
 
 /* ---- states ---- */
@@ -198,6 +200,8 @@ static bool step_handshake(struct conn *c)
         return false;
     if (rc < 0) {
         e->count.handshakes_failed++;
+        if (e->signer.broken)
+            control_signer_lost(e);
         conn_retire(c);
         return false;
     }
@@ -381,6 +385,8 @@ static bool finish(struct conn *c)
 {
     struct exchange *x = c->exchange;
     bool close = x->close;
+    if (x->request.framing != BODY_NONE)
+        wire_bulk(&c->wire, false);
     c->rest = x->body;
     c->exchange = NULL;
     exchange_retire(x);
@@ -467,6 +473,7 @@ static bool step_closing(struct conn *c)
     }
     if (c->limit == 0)
         c->limit = LINGER_MAX;
+    c->lingers_until = edge_now(c->edge) + LINGER_MS;
     enter(c, CONN_LINGER);
     return true;
 }
@@ -474,7 +481,8 @@ static bool step_closing(struct conn *c)
 /* The bytes are not even decrypted. */
 static bool step_linger(struct conn *c)
 {
-    while (c->wire.readable) {
+    /* A few reads; what is left makes another event. */
+    for (int i = 0; i < LINGER_ROUNDS && c->wire.readable; i++) {
         ssize_t n = recv(c->wire.fd, c->edge->scratch, EDGE_SCRATCH, 0);
         if (n < 0 && errno == EINTR)
             continue;
@@ -482,11 +490,12 @@ static bool step_linger(struct conn *c)
             c->wire.readable = false;
             break;
         }
-        if (n <= 0 || (uint64_t)n >= c->limit) {
+        if (n <= 0 || (uint64_t)n >= c->limit || edge_now(c->edge) > c->lingers_until) {
             conn_retire(c);
             break;
         }
         c->limit -= (uint64_t)n;
+        conn_progress(c);
         c->wire.readable = (size_t)n == EDGE_SCRATCH;
     }
     return false;

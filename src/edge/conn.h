@@ -59,11 +59,12 @@ struct conn {
     uint64_t waits_since; /* ms: when the present wait began, or of its last progress */
     uint64_t sent_seen;   /* wire.sent when last looked at */
     struct wire wire;
-    struct buf in;       /* plain text that came and was not used yet */
-    struct span held;    /* what conn_input lent */
-    size_t scanned;      /* of a head that is not complete */
-    uint64_t limit;      /* bytes that DISCARD and LINGER still swallow */
-    struct h1_body rest; /* what DISCARD reads to its end */
+    struct buf in;          /* plain text that came and was not used yet */
+    struct span held;       /* what conn_input lent */
+    size_t scanned;         /* of a head that is not complete */
+    uint64_t limit;         /* bytes that DISCARD and LINGER still swallow */
+    uint64_t lingers_until; /* ms: LINGER ends then, whatever still comes */
+    struct h1_body rest;    /* what DISCARD reads to its end */
     struct exchange *exchange;
     struct listener *listener; /* a reference */
     struct source *source;

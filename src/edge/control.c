@@ -27,6 +27,15 @@ static void unwatch_signer(struct edge *e)
     e->signer_watch = NULL;
 }
 
+void control_signer_lost(struct edge *e)
+{
+    if (e->signer_watch == NULL)
+        return;
+    log_kv(LOG_LEVEL_ERROR, "signer_lost", "effect", "handshakes fail until it is replaced");
+    unwatch_signer(e);
+    channel_fini(&e->signer.channel);
+}
+
 /* Fresh ticket keys for the next handshake; the end of a signer for the log. */
 static void on_signer_poll(uv_poll_t *handle, int status, int events)
 {
@@ -38,8 +47,7 @@ static void on_signer_poll(uv_poll_t *handle, int status, int events)
         e->signer.tickets_fresh = false;
     }
     if (rc < 0) {
-        log_fault(LOG_LEVEL_ERROR, "signer_lost", rc, "handshakes fail until it is replaced");
-        unwatch_signer(e);
+        control_signer_lost(e);
         return;
     }
     watch_arm(e->signer_watch, UV_READABLE);

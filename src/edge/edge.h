@@ -112,6 +112,9 @@ void edge_drained(struct edge *e);
 /* The supervisor's messages (control.c). Takes fd. */
 must_check int control_init(struct edge *e, int fd);
 void control_fini(struct edge *e);
+/* The signer has not answered in time, or is gone: its channel ends here, and handshakes fail until
+ * the supervisor sends another. Once per channel. */
+void control_signer_lost(struct edge *e);
 /* Tells the supervisor that the sandbox is on. */
 must_check int control_ready(struct edge *e, struct span report);
 

@@ -14,6 +14,7 @@
 #define DOWN_ROUNDS 4
 /* From here on a run of body bytes is written by itself instead of being copied behind a head. */
 #define COPY_MAX 8192u
+#define BULK_MIN (256u * 1024)
 #define RESPONSE_HEAD_MAX (32u * 1024)
 #define RESPONSE_HEADERS_MAX 256u
 #define INTERIM_MAX 8u
@@ -81,7 +82,8 @@ static bool is_idempotent(struct span method)
 void proxy_fail(struct exchange *x, unsigned status, const char *cause, const char *detail)
 {
     x->outcome = ACCESS_UPSTREAM;
-    x->close = x->close || !x->body.done;
+    /* Bytes of the client that are lent out at this moment will not be put back. */
+    x->close = x->close || !x->body.done || x->conn->borrowed;
     if (x->status != 0)
         conn_retire(x->conn);
     else
@@ -250,6 +252,11 @@ static void connect_upstream(struct exchange *x, bool fresh)
         answer_error(x, 503, "Too many requests to this console are under way.", "busy");
         return;
     }
+    if (rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -ENOBUFS) {
+        x->outcome = ACCESS_LIMIT;
+        answer_error(x, 503, "The gateway has no connection left.", "descriptors");
+        return;
+    }
     if (rc < 0) {
         pool_says_down(pool, rc);
         proxy_fail(x, 502, "The console can not be reached.", "connect");
@@ -287,6 +294,8 @@ static void complete(struct exchange *x)
 {
     struct proxy *p = x->proxy;
     struct upstream *u = x->upstream;
+    /* What it held was used; anything behind the response has made it not reusable. */
+    buf_clear(&u->in);
     if (p->reusable && p->request_done && !p->private_peer && !p->upload_off)
         upstream_give(u);
     else
@@ -518,6 +527,9 @@ void proxy_enter(struct exchange *x)
         return;
     }
     p->request_done = x->body.done;
+    if (x->request.framing == BODY_CHUNKED ||
+        (x->request.framing == BODY_LENGTH && x->request.length > BULK_MIN))
+        wire_bulk(&x->conn->wire, true);
     p->private_peer = binds_connection(x);
     x->proxy = p;
     exchange_enter(x, EXCHANGE_PROXY);

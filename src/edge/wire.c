@@ -8,6 +8,8 @@
 
 #include "base/fault.h"
 
+#define WIRE_BULK (66u * 1024)
+
 static BIO_METHOD *wire_method;
 
 /* ---- the socket, as OpenSSL sees it ----
@@ -182,6 +184,12 @@ int wire_read(struct wire *w, uint8_t *into, size_t cap)
             break;
     }
     return (int)got;
+}
+
+void wire_bulk(struct wire *w, bool on)
+{
+    /* Taken up when OpenSSL next makes its read buffer, which it gives back whenever it is empty. */
+    SSL_set_default_read_buffer_len(w->ssl, on ? WIRE_BULK : 0);
 }
 
 bool wire_has_input(const struct wire *w)

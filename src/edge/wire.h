@@ -50,6 +50,8 @@ must_check int wire_handshake(struct wire *w);
 /* Plain text, up to cap bytes. 0: nothing now. FAULT_CLOSED: the peer finished (sets eof). Another
  * fault: broken. */
 must_check int wire_read(struct wire *w, uint8_t *into, size_t cap);
+/* A large upload comes: more of it per system call, for more memory while it lasts. */
+void wire_bulk(struct wire *w, bool on);
 /* Is decrypted or buffered input waiting inside, for which no event will come? */
 bool wire_has_input(const struct wire *w);
 /* Takes all of it or fails. Nothing leaves before wire_flush. */
