@@ -2,10 +2,8 @@
 
 #include <stdlib.h>
 
-#include "conf/keys.h"
 #include "conf/merge.h"
 #include "conf/resource.h"
-#include "conf/verify.h"
 
 static const char *const FILE_PART =
     "portal: {host: p.test}\n"
@@ -149,45 +147,11 @@ static void a_store_cannot_take_the_portals_last_port(void **state)
     free(errors);
 }
 
-static void errors_are_counted_and_not_all_shown(void **state)
-{
-    (void)state;
-    struct snapshot *s = sample_parse("portal: {host: p.test}\n");
-    for (int i = 0; i < 500; i++) {
-        struct zone_def z = {.name = arena_printf(&s->arena, "z%d", i)};
-        assert_int_equal(section_append(section_of(SECTION_ZONES), s, &z), 0);
-    }
-    struct buf errors;
-    buf_init(&errors, 1 << 20);
-    assert_int_equal(verify_snapshot(s, &errors), FAULT_FORMAT);
-    struct span text = buf_view(&errors);
-    assert_non_null(memmem(text.at, text.len, "400 more errors are not shown\n", 30));
-    buf_fini(&errors);
-    snapshot_free(s);
-}
-
-static void a_broken_network_is_reported_and_nothing_is_computed_from_it(void **state)
-{
-    (void)state;
-    struct snapshot *s = sample_parse("portal: {host: p.test, zones: [a]}\n"
-                                      "listeners: [{name: m, address: '0.0.0.0:9443'}]\n"
-                                      "zones: {a: [10.0.0.0/8]}\n");
-    struct buf errors;
-    buf_init(&errors, 65536);
-    s->zones[1].cidrs[0].bits = 255;
-    assert_int_equal(verify_snapshot(s, &errors), FAULT_FORMAT);
-    assert_true(span_starts(buf_view(&errors), SPAN("zones.a[0]: expected an address or network")));
-    buf_fini(&errors);
-    snapshot_free(s);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_store_cannot_take_what_the_file_has),
         cmocka_unit_test(a_store_cannot_take_the_portals_last_port),
-        cmocka_unit_test(a_broken_network_is_reported_and_nothing_is_computed_from_it),
-        cmocka_unit_test(errors_are_counted_and_not_all_shown),
         cmocka_unit_test(the_files_rules_come_first_and_the_stores_follow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
