@@ -533,7 +533,7 @@ int views_find(struct views *c, enum credential_kind kind, struct span token, st
                 rc = VIEW_WAIT;
         }
     }
-    secret_wipe(bytes, sizeof(bytes));
+    secret_wipe(bytes, key.len);
     if (rc >= 0)
         *ret = v;
     return rc;

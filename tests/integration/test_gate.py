@@ -8,7 +8,7 @@ import base64
 import itertools
 import os
 import re
-import threading
+import socket
 import time
 import urllib.parse
 
@@ -708,6 +708,36 @@ def test_from_a_place_that_no_rule_names_not_even_the_way_to_the_login_is_shown(
         e.keeper.person(CHILD)
         assert e.ask(token=CHILD).json()["error"] == "zone"
     assert up.connections == 0
+
+
+def test_a_console_with_a_port_of_its_own_sends_people_to_the_common_listener(edge, up):
+    own = socket.create_server(("127.0.0.1", 0))
+    port = own.getsockname()[1]
+    text = edge.yaml
+    edge.yaml = lambda: text().replace("listeners: [", f'listeners: [{{name: own, address: "127.0.0.1:{port}"}}, ').replace(
+        "routes: {", f'routes: {{ported: {{port: {port}, upstream: "http://127.0.0.1:{up.port}"}}, ')
+    assert edge.commit() == (1, b"")
+    edge.control.send("socket", fd=own.fileno(), listener="own")
+    own.close()
+
+    def ask(host, extra=""):
+        with Connection(edge, PORTAL, port) as c:
+            c.send(f"GET /x HTTP/1.1\r\nHost: {host}\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n"
+                   f"Sec-Fetch-Site: none\r\n{extra}\r\n".encode())
+            return c.read()
+
+    got = ask(f"10.0.0.1:{port}")
+    assert got.status == 303 and got.get("location").startswith(edge.portal + f"/handover?to=10.0.0.1%3A{port}&")
+    # The portal there accepts it as the way to a console that exists.
+    page = Person(edge, "x").get(got.get("location"))
+    assert page.status == 200 and 'name="password"' in page.text
+    # The cookie of the common listener is none here; that of this port is.
+    edge.keeper.person(CHILD)
+    assert ask(f"10.0.0.1:{port}", f"Cookie: __Host-postern-{edge.port}={CHILD}\r\n").status == 303
+    assert ask(f"10.0.0.1:{port}", f"Cookie: __Host-postern-{port}={CHILD}\r\n").status == 200
+    assert edge.keeper.last("session").host.decode() == f"10.0.0.1:{port}"
+    # The portal's own name is the portal on every port.
+    assert ask(f"{PORTAL}:{port}").get("location") == "/login"
 
 
 def test_the_portal_is_closed_to_other_places(up):

@@ -206,6 +206,24 @@ static void each_kind_of_cookie_has_its_own_name(void **state)
     assert_int_equal(c.kind, CREDENTIAL_CONSOLE);
 }
 
+static void a_name_ends_with_the_port(void **state)
+{
+    (void)state;
+    static const struct {
+        uint16_t port;
+        const char *name;
+    } ROWS_OF_NAMES[] = {{0, "__Host-postern-console-0"},
+                         {9, "__Host-postern-console-9"},
+                         {10, "__Host-postern-console-10"},
+                         {9443, "__Host-postern-console-9443"},
+                         {65535, "__Host-postern-console-65535"}};
+    for (size_t i = 0; i < countof(ROWS_OF_NAMES); i++) {
+        char name[COOKIE_NAME_SIZE];
+        cookie_name(COOKIE_CONSOLE, ROWS_OF_NAMES[i].port, name);
+        assert_string_equal(name, ROWS_OF_NAMES[i].name);
+    }
+}
+
 static void cookies_are_set_with_every_attribute(void **state)
 {
     (void)state;
@@ -231,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(credentials_are_found_as_the_table_says),
         cmocka_unit_test(each_kind_of_cookie_has_its_own_name),
+        cmocka_unit_test(a_name_ends_with_the_port),
         cmocka_unit_test(cookies_are_set_with_every_attribute),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
