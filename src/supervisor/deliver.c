@@ -215,7 +215,7 @@ static void settle(struct supervisor *sv)
         struct msg_settled m = {.number = sv->running.number};
         child_sent(keeper, channel_send_settled(&keeper->channel, 0, &m, -1));
     }
-    reload_settled(sv, sv->running.generation, sv->running.number);
+    reload_settled(sv, sv->running.generation, sv->running.number, sv->running.new_edges);
     supervisor_start_edges(sv);
     supervisor_join_edges(sv);
     doctor_send_fleet(sv);
@@ -294,17 +294,28 @@ static void on_rollout_late(uv_timer_t *t)
     apply(sv, rollout_expire(&sv->rollout), SPAN("not every process was ready in time"));
 }
 
-/* Takes what d owns. */
-static void begin(struct supervisor *sv, struct delivery *d)
+/* Landlock holds edges to the ports they started with, and a socket that an edge has can not be
+ * taken from it: for a new upstream port and for a listener that goes, edges are replaced by new
+ * ones. */
+static bool needs_new_edges(const struct supervisor *sv, const struct delivery *d)
 {
-    bool bound = false;
+    bool serving = false, bound = false;
     list_each(it, &sv->children)
     {
         const struct child *c = container_of(it, struct child, link);
+        serving |= c->kind == ROLE_EDGE && c->state == CHILD_SERVING;
         bound |= c->kind == ROLE_EDGE && c->state == CHILD_SERVING && c->ports_bound;
     }
+    return (bound && !has_all(&sv->ports, &d->ports)) ||
+           (serving && sv->candidate != NULL && sv->candidate->generation == d->generation &&
+            supervisor_drops_listener(sv->file, sv->candidate));
+}
+
+/* Takes what d owns. */
+static void begin(struct supervisor *sv, struct delivery *d)
+{
     sv->running = *d;
-    sv->running.new_edges = bound && !has_all(&sv->ports, &d->ports);
+    sv->running.new_edges = needs_new_edges(sv, d);
     if (sv->running.new_edges)
         sv->ports = sv->running.ports;
     rollout_begin(&sv->rollout, d->number);

@@ -99,13 +99,25 @@ static void forget_candidate(struct supervisor *sv)
     sv->reload_call = NULL;
 }
 
+/* As the file in force has them: no name, no socket of the refused one stays. */
+static void restore_listeners(struct supervisor *sv)
+{
+    struct buf ignored;
+    buf_init(&ignored, 4096);
+    /* They are open already: this gives them their names back, and nothing else. */
+    if (listeners_open(&sv->listeners, sv->file, &ignored) < 0)
+        log_event(LOG_LEVEL_ERROR, "listener_lost");
+    buf_fini(&ignored);
+    listeners_settle(&sv->listeners, sv->file);
+}
+
 void reload_refused(struct supervisor *sv, uint64_t generation, struct span reasons)
 {
     if (sv->candidate == NULL || sv->candidate->generation != generation)
         return;
     struct control_call *call = sv->reload_call;
     forget_candidate(sv);
-    listeners_settle(&sv->listeners, sv->file);
+    restore_listeners(sv);
     answer_refusal(sv, call, reasons);
 }
 
@@ -122,7 +134,7 @@ static void answer_success(struct supervisor *sv, struct control_call *call, uin
     buf_fini(&out);
 }
 
-void reload_settled(struct supervisor *sv, uint64_t generation, uint64_t number)
+void reload_settled(struct supervisor *sv, uint64_t generation, uint64_t number, bool new_edges)
 {
     if (sv->candidate == NULL || sv->candidate->generation != generation)
         return;
@@ -135,6 +147,13 @@ void reload_settled(struct supervisor *sv, uint64_t generation, uint64_t number)
     sv->candidate = NULL;
     forget_candidate(sv);
     listeners_settle(&sv->listeners, sv->file);
+    list_each(it, &sv->children)
+    {
+        struct child *c = container_of(it, struct child, link);
+        if (!new_edges && c->kind == ROLE_EDGE &&
+            (c->state == CHILD_READY || c->state == CHILD_SERVING))
+            supervisor_send_sockets(c, sv->file, old);
+    }
     struct buf line;
     log_line(&line, LOG_LEVEL_NOTICE, "reloaded");
     log_num(&line, "generation", (int64_t)generation);
@@ -189,7 +208,7 @@ static int read_candidate(struct supervisor *sv, struct buf *errors)
     if (rc == 0) {
         rc = listeners_open(&sv->listeners, s, errors);
         if (rc < 0)
-            listeners_settle(&sv->listeners, sv->file);
+            restore_listeners(sv);
     }
     if (rc < 0) {
         snapshot_free(s);
@@ -224,12 +243,6 @@ void reload_start(struct supervisor *sv, struct control_call *call)
     buf_fini(&errors);
     sv->reload_call = call;
     (void)uv_timer_start(&sv->reload_timer, on_reload_late, RELOAD_MS, 0);
-    list_each(it, &sv->children)
-    {
-        struct child *c = container_of(it, struct child, link);
-        if (c->kind == ROLE_EDGE && (c->state == CHILD_READY || c->state == CHILD_SERVING))
-            supervisor_send_sockets(c, sv->candidate, sv->file);
-    }
     int rc = send_file(keeper, sv->candidate);
     if (rc < 0)
         reload_refused(sv, sv->candidate->generation, span_str(fault_text(rc)));

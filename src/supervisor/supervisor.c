@@ -75,13 +75,26 @@ void supervisor_start_edges(struct supervisor *sv)
         supervisor_fail(sv, "out_of_memory");
 }
 
-static const struct listener_def *listener_named(const struct snapshot *s, const char *name)
+/* Does the snapshot have this name at this place? */
+static bool has_listener(const struct snapshot *s, const char *name, const struct addr *addr,
+                         uint16_t port)
 {
     for (size_t i = 0; s != NULL && i < s->listener_count; i++) {
-        if (strcmp(s->listeners[i].name, name) == 0)
-            return &s->listeners[i];
+        const struct listener_def *def = &s->listeners[i];
+        if (def->port == port && addr_eq(&def->addr, addr) && strcmp(def->name, name) == 0)
+            return true;
     }
-    return NULL;
+    return false;
+}
+
+bool supervisor_drops_listener(const struct snapshot *old, const struct snapshot *new)
+{
+    for (size_t i = 0; i < old->listener_count; i++) {
+        const struct listener_def *def = &old->listeners[i];
+        if (!has_listener(new, def->name, &def->addr, def->port))
+            return true;
+    }
+    return false;
 }
 
 void supervisor_send_sockets(struct child *edge, const struct snapshot *file,
@@ -90,10 +103,8 @@ void supervisor_send_sockets(struct child *edge, const struct snapshot *file,
     const struct listeners *l = &edge->supervisor->listeners;
     for (size_t i = 0; i < l->count; i++) {
         const struct endpoint *e = &l->items[i];
-        const struct listener_def *def = listener_named(file, e->name);
-        const struct listener_def *old = listener_named(but, e->name);
-        bool known = old != NULL && old->port == e->port && addr_eq(&old->addr, &e->addr);
-        if (!e->open || def == NULL || known)
+        if (!e->open || !has_listener(file, e->name, &e->addr, e->port) ||
+            has_listener(but, e->name, &e->addr, e->port))
             continue;
         struct msg_socket m = {.listener = span_str(e->name)};
         child_sent(edge,
@@ -156,9 +167,9 @@ static int on_ready(struct child *c, struct message *m)
     c->ports_bound = c->sandbox != NULL && strstr(c->sandbox, "landlock_net=on") != NULL;
     c->state = c->kind == ROLE_EDGE ? CHILD_READY : CHILD_SERVING;
     if (c->kind == ROLE_EDGE) {
-        supervisor_send_sockets(c, sv->file, NULL);
-        if (sv->candidate != NULL)
-            supervisor_send_sockets(c, sv->candidate, sv->file);
+        bool reloads = c->successor && sv->candidate != NULL &&
+                       sv->candidate->generation == sv->running.generation;
+        supervisor_send_sockets(c, reloads ? sv->candidate : sv->file, NULL);
     }
     introduce_all(c);
     if (c->kind == ROLE_KEEPER)

@@ -32,7 +32,7 @@ struct delivery {
     int fd; /* sealed memory file, or -1 */
     uint64_t number, generation;
     struct ports ports;
-    bool new_edges; /* it has an upstream port that the present edges can not reach */
+    bool new_edges; /* the present edges can not follow: see needs_new_edges() */
 };
 
 struct supervisor {
@@ -99,6 +99,9 @@ struct child *supervisor_find(struct supervisor *sv, enum role_kind kind);
 /* Sends the listeners of `file` that `but` has not (NULL: all of them). */
 void supervisor_send_sockets(struct child *edge, const struct snapshot *file,
                              const struct snapshot *but);
+/* Is a listener of `old` gone or renamed in `new`? Edges can not give a socket back: they are
+ * replaced. */
+bool supervisor_drops_listener(const struct snapshot *old, const struct snapshot *new);
 /* Tells whoever waits that everybody serves, the first time. */
 void supervisor_look_whether_serving(struct supervisor *sv);
 void supervisor_fail(struct supervisor *sv, const char *event);
@@ -122,7 +125,8 @@ void deliver_fini(struct supervisor *sv);
 void reload_start(struct supervisor *sv, struct control_call *call);
 /* The keeper starts or starts again: give it the file in force. */
 must_check int reload_configure(struct supervisor *sv, struct child *keeper);
-void reload_settled(struct supervisor *sv, uint64_t generation, uint64_t number);
+/* new_edges: those that serve now have been started for it and have its sockets. */
+void reload_settled(struct supervisor *sv, uint64_t generation, uint64_t number, bool new_edges);
 /* Reasons, one a line. Only when `generation` is the one that waits. */
 void reload_refused(struct supervisor *sv, uint64_t generation, struct span reasons);
 

@@ -225,6 +225,39 @@ def test_a_reload_adds_and_removes_listeners():
         assert service.say(old).startswith("edge ")
 
 
+def test_edges_are_replaced_only_for_a_listener_that_goes():
+    with Service() as service:
+        old = {p["pid"] for p in service.processes("edge")}
+        service.ports.append(free_port())
+        service.write()
+        assert service.ask("reload")["ok"]
+        assert {p["pid"] for p in service.processes("edge")} == old
+        service.ports.pop(0)
+        service.write()
+        assert service.ask("reload")["ok"]
+        wait_for(lambda: not any(alive(pid) for pid in old))
+        wait_for(lambda: {p["status"].get("listeners") for p in service.processes("edge")} == {"1"})
+
+
+def test_a_refused_reload_leaves_no_listener_behind():
+    with Service() as service:
+        mine, other = service.ports[0], free_port()
+        service.behave("signer.prepare=refuse")
+        service.ports = [mine, other]
+        service.write()
+        assert not service.ask("reload")["ok"]
+        with pytest.raises(ConnectionRefusedError):
+            service.say(other)
+        assert {p["status"]["listeners"] for p in service.processes("edge")} == {"1"}
+        service.config.write_text(service.config.read_text().replace(f"name: l{mine}", "name: renamed"))
+        assert not service.ask("reload")["ok"]
+        assert service.ask("doctor")["listeners"][0]["name"] == f"l{mine}"
+        service.behave()
+        assert service.ask("reload")["ok"]
+        assert service.ask("doctor")["listeners"][0]["name"] == "renamed"
+        assert service.say(other).startswith("edge ") and service.say(mine).startswith("edge ")
+
+
 def test_a_listener_that_can_not_be_bound_refuses_the_reload():
     with Service() as service, socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
