@@ -220,10 +220,32 @@ static bool refit(struct exchange *x)
     return x->route != NULL;
 }
 
+/* Frameworks that take the method from a header would turn an admitted POST into a DELETE that no
+ * rule has seen. Where methods decide, such a request has two meanings, and is refused. */
+static bool names_another_method(const struct exchange *x, const struct view *v)
+{
+    static const char *const NAMES[] = {"x-http-method-override", "x-http-method",
+                                        "x-method-override"};
+    const struct rule_def *rule = x->decision.rule;
+    if ((rule == NULL || rule->methods.count == 0) && v->facts.scope_methods.len == 0)
+        return false;
+    for (size_t i = 0; i < x->request.headers.count; i++) {
+        for (size_t k = 0; k < countof(NAMES); k++) {
+            if (span_eq_nocase(x->request.headers.at[i].name, span_str(NAMES[k])))
+                return true;
+        }
+    }
+    return false;
+}
+
 static void admit_or_refuse(struct exchange *x, struct view *v)
 {
     view_touch(v);
     x->decision = decide(x, x->generation, x->route, x->zones, v);
+    if (x->decision.verdict == VERDICT_ALLOW && names_another_method(x, v)) {
+        x->decision = (struct decision){
+            .verdict = VERDICT_DENY, .reason = REASON_METHOD, .rule = x->decision.rule};
+    }
     switch (x->decision.verdict) {
     case VERDICT_ALLOW:
         x->outcome = ACCESS_ALLOWED;
@@ -370,6 +392,9 @@ unsigned gate_recheck(struct edge *e)
 {
     e->gate->ended = 0;
     views_each_exchange(e->views, on_refreshed);
+    /* A view also carries what the snapshot says of its console, such as the credential to inject:
+     * nobody comes in by what was said before. */
+    views_ask_all(e->views);
     return e->gate->ended;
 }
 

@@ -125,6 +125,10 @@ static void commit(struct supervisor *sv)
     /* Edges that were started earlier may reach more; to forget that costs a new generation at
      * worst. */
     sv->ports = sv->newest.ports;
+    /* The keeper first: an edge that has committed asks for views, and must be answered by the new
+     * snapshot. */
+    if (keeper != NULL)
+        tell_commit(keeper, number);
     list_each(it, &sv->children)
     {
         struct child *c = container_of(it, struct child, link);
@@ -134,8 +138,6 @@ static void commit(struct supervisor *sv)
         tell_commit(c, number);
         signer = c->kind == ROLE_SIGNER ? c : signer;
     }
-    if (keeper != NULL)
-        tell_commit(keeper, number);
     (void)uv_timer_start(&sv->rollout_timer, on_rollout_late, ROLLOUT_MS, 0);
     /* Only edges decide over requests: nobody waits for the signer's word. */
     enum rollout_step next = signer == NULL ? rollout_step(&sv->rollout)

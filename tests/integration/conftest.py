@@ -71,5 +71,5 @@ def recorder(stack):
     stack.cli("route", "add", name, r.url, "--allow", "group:owners@local")
     r.name = name
     yield r
-    stack.cli("route", "remove", name)
+    stack.cli("route", "remove", name, "--force")
     r.close()
