@@ -410,12 +410,12 @@ static int each_group(void *context, const struct group *group)
 
 int op_groups_list(struct call *c)
 {
-    struct op_rows rows = {.call = c, .items = json_array(), .limit = STORE_PAGE_MAX};
     struct span after = SPAN_NONE;
     int r = call_query(c, "after", &after);
     if (r < 0 && r != FAULT_ABSENT) {
         return call_problem(c, 400, "after", "expected a name");
     }
+    struct op_rows rows = {.call = c, .items = json_array(), .limit = STORE_PAGE_MAX};
     r = groups_list(c->keeper->store, arena_string(&c->arena, after), rows.limit, each_group,
                     &rows);
     return op_list_done(&rows, r, "groups", false);

@@ -138,7 +138,7 @@ static bool check_fields(struct call *c)
 
 static bool is_json_type(struct span type)
 {
-    struct span word;
+    struct span word = SPAN_NONE;
     (void)span_cut(&type, ';', &word);
     return span_eq_nocase(span_trim(word), SPAN("application/json"));
 }

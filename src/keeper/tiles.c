@@ -40,6 +40,7 @@ static bool edge_says(const struct peer *edge, const char *route, struct span *s
     while (span_cut(&text, '\n', &line)) {
         struct span name;
         if (span_cut(&line, '\t', &name) && span_is(name, route)) {
+            *state = SPAN_NONE;
             (void)span_cut(&line, '\t', state);
             *detail = line;
             return true;

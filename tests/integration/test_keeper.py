@@ -678,9 +678,10 @@ def test_bodies_that_are_not_clean_json_are_refused(keeper, edge, owner):
     # Nothing is parsed for strangers.
     page = edge.verb(CONSOLE, "x" * 43, "POST", "/api/v1/users", raw=b"{")
     assert page.status == 401
-    serial = edge.wire.send("verb", kind=CONSOLE, token=owner.console, host=PORTAL, method="POST",
-                            path="/api/v1/users", type="text/plain", body=b'{"name":"a"}')
-    assert edge.page(serial).status == 415
+    for kind in ("text/plain", "", ";", "application/jsonx", "application/x-www-form-urlencoded"):
+        serial = edge.wire.send("verb", kind=CONSOLE, token=owner.console, host=PORTAL, method="POST",
+                                path="/api/v1/users", type=kind, body=b'{"name":"a"}')
+        assert edge.page(serial).status == 415
     assert [u["name"] for u in edge.api(CONSOLE, owner.console, "GET", "/users")[1]["users"]] == ["owner"]
 
 
