@@ -171,7 +171,7 @@ void child_start(struct child *c)
 {
     c->state = CHILD_STARTING;
     c->killed = false;
-    c->number = 0;
+    c->number = c->prepared = 0;
     c->started_ms = clock_mono_ms();
     int rc = launch(c);
     if (rc < 0) {

@@ -38,6 +38,7 @@ struct child {
     uv_poll_t *poll; /* freed by its close callback, because a new channel needs a new one */
     uv_timer_t timer;
     uint64_t number;   /* the snapshot it has committed; 0: none */
+    uint64_t prepared; /* the snapshot it said yes to last */
     bool successor;    /* of a new generation that is not committed yet */
     bool retired;      /* not started again */
     bool ports_bound;  /* Landlock holds it to the ports it started with */

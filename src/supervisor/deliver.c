@@ -103,9 +103,11 @@ static void begin(struct supervisor *sv, struct delivery *d);
 static void apply(struct supervisor *sv, enum rollout_step step, struct span reason);
 static void on_rollout_late(uv_timer_t *t);
 
-static void begin_waiting(struct supervisor *sv)
+void deliver_waiting(struct supervisor *sv)
 {
-    if (sv->waiting.fd < 0)
+    /* Edges ask the signer for the certificate while they prepare: without it all would refuse. */
+    if (sv->waiting.fd < 0 || sv->rollout.phase != ROLLOUT_IDLE ||
+        supervisor_find(sv, ROLE_SIGNER) == NULL)
         return;
     struct delivery next = sv->waiting;
     sv->waiting = (struct delivery){.fd = -1};
@@ -132,7 +134,8 @@ static void commit(struct supervisor *sv)
     list_each(it, &sv->children)
     {
         struct child *c = container_of(it, struct child, link);
-        bool drains = c->kind == ROLE_EDGE && c->state == CHILD_DRAINING;
+        /* One that drains and has not answered yet is told when it does. */
+        bool drains = c->kind == ROLE_EDGE && c->state == CHILD_DRAINING && c->prepared == number;
         if (!drains && !rollout_has(&sv->rollout, c->key))
             continue;
         tell_commit(c, number);
@@ -221,7 +224,7 @@ static void settle(struct supervisor *sv)
     supervisor_start_edges(sv);
     supervisor_join_edges(sv);
     doctor_send_fleet(sv);
-    begin_waiting(sv);
+    deliver_waiting(sv);
 }
 
 static void kill_successors(struct supervisor *sv)
@@ -290,9 +293,26 @@ static void apply(struct supervisor *sv, enum rollout_step step, struct span rea
     }
 }
 
+/* A snapshot has waited for a signer that does not come. */
+static void refuse_waiting(struct supervisor *sv)
+{
+    static const struct span WHY = {(const uint8_t *)"the signer is not running", 25};
+    struct child *keeper = supervisor_find(sv, ROLE_KEEPER);
+    uint64_t generation = sv->waiting.generation;
+    if (keeper != NULL)
+        tell_abort(keeper, sv->waiting.number, WHY);
+    delivery_fini(&sv->waiting);
+    reload_refused(sv, generation, WHY);
+}
+
 static void on_rollout_late(uv_timer_t *t)
 {
     struct supervisor *sv = t->data;
+    if (sv->rollout.phase == ROLLOUT_IDLE) {
+        if (sv->waiting.fd >= 0)
+            refuse_waiting(sv);
+        return;
+    }
     apply(sv, rollout_expire(&sv->rollout), SPAN("not every process was ready in time"));
 }
 
@@ -354,17 +374,19 @@ int deliver_snapshot(struct child *keeper, struct message *m)
     struct delivery d = {.fd = m->fd, .number = said.number, .generation = said.generation};
     m->fd = -1;
     int rc = sv->stopping ? FAULT_CONFLICT : read_ports(d.fd, &d.ports);
-    if (rc == 0 && sv->rollout.phase != ROLLOUT_IDLE && sv->waiting.fd >= 0)
+    if (rc == 0 && sv->waiting.fd >= 0)
         rc = FAULT_BUSY;
     if (rc < 0) {
         tell_abort(keeper, d.number, span_str(fault_text(rc)));
         reload_refused(sv, d.generation, span_str(fault_text(rc)));
         delivery_fini(&d);
-    } else if (sv->rollout.phase != ROLLOUT_IDLE) {
-        sv->waiting = d;
-    } else {
-        begin(sv, &d);
+        return 0;
     }
+    sv->waiting = d;
+    /* At the start the signer has its own time limit. */
+    if (sv->rollout.phase == ROLLOUT_IDLE && sv->serving)
+        (void)uv_timer_start(&sv->rollout_timer, on_rollout_late, ROLLOUT_MS, 0);
+    deliver_waiting(sv);
     return 0;
 }
 
@@ -388,6 +410,7 @@ void deliver_join(struct child *edge)
 void deliver_prepared(struct child *c, const struct msg_prepared *m)
 {
     struct supervisor *sv = c->supervisor;
+    c->prepared = m->ok != 0 ? m->number : 0;
     if (rollout_has(&sv->rollout, c->key) && m->number == sv->rollout.number &&
         sv->rollout.phase == ROLLOUT_PREPARING) {
         char why[1200];

@@ -48,6 +48,24 @@ static void write_child(struct buf *out, const struct supervisor *sv, const stru
     (void)buf_byte(out, '}');
 }
 
+/* Children that have died and are not started again yet: no processes, and so without a pid that
+ * somebody could send a signal to. */
+static void write_waiting(struct buf *out, const struct supervisor *sv)
+{
+    bool first = true;
+    (void)buf_text(out, ",\"waiting\":[");
+    list_each(it, &sv->children)
+    {
+        const struct child *c = container_of(it, struct child, link);
+        if (c->pid > 0)
+            continue;
+        (void)buf_printf(out, "%s{\"role\":\"%s\",\"id\":%u,\"restarts\":%u}", first ? "" : ",",
+                         ROLES[c->kind].name, (unsigned)c->id, c->restarts);
+        first = false;
+    }
+    (void)buf_byte(out, ']');
+}
+
 static void write_listeners(struct buf *out, const struct listeners *l)
 {
     (void)buf_text(out, ",\"listeners\":[");
@@ -82,8 +100,15 @@ int doctor_write(struct supervisor *sv, struct buf *out)
                      (unsigned long long)((clock_mono_ms() - sv->started_ms) / 1000));
     write_pairs(out, "sandbox", buf_view(&sv->sandbox));
     (void)buf_text(out, ",\"status\":{}}");
-    list_each(it, &sv->children) write_child(out, sv, container_of(it, struct child, link));
-    return buf_text(out, "]}");
+    list_each(it, &sv->children)
+    {
+        const struct child *c = container_of(it, struct child, link);
+        if (c->pid > 0)
+            write_child(out, sv, c);
+    }
+    (void)buf_byte(out, ']');
+    write_waiting(out, sv);
+    return buf_byte(out, '}');
 }
 
 static void ask_all(struct supervisor *sv)

@@ -179,6 +179,7 @@ static int on_ready(struct child *c, struct message *m)
     if (c->kind == ROLE_SIGNER) {
         supervisor_join_edges(sv);
         supervisor_start_edges(sv);
+        deliver_waiting(sv);
     }
     return 0;
 }

@@ -110,6 +110,8 @@ void supervisor_fail(struct supervisor *sv, const char *event);
 
 /* The keeper has sent a snapshot; takes m->fd. */
 must_check int deliver_snapshot(struct child *keeper, struct message *m);
+/* Begins with the snapshot that waits, if nothing stands in its way any more. */
+void deliver_waiting(struct supervisor *sv);
 void deliver_prepared(struct child *c, const struct msg_prepared *m);
 void deliver_committed(struct child *c, const struct msg_committed *m);
 /* A child has died: it may have been awaited. */

@@ -91,6 +91,10 @@ class Service:
     def processes(self, role):
         return [p for p in self.ask("doctor")["processes"] if p["role"] == role]
 
+    def first(self, role):
+        """The first process of this role; empty while it waits to be started again."""
+        return next(iter(self.processes(role)), {})
+
     def say(self, port=None):
         """Connects and returns what the edge that took the connection says."""
         with socket.create_connection(("127.0.0.1", port or self.ports[0]), timeout=5) as s:
@@ -186,7 +190,7 @@ def test_when_the_signer_or_keeper_is_replaced_every_edge_gets_a_new_channel(rol
     with Service() as service:
         before = service.processes(role)[0]["pid"]
         os.kill(before, signal.SIGKILL)
-        wait_for(lambda: any(p["pid"] not in (0, before) and p["state"] == "serving"
+        wait_for(lambda: any(p["pid"] != before and p["state"] == "serving"
                              for p in service.processes(role)))
         wait_for(lambda: {p["status"]["peers"] for p in service.processes("edge")} == {"3"})
         assert service.say().startswith("edge ")
@@ -294,9 +298,26 @@ def test_one_refusal_leaves_the_old_snapshot_in_force(behaviour, reason):
         service.behave()
         report = service.ask("doctor")
         assert report["generation"] == 1
-        wait_for(lambda: all(p["state"] == "serving" for p in service.ask("doctor")["processes"]))
+        wait_for(lambda: len(service.processes("edge")) == 2 and
+                 all(p["state"] == "serving" for p in service.ask("doctor")["processes"]))
         assert service.say().startswith("edge ")
+        wait_for(lambda: service.ask("reload")["ok"])
+
+
+def test_a_change_waits_for_a_signer_that_is_being_replaced():
+    with Service() as service:
+        service.behave("signer.start=die")
+        os.kill(service.processes("signer")[0]["pid"], signal.SIGKILL)
+        wait_for(lambda: "after_ms=100" in service.log())
+        service.behave()
+        service.write(routes=[8080])
         assert service.ask("reload")["ok"]
+        service.behave("signer.start=hang")
+        os.kill(service.processes("signer")[0]["pid"], signal.SIGKILL)
+        service.write(routes=[8081])
+        answer = service.ask("reload")
+        assert answer == {"ok": False, "errors": ["the signer is not running"]}
+        assert service.say().startswith("edge ")
 
 
 def test_an_edge_that_does_not_commit_is_replaced():
@@ -308,11 +329,11 @@ def test_an_edge_that_does_not_commit_is_replaced():
             s.settimeout(20)
             s.connect(str(service.runtime / "supervisor.sock"))
             s.sendall(b"\0\0\0\x06reload")
-            wait_for(lambda: service.processes("edge")[0]["status"].get("committed") == "2")
+            wait_for(lambda: service.first("edge")["status"].get("committed") == "2")
             service.behave()
             assert json.loads(receive_frame(s))["ok"]
-        wait_for(lambda: service.processes("edge")[0]["pid"] not in (0, before))
-        wait_for(lambda: service.processes("edge")[0]["snapshot"] == 2)
+        wait_for(lambda: service.first("edge").get("pid", before) != before)
+        wait_for(lambda: service.first("edge").get("snapshot") == 2)
 
 
 def test_a_new_upstream_port_brings_a_new_generation_of_edges():
@@ -377,9 +398,12 @@ def test_an_edge_that_dies_again_and_again_is_started_less_and_less_often():
         service.behave("edge.start=die")
         os.kill(service.processes("edge")[0]["pid"], signal.SIGKILL)
         wait_for(lambda: "after_ms=500" in service.log())
+        wait_for(lambda: service.ask("doctor")["waiting"])
+        waiting = service.ask("doctor")["waiting"]
+        assert not waiting or waiting[0]["role"] == "edge"
         assert "after_ms=0" in service.log() and "after_ms=100" in service.log()
         service.behave()
-        wait_for(lambda: service.processes("edge")[0]["state"] == "serving")
+        wait_for(lambda: service.first("edge").get("state") == "serving")
 
 
 def test_children_die_with_a_supervisor_that_is_killed():
