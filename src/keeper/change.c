@@ -153,23 +153,28 @@ static int refused_step(struct keeper *k, void *context)
     return r;
 }
 
-/* Answers whoever waits for `number`: detail NULL means that it is in force. */
+/* Answers whoever waits for `number`. status 0: it is in force; epoch: of what was revoked with it.
+ */
 static void answer_waiting(struct keeper *k, uint64_t number, unsigned status, struct span detail,
-                           const struct change *c)
+                           uint64_t epoch)
 {
-    list_each(at, &k->turn.held)
-    {
-        struct reply *r = container_of(at, struct reply, link);
-        if (r->snapshot != number || r->call == NULL) {
-            continue;
-        }
-        r->snapshot = 0;
-        if (status != 0) {
-            call_reset(r->call);
-            (void)call_problem(r->call, status, NULL, "%.*s", SPAN_FMT(detail));
-        } else if (c->retires_route) {
-            r->epoch_since = clock_mono_ms();
-            r->epoch = revoke_push(k, REVOKE_ROUTE, span_str(c->name));
+    /* The reply may still wait for the end of its turn when publishing fails at once. */
+    struct list *const lists[] = {&k->turn.held, &k->turn.replies};
+    for (size_t i = 0; i < countof(lists); i++) {
+        list_each(at, lists[i])
+        {
+            struct reply *r = container_of(at, struct reply, link);
+            if (r->snapshot != number || r->call == NULL) {
+                continue;
+            }
+            r->snapshot = 0;
+            if (status != 0) {
+                call_reset(r->call);
+                (void)call_problem(r->call, status, NULL, "%.*s", SPAN_FMT(detail));
+            } else if (epoch != 0) {
+                r->epoch_since = clock_mono_ms();
+                r->epoch = epoch;
+            }
         }
     }
 }
@@ -219,7 +224,7 @@ static void undo(struct keeper *k, unsigned status, struct span reason)
         log_fault(LOG_LEVEL_ERROR, "change_undo", r,
                   "the store keeps a change that is not in force");
     }
-    answer_waiting(k, c->number, status, reason, c);
+    answer_waiting(k, c->number, status, reason, 0);
     change_free(c);
     go_on(k);
 }
@@ -391,10 +396,13 @@ void change_settled(struct keeper *k, uint64_t number)
     if (c->is_file && turn_run(&k->turn, loaded_step, c) < 0) {
         log_event(LOG_LEVEL_ERROR, "audit_config_loaded");
     }
-    if (c->alters_route) {
-        (void)revoke_push(k, REVOKE_ALL, SPAN_NONE);
+    uint64_t epoch = 0;
+    if (c->retires_route) {
+        epoch = revoke_push(k, REVOKE_ROUTE, span_str(c->name));
+    } else if (c->alters_route) {
+        epoch = revoke_push(k, REVOKE_ALL, SPAN_NONE);
     }
-    answer_waiting(k, number, 0, SPAN_NONE, c);
+    answer_waiting(k, number, 0, SPAN_NONE, epoch);
     change_free(c);
     go_on(k);
 }

@@ -201,6 +201,7 @@ static int on_access(struct peer *edge, const struct message *m)
     r = read_records(a.records, records, &count);
     if (r == 0) {
         int stored = access_append(edge->keeper->store, records, count, a.lost, clock_wall_ms());
+        edge->keeper->access_lost += a.lost + (stored < 0 ? count : 0);
         if (stored < 0) {
             log_fault(LOG_LEVEL_WARN, "access", stored, "a batch of access records was lost");
         }

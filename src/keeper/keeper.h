@@ -62,8 +62,9 @@ struct keeper {
     bool alarmed;          /* the trail is not what the head file says; recorded once */
     struct changes changes;
     struct throttled throttled;
-    char *fleet;         /* what the supervisor says of the processes, or NULL */
-    uint64_t started_ms; /* wall */
+    uint64_t access_lost; /* records, since it was last written down */
+    char *fleet;          /* what the supervisor says of the processes, or NULL */
+    uint64_t started_ms;  /* wall */
     char sandbox[2048];
 
     /* The running process. */

@@ -9,29 +9,17 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "identity/password.h"
-#include "identity/session.h"
-#include "keeper/call.h"
 #include "keeper/control.h"
 #include "keeper/json.h"
 #include "keeper/keeper.h"
-#include "keeper/login.h"
+#include "keeper/sweep.h"
 #include "sandbox/sandbox.h"
-#include "store/access.h"
-#include "store/credentials.h"
-#include "store/sessions.h"
-#include "store/throttles.h"
 
 #define FD_SUPERVISOR 3
 #define FD_CONTROL 4
 #define MINUTE_MS 60000u
-#define DAY 86400u
-/* Ended sessions are remembered so long, for those who look back. */
-#define SESSIONS_KEPT (7u * DAY)
-#define THROTTLES_KEPT (2u * DAY)
-#define THROTTLES_MAX 20000u
-#define ACCESS_ROWS_MAX 1000000u
-#define ACCESS_KEPT_MS (90u * (uint64_t)DAY * 1000)
 
 void keeper_stop(struct keeper *k, int exit_code)
 {
@@ -43,43 +31,9 @@ void keeper_stop(struct keeper *k, int exit_code)
     uv_stop(&k->loop);
 }
 
-/* ---- every minute ---- */
-
-static int each_expired(void *context, const uint8_t id[STORE_ID_SIZE])
-{
-    return call_revoke(context, REVOKE_SESSION, span_of(id, STORE_ID_SIZE));
-}
-
-static int sweep_step(struct keeper *k, void *context)
-{
-    uint64_t now = clock_wall_ms() / 1000;
-    int r = sessions_expire(k->store, now, each_expired, context);
-    r = r < 0 ? r : sessions_prune(k->store, now - SESSIONS_KEPT);
-    r = r < 0 ? r : handovers_prune(k->store, now);
-    r = r < 0 ? r : enrolments_prune(k->store, now);
-    r = r < 0 ? r : throttles_prune(k->store, now - THROTTLES_KEPT, THROTTLES_MAX);
-    return r < 0 ? r : 0;
-}
-
 static void on_minute(uv_timer_t *timer)
 {
-    struct keeper *k = timer->data;
-    struct reply *r = reply_new(REPLY_DISCARD, 0, 0, MSG_NONE);
-    login_minute(k);
-    if (r == NULL) {
-        return;
-    }
-    r->revokes = call_new(k, &(struct call_input){0});
-    if (r->revokes == NULL || turn_run(&k->turn, sweep_step, r->revokes) < 0) {
-        log_event(LOG_LEVEL_WARN, "sweep");
-        reply_free(r);
-    } else {
-        turn_reply(&k->turn, r);
-    }
-    int pruned = access_prune(k->store, ACCESS_ROWS_MAX, clock_wall_ms() - ACCESS_KEPT_MS, 2000);
-    if (pruned < 0) {
-        log_fault(LOG_LEVEL_WARN, "access_prune", pruned, "");
-    }
+    sweep_minute(timer->data);
 }
 
 static void on_signal(uv_signal_t *signal, int number)

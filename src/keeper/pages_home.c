@@ -15,6 +15,17 @@
 #include "store/trail.h"
 
 #define ROWS 50u
+
+/* Each part of the page stops where its share of the greatest page ends, so that a large
+ * installation has a shortened page and not none. The command line and the API show everything. */
+enum share {
+    SHARE_TILES = 32 * 1024,
+    SHARE_OWN = 48 * 1024,
+    SHARE_ALL = 72 * 1024,
+    SHARE_DENIALS = 84 * 1024,
+    SHARE_ROUTES = 104 * 1024,
+    SHARE_TRAIL = 122 * 1024,
+};
 #define DAY_MS (24u * 3600 * 1000)
 
 static void badge(struct buf *page, const char *kind, const char *text)
@@ -24,6 +35,20 @@ static void badge(struct buf *page, const char *kind, const char *text)
     html_raw(page, "\">");
     html_str(page, text);
     html_raw(page, "</span>");
+}
+
+static bool is_full(const struct buf *page, enum share share)
+{
+    return buf_len(page) >= (size_t)share;
+}
+
+static void end_table(struct buf *page, enum share share)
+{
+    html_raw(page, "</tbody></table>");
+    if (is_full(page, share)) {
+        html_raw(page, "<p class=\"muted\">There is more; the command line shows all of it.</p>");
+    }
+    html_raw(page, "</section>");
 }
 
 static void health_badge(struct buf *page, const char *health)
@@ -42,7 +67,7 @@ static void tiles(struct call *c)
     struct buf *page = &c->page;
     size_t shown = 0;
     html_raw(page, "<section><h2>Consoles</h2><div class=\"tiles\">");
-    for (size_t i = 0; i < s->route_count && shown < 200; i++) {
+    for (size_t i = 0; i < s->route_count && !is_full(page, SHARE_TILES); i++) {
         const struct route_def *route = &s->routes[i];
         if (!tile_may(c, route)) {
             continue;
@@ -72,6 +97,7 @@ static void tiles(struct call *c)
 struct session_rows {
     struct call *call;
     bool names; /* a column for the user */
+    enum share share;
 };
 
 static int each_session(void *context, const struct session *s)
@@ -79,7 +105,7 @@ static int each_session(void *context, const struct session *s)
     struct session_rows *rows = context;
     struct call *c = rows->call;
     struct buf *page = &c->page;
-    if (!session_is_live(s, c->now_ms / 1000)) {
+    if (!session_is_live(s, c->now_ms / 1000) || is_full(page, rows->share)) {
         return 0;
     }
     char id[2 * STORE_ID_SIZE + 1], source[ADDR_TEXT_SIZE];
@@ -113,7 +139,7 @@ static int each_session(void *context, const struct session *s)
 
 static int sessions(struct call *c, const char *heading, const char *user)
 {
-    struct session_rows rows = {c, user == NULL};
+    struct session_rows rows = {c, user == NULL, user == NULL ? SHARE_ALL : SHARE_OWN};
     struct page page = {.limit = ROWS, .newest_first = true};
     html_raw(&c->page, "<section><h2>");
     html_str(&c->page, heading);
@@ -122,7 +148,7 @@ static int sessions(struct call *c, const char *heading, const char *user)
     html_raw(&c->page, "<th>Where</th><th>From</th><th>Browser</th><th>Last seen</th><th></th></tr>"
                        "</thead><tbody>");
     int r = sessions_list(c->keeper->store, user, &page, each_session, &rows);
-    html_raw(&c->page, "</tbody></table></section>");
+    end_table(&c->page, rows.share);
     return r;
 }
 
@@ -133,6 +159,9 @@ static int each_denied(void *context, const struct access_denials *d)
     struct buf *page = context;
     char source[ADDR_TEXT_SIZE];
     struct addr a;
+    if (is_full(page, SHARE_DENIALS)) {
+        return 0;
+    }
     memcpy(a.byte, d->source, sizeof(a.byte));
     addr_format(&a, source);
     html_raw(page, "<tr><td>");
@@ -157,7 +186,7 @@ static int denials(struct call *c)
                        "</thead><tbody>");
     int r =
         access_denied_sources(c->keeper->store, c->now_ms - DAY_MS, ROWS, each_denied, &c->page);
-    html_raw(&c->page, "</tbody></table></section>");
+    end_table(&c->page, SHARE_DENIALS);
     return r;
 }
 
@@ -167,7 +196,7 @@ static void routes(struct call *c)
     struct buf *page = &c->page;
     html_raw(page, "<section><h2>Routes</h2><table class=\"table\"><thead><tr><th>Route</th>"
                    "<th>Reached at</th><th>Upstream</th><th>State</th></tr></thead><tbody>");
-    for (size_t i = 0; i < s->route_count && i < 200; i++) {
+    for (size_t i = 0; i < s->route_count && !is_full(page, SHARE_ROUTES); i++) {
         const struct route_def *route = &s->routes[i];
         char upstream[ADDR_TEXT_SIZE + 8];
         struct buf url;
@@ -187,12 +216,15 @@ static void routes(struct call *c)
         html_raw(page, "</span></td></tr>");
         buf_fini(&url);
     }
-    html_raw(page, "</tbody></table></section>");
+    end_table(page, SHARE_ROUTES);
 }
 
 static int each_record(void *context, const struct record *r)
 {
     struct buf *page = context;
+    if (is_full(page, SHARE_TRAIL)) {
+        return 0;
+    }
     html_raw(page, "<tr><td>");
     html_num(page, r->seq);
     html_raw(page, "</td><td>");
@@ -217,7 +249,7 @@ static int trail(struct call *c)
              "<th>No.</th><th>When</th><th>Who</th><th>What</th><th>About</th><th></th>"
              "</tr></thead><tbody>");
     int r = trail_list(c->keeper->store, &page, each_record, &c->page);
-    html_raw(&c->page, "</tbody></table></section>");
+    end_table(&c->page, SHARE_TRAIL);
     return r;
 }
 

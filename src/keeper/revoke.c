@@ -1,5 +1,6 @@
 #include "keeper/revoke.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -92,6 +93,14 @@ int revoke_acked(struct keeper *k, struct peer *edge, uint64_t epoch)
     return 0;
 }
 
+static int stalled_step(struct keeper *k, void *context)
+{
+    const struct peer *edge = context;
+    char target[32];
+    (void)snprintf(target, sizeof(target), "edge %u", edge->id);
+    return keeper_audit(k, AUDIT_EDGE_STALLED, span_str(target), AUDIT_FAILED, SPAN_NONE);
+}
+
 static void report_stalled(struct keeper *k, struct peer *edge, uint64_t epoch)
 {
     edge->stalled = true;
@@ -102,6 +111,9 @@ static void report_stalled(struct keeper *k, struct peer *edge, uint64_t epoch)
     log_end(&line);
     struct msg_stalled m = {.id = edge->id, .epoch = epoch};
     peer_settle(&k->supervisor, channel_send_stalled(&k->supervisor.channel, 0, &m, -1));
+    if (turn_run(&k->turn, stalled_step, edge) < 0) {
+        log_event(LOG_LEVEL_ERROR, "audit_edge_stalled");
+    }
 }
 
 uint64_t revoke_watch(struct keeper *k, uint64_t now_ms)

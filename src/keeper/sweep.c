@@ -1,0 +1,74 @@
+#include "keeper/sweep.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "keeper/call.h"
+#include "keeper/keeper.h"
+#include "keeper/login.h"
+#include "store/access.h"
+#include "store/credentials.h"
+#include "store/sessions.h"
+#include "store/throttles.h"
+
+#define DAY 86400u
+/* Ended sessions are remembered so long, for those who look back. */
+#define SESSIONS_KEPT (7u * DAY)
+#define THROTTLES_KEPT (2u * DAY)
+#define THROTTLES_MAX 20000u
+#define ACCESS_ROWS_MAX 1000000u
+#define ACCESS_KEPT_MS (90u * (uint64_t)DAY * 1000)
+
+static int each_expired(void *context, const uint8_t id[STORE_ID_SIZE])
+{
+    struct call *c = context;
+    char target[2 * STORE_ID_SIZE + 1];
+    text_hex(target, span_of(id, STORE_ID_SIZE));
+    int r = keeper_audit(c->keeper, AUDIT_SESSION_EXPIRED, span_str(target), AUDIT_DONE, SPAN_NONE);
+    return r < 0 ? r : call_revoke(c, REVOKE_SESSION, span_of(id, STORE_ID_SIZE));
+}
+
+static int record_lost(struct keeper *k)
+{
+    char detail[64];
+    if (k->access_lost == 0) {
+        return 0;
+    }
+    (void)snprintf(detail, sizeof(detail), "{\"count\":%llu}", (unsigned long long)k->access_lost);
+    return keeper_audit(k, AUDIT_ACCESS_LOST, SPAN_NONE, AUDIT_FAILED, span_str(detail));
+}
+
+static int sweep_step(struct keeper *k, void *context)
+{
+    uint64_t now = clock_wall_ms() / 1000;
+    int r = sessions_expire(k->store, now, each_expired, context);
+    r = r < 0 ? r : sessions_prune(k->store, now - SESSIONS_KEPT);
+    r = r < 0 ? r : handovers_prune(k->store, now);
+    r = r < 0 ? r : enrolments_prune(k->store, now);
+    r = r < 0 ? r : throttles_prune(k->store, now - THROTTLES_KEPT, THROTTLES_MAX);
+    return r < 0 ? r : record_lost(k);
+}
+
+void sweep_minute(struct keeper *k)
+{
+    struct reply *r = reply_new(REPLY_DISCARD, 0, 0, MSG_NONE);
+    login_minute(k);
+    if (r == NULL) {
+        return;
+    }
+    r->revokes = call_new(k, &(struct call_input){0});
+    if (r->revokes == NULL || turn_run(&k->turn, sweep_step, r->revokes) < 0) {
+        log_event(LOG_LEVEL_WARN, "sweep");
+        reply_free(r);
+    } else {
+        k->access_lost = 0;
+        turn_reply(&k->turn, r);
+    }
+    int pruned = access_prune(k->store, ACCESS_ROWS_MAX, clock_wall_ms() - ACCESS_KEPT_MS, 2000);
+    if (pruned < 0) {
+        log_fault(LOG_LEVEL_WARN, "access_prune", pruned, "");
+    }
+}
