@@ -43,10 +43,9 @@ static void build(struct exchange *x, const struct answer *a, struct buf *out)
         rc |= h1_write_header(out, SPAN("Content-Type"), span_str(a->type));
     if (a->status != 204 && a->status != 304)
         (void)buf_printf(out, "Content-Length: %zu\r\n", a->body.len);
-    /* Subdomains are the consoles' names, which is why only the portal speaks for them. */
-    (void)buf_text(out, x->route == NULL && x->clean
-                            ? "Strict-Transport-Security: max-age=31536000; includeSubDomains\r\n"
-                            : "Strict-Transport-Security: max-age=31536000\r\n");
+    /* Without includeSubDomains: browsers apply it to every port of a name, and other services may
+     * live there on plain HTTP. */
+    (void)buf_text(out, "Strict-Transport-Security: max-age=31536000\r\n");
     for (size_t i = 0; i < countof(own_headers); i++)
         if (!has(a, own_headers[i].name))
             rc |=
@@ -93,17 +92,18 @@ void answer_send(struct exchange *x, const struct answer *a)
         conn_step(c);
 }
 
-/* The same facts for a program. */
+/* The same facts for a program (RFC 9457, problem details). */
 static void error_json(struct exchange *x, struct answer *a, const char *cause, const char *detail)
 {
     struct buf body;
     buf_init(&body, 4096);
-    (void)buf_printf(&body, "{\"status\":%u,\"error\":", a->status);
-    (void)text_json(&body, span_str(detail != NULL ? detail : h1_status_text(a->status)));
-    (void)buf_text(&body, ",\"cause\":");
+    (void)buf_printf(&body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":",
+                     h1_status_text(a->status), a->status);
     (void)text_json(&body, span_str(cause));
+    (void)buf_text(&body, ",\"error\":");
+    (void)text_json(&body, span_str(detail != NULL ? detail : h1_status_text(a->status)));
     (void)buf_printf(&body, ",\"request_id\":\"%s\"}\n", x->id_text);
-    a->type = "application/json";
+    a->type = "application/problem+json";
     a->body = body.bad ? SPAN_NONE : arena_copy(&x->arena, buf_view(&body));
     buf_fini(&body);
 }

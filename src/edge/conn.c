@@ -22,6 +22,7 @@
  * would reset the connection and destroy the answer on its way. */
 #define LINGER_MAX (64u * 1024 * 1024)
 #define LINGER_SECONDS 5u /* between two reads */
+#define CONTINUE_SECONDS 1u
 #define LINGER_MS 30000u  /* in all */
 #define LINGER_ROUNDS 8
 #define KEEPER_SECONDS 30u
@@ -271,7 +272,8 @@ static bool step_head(struct conn *c)
     int rc = conn_input(c, &in);
     if (rc == 0)
         return false;
-    if (rc == FAULT_CLOSED && c->state == CONN_IDLE && !c->wire.broken) {
+    /* Who closed the whole connection hears no farewell. */
+    if (rc == FAULT_CLOSED && c->state == CONN_IDLE && !c->wire.broken && !c->wire.fin) {
         enter(c, CONN_CLOSING);
         return true;
     }
@@ -466,7 +468,8 @@ static bool step_closing(struct conn *c)
             conn_retire(c);
         return false;
     }
-    (void)shutdown(c->wire.fd, SHUT_WR);
+    if (!c->wire.fin)
+        (void)shutdown(c->wire.fd, SHUT_WR);
     if (c->wire.eof) {
         conn_retire(c);
         return false;
@@ -568,6 +571,8 @@ static uint64_t seconds(const struct conn *c, enum conn_wait wait)
         return x->route->response_timeout;
     case WAIT_STREAM:
         return x->route->stream_idle;
+    case WAIT_CONTINUE:
+        return CONTINUE_SECONDS;
     case WAIT_LINGER:
         return LINGER_SECONDS;
     case WAIT_KEEPER:
@@ -690,6 +695,13 @@ static void on_conn_due(struct deadline *d)
         x->outcome = ACCESS_LIMIT;
         x->close = true;
         answer_error(x, 408, "The request body did not arrive in time.", "body_timeout");
+        return;
+    case WAIT_CONTINUE:
+        /* Many servers never say 100: they read on (RFC 9110 section 10.1.1), and so may the
+         * client. */
+        c->edge->count.timeouts--;
+        (void)ask_for_body(x);
+        conn_step(c);
         return;
     case WAIT_CONNECT:
     case WAIT_REQUEST:

@@ -36,6 +36,7 @@ enum conn_wait {
     WAIT_CONNECT,  /* the upstream accepts */
     WAIT_REQUEST,  /* the upstream takes the request */
     WAIT_RESPONSE, /* the upstream's response head */
+    WAIT_CONTINUE, /* the upstream's word on whether the body may come */
     WAIT_STREAM,   /* bytes of a body or tunnel */
     WAIT_KEEPER,
     WAIT_LINGER,

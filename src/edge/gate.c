@@ -346,7 +346,7 @@ void gate_enter(struct exchange *x)
     }
     if (span_is(r->canonical, PAGES_STYLE)) {
         portal_enter(x);
-    } else if (!policy_is_portal(p, r->host)) {
+    } else if (!policy_is_portal_at(p, x->listener_port, r->host)) {
         refuse(x, ACCESS_DENIED, 421, "This gateway serves no console under this name.", "host");
     } else if (!policy_admits_portal(p, x->zones)) {
         x->decision = (struct decision){.verdict = VERDICT_DENY, .reason = REASON_ZONE};

@@ -589,9 +589,9 @@ enum conn_wait proxy_waits(const struct exchange *x)
     case PROXY_HEAD:
         if (upstream_blocked(x->upstream))
             return WAIT_REQUEST;
-        if (!p->request_done && !p->upload_off && (!x->request.expect_continue || x->continued))
-            return WAIT_BODY;
-        return WAIT_RESPONSE;
+        if (p->request_done || p->upload_off)
+            return WAIT_RESPONSE;
+        return x->request.expect_continue && !x->continued ? WAIT_CONTINUE : WAIT_BODY;
     case PROXY_BODY:
         break;
     case PROXY_TUNNEL:

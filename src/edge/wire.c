@@ -34,7 +34,7 @@ static int bio_read(BIO *bio, char *into, int cap)
             continue;
         w->readable = false;
         if (n == 0)
-            w->eof = true;
+            w->eof = w->fin = true;
         else if (errno != EAGAIN && errno != EWOULDBLOCK)
             w->broken = true;
     }
@@ -188,7 +188,8 @@ int wire_read(struct wire *w, uint8_t *into, size_t cap)
 
 void wire_bulk(struct wire *w, bool on)
 {
-    /* Taken up when OpenSSL next makes its read buffer, which it gives back whenever it is empty. */
+    /* Taken up when OpenSSL next makes its read buffer, which it gives back whenever it is empty.
+     */
     SSL_set_default_read_buffer_len(w->ssl, on ? WIRE_BULK : 0);
 }
 

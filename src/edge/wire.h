@@ -26,7 +26,8 @@ struct wire {
     struct buf pending; /* ciphertext that the socket did not take */
     bool readable;      /* the socket may have bytes */
     bool input;         /* a read left something inside: another needs no event */
-    bool eof;           /* the peer sent all it will send */
+    bool eof;           /* the peer sent all it will send, … */
+    bool fin;           /* … and said so by TCP alone */
     bool broken;        /* reset, or not TLS: nothing more can be sent or read */
     bool closing;       /* close_notify was written */
     uint64_t sent;      /* ciphertext bytes that the socket took: grows with progress */

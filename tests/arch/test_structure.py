@@ -18,8 +18,8 @@ MAY_INCLUDE = {
     "http": {"base"},
     "sandbox": {"base", "conf"},
     "net": {"base", "ipc"},
-    "store": {"base"},
-    "identity": {"base"},
+    "store": {"base", "ipc"},  # the access record is one of ipc/records.def
+    "identity": {"base", "store"},
     "audit": {"base", "store"},
     "signer": {"base", "ipc", "conf", "sandbox"},
     "edge": {"base", "ipc", "conf", "policy", "http", "sandbox", "net"},
@@ -141,6 +141,7 @@ def test_banned_functions_are_not_used():
     for folder in MAY_INCLUDE:
         for path in sources(folder):
             text = re.sub(r"/\*.*?\*/", lambda m: "\n" * m.group().count("\n"), path.read_text(), flags=re.S)
+            text = re.sub(r'"(\\.|[^"\\\n])*"', '""', text)
             for n, line in enumerate(text.splitlines(), 1):
                 if banned.search(line):
                     wrong.append(f"{path.relative_to(TOP)}:{n}: {line.strip()}")

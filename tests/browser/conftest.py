@@ -7,7 +7,6 @@ import tempfile
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
-from conftest import Tomcat  # noqa: E402
 import stack as harness  # noqa: E402
 
 from selenium import webdriver  # noqa: E402
@@ -16,7 +15,7 @@ from selenium.webdriver.chrome.service import Service  # noqa: E402
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    tomcat = Tomcat(tmp_path_factory.mktemp("tomcat"))
+    tomcat = harness.Tomcat(tmp_path_factory.mktemp("tomcat"))
     s = harness.Stack(edges=2)
     try:
         s.start()

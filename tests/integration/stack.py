@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import html
+import http.client
 import json
 import os
 import pathlib
@@ -248,7 +249,43 @@ class Recorder:
         return f"http://127.0.0.1:{self.port}"
 
     def close(self):
+        # A thread that waits in accept would keep a merely closed socket listening.
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
         self.listener.close()
+
+
+class Tomcat:
+    """A real Tomcat 10 with its Manager, on loopback."""
+
+    def __init__(self, directory):
+        self.base = directory / "tomcat"
+        self.port = free_port()
+        tool = str(TOP / "demo/tomcat")
+        subprocess.run([tool, "make", str(self.base), str(self.port)], check=True)
+        self.log = open(directory / "tomcat.log", "wb")
+        self.process = subprocess.Popen([tool, "run", str(self.base)], stdout=self.log, stderr=self.log)
+        self.secret = (self.base / "manager.secret").read_text()
+        wait_for(self.up, 60)
+
+    def up(self):
+        try:
+            c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+            c.request("GET", "/manager/html")
+            return c.getresponse().status == 401
+        except OSError:
+            return False
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(30)
+        self.log.close()
 
 
 class Person:

@@ -736,8 +736,8 @@ def test_a_console_with_a_port_of_its_own_sends_people_to_the_common_listener(ed
     assert ask(f"10.0.0.1:{port}", f"Cookie: __Host-postern-{edge.port}={CHILD}\r\n").status == 303
     assert ask(f"10.0.0.1:{port}", f"Cookie: __Host-postern-{port}={CHILD}\r\n").status == 200
     assert edge.keeper.last("session").host.decode() == f"10.0.0.1:{port}"
-    # The portal's own name is the portal on every port.
-    assert ask(f"{PORTAL}:{port}").get("location") == "/login"
+    # The port serves its console alone: the portal is not reached there, nor the console by its name.
+    assert ask(f"{PORTAL}:{port}").status == 421
 
 
 def test_the_portal_is_closed_to_other_places(up):

@@ -20,6 +20,7 @@ def site():
     try:
         s.start()
         s.admin = s.owner()
+        assert s.admin.login().status == 303
         yield s
     finally:
         s.close()
