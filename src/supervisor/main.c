@@ -243,7 +243,7 @@ static int prepare(struct arena *a)
     rc = account_find(file->user, &sv.account);
     if (rc < 0)
         return fail(rc == FAULT_ABSENT
-                        ? "process.user names no user of this system (default: postern)"
+                        ? "process.user names no user of this machine (default: postern)"
                         : "process.user must not be root",
                     rc);
     rc = listen_on_all(file);
