@@ -28,7 +28,8 @@ void secret_wipe(void *at, size_t len);
 /* Compares in time that depends on the lengths only. */
 bool secret_eq(struct span a, struct span b);
 /* Reads a whole file of at most max bytes, one final newline removed. Refuses a file that others
- * can read or write (mode & 0077, unless root-owned and group-readable by us): FAULT_DENIED. */
+ * can read or write, or that belongs to a stranger: its mode may give nothing to others, and to the
+ * group at most reading of a file that root owns. Root itself reads anybody's. FAULT_DENIED. */
 must_check int secret_read_file(struct secret *s, const char *path, size_t max);
 
 #endif

@@ -63,7 +63,24 @@ bool paths_runtime(struct paths *p, const char *name, char *out, size_t size)
 void paths_executable(const char *name, char *out, size_t size)
 {
     const char *dir = getenv("POSTERN_LIBEXEC");
-    (void)snprintf(out, size, "%s/%s", dir != NULL && dir[0] == '/' ? dir : POSTERN_LIBEXEC, name);
+    char own[512];
+    if (dir == NULL || dir[0] != '/') {
+        dir = POSTERN_LIBEXEC;
+        /* Beside this executable, when it was copied with its siblings. */
+        ssize_t len = readlink("/proc/self/exe", own, sizeof(own) - 1);
+        char *slash = NULL;
+        if (len > 0) {
+            own[len] = 0;
+            slash = strrchr(own, '/');
+        }
+        if (slash != NULL) {
+            *slash = 0;
+            (void)snprintf(out, size, "%s/%s", own, name);
+            if (access(out, X_OK) == 0)
+                dir = own;
+        }
+    }
+    (void)snprintf(out, size, "%s/%s", dir, name);
 }
 
 void paths_url(const struct snapshot *s, const char *host, uint16_t port, char *out, size_t size)

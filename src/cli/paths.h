@@ -20,7 +20,8 @@ const char *paths_config(struct paths *p);
 const struct snapshot *paths_snapshot(struct paths *p);
 /* A path below the runtime directory into out; false with a message. */
 bool paths_runtime(struct paths *p, const char *name, char *out, size_t size);
-/* "postern-keeper" → its path in POSTERN_LIBEXEC or the compiled-in directory. */
+/* "postern-keeper" → its path in POSTERN_LIBEXEC, beside this executable, or in the compiled-in
+ * directory. */
 void paths_executable(const char *name, char *out, size_t size);
 /* "https://host[:port]" of the portal, or of a host name. */
 void paths_url(const struct snapshot *s, const char *host, uint16_t port, char *out, size_t size);

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +13,10 @@ int process_become(const char *name, const char *const argv[])
 {
     char path[1024];
     paths_executable(name, path, sizeof(path));
+    /* The supervisor starts its children from where it was found itself. */
+    char dir[1024];
+    (void)snprintf(dir, sizeof(dir), "%.*s", (int)(strlen(path) - strlen(name) - 1), path);
+    (void)setenv("POSTERN_LIBEXEC", dir, 1);
     (void)execv(path, (char *const *)(uintptr_t)argv);
     return complain(EXIT_REFUSED, "%s: %s", path, strerror(errno));
 }
