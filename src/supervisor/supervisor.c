@@ -305,7 +305,8 @@ void supervisor_on_death(struct child *c, int status)
 {
     struct supervisor *sv = c->supervisor;
     uint64_t lived = clock_mono_ms() - c->started_ms;
-    log_death(c, status);
+    if (c->pid > 0)
+        log_death(c, status);
     child_buried(c);
     /* The rollout may abort because of this death, and that may retire the child. */
     deliver_gone(c);

@@ -314,6 +314,7 @@ def test_a_change_waits_for_a_signer_that_is_being_replaced():
         assert service.ask("reload")["ok"]
         service.behave("signer.start=hang")
         os.kill(service.processes("signer")[0]["pid"], signal.SIGKILL)
+        wait_for(lambda: service.log().count("child_died role=signer") == 3)
         service.write(routes=[8081])
         answer = service.ask("reload")
         assert answer == {"ok": False, "errors": ["the signer is not running"]}
@@ -404,6 +405,19 @@ def test_an_edge_that_dies_again_and_again_is_started_less_and_less_often():
         assert "after_ms=0" in service.log() and "after_ms=100" in service.log()
         service.behave()
         wait_for(lambda: service.first("edge").get("state") == "serving")
+
+
+def test_a_program_that_is_being_replaced_on_disk_is_waited_for():
+    with Service(edges=1) as service:
+        program = service.libexec / "postern-edge"
+        program.unlink()
+        os.kill(service.processes("edge")[0]["pid"], signal.SIGKILL)
+        wait_for(lambda: "could not be executed" in service.log())
+        # Another file, as an upgrade brings: the sandbox knows the directory, not the file.
+        shutil.copy(STAND_IN, service.libexec / "new")
+        (service.libexec / "new").rename(program)
+        wait_for(lambda: service.first("edge").get("state") == "serving")
+        assert service.say().startswith("edge ")
 
 
 def test_children_die_with_a_supervisor_that_is_killed():
