@@ -11,7 +11,7 @@
 #include "edge/conn.h"
 #include "edge/gate.h"
 #include "edge/listener.h"
-#include "edge/pool.h"
+#include "edge/proxy.h"
 
 /* The first block serves an ordinary request and its answer's head; the maximum holds the greatest
  * head, a collected body and a page. */
@@ -86,7 +86,7 @@ void exchange_retire(struct exchange *x)
     gate_leave(x);
     if (x->upstream != NULL)
         upstream_retire(x->upstream);
-    if (x->status == 101)
+    if (x->proxy != NULL && x->proxy->state == PROXY_TUNNEL)
         e->tunnel_count--;
     if (x->collected.at != NULL)
         secret_wipe((void *)(uintptr_t)x->collected.at, x->collect_room);

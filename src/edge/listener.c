@@ -13,8 +13,6 @@
 #include "edge/access.h"
 #include "edge/conn.h"
 
-/* Connections taken in one turn, so that those that are open get theirs. */
-#define ACCEPT_BATCH 32
 /* How long a listener rests when the process has no descriptor left. */
 #define ACCEPT_RETRY_MS 250u
 
@@ -137,21 +135,19 @@ static void on_listener_poll(uv_poll_t *handle, int status, int events)
 {
     struct listener *l = handle->data;
     watch_fired(&l->watch, status, events);
+    if (l->closed || l->paused)
+        return;
+    /* One a turn: those that are open get theirs, and no call is spent to hear that there is no
+     * other. */
+    struct sockaddr_storage from;
+    socklen_t len = sizeof(from);
+    int fd = accept4(l->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     l->refs++;
-    for (int i = 0; i < ACCEPT_BATCH && !l->closed && !l->paused; i++) {
-        struct sockaddr_storage from;
-        socklen_t len = sizeof(from);
-        int fd = accept4(l->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
-            take(l, fd, &from);
-            continue;
-        }
-        if (errno == EAGAIN || errno == EWOULDBLOCK)
-            break;
-        /* The others belong to a connection that died before it was taken. */
-        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-            out_of_descriptors(l, errno);
-    }
+    if (fd >= 0)
+        take(l, fd, &from);
+    else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+        /* The other errors belong to a connection that died before it was taken. */
+        out_of_descriptors(l, errno);
     listener_arm(l);
     listener_unref(l);
 }

@@ -68,7 +68,10 @@ class Keeper(threading.Thread):
                 self.asked.append(m.fields)
                 if not self.mute:
                     facts = self.people.get(m.token.decode(), dict(status=1))
-                    self.wire.send("view", serial=m.serial, **facts)
+                    try:
+                        self.wire.send("view", serial=m.serial, **facts)
+                    except OSError:
+                        return
             elif m.name == "access":
                 with self.lock:
                     self.lost += m.lost

@@ -6,6 +6,7 @@ test_tomcat.py.
 import base64
 import hashlib
 import os
+import random
 import re
 import resource
 import signal
@@ -591,3 +592,109 @@ def test_the_sandbox_is_on(run):
     assert edge.process.poll() is None
     edge.process.send_signal(signal.SIGINT)
     assert edge.ask().status == 200
+
+
+def rude_upstream(_, sock, head, data):
+    """Something between a good answer and a slammed door, by the dice."""
+    dice = random.Random(os.urandom(8))
+    what = dice.randrange(9)
+    if what == 0:
+        return None
+    if what == 1:
+        return resets(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", os.urandom(5000))(_, sock, head, data)
+    if what == 2:
+        sock.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 1\r\n\r\nx")
+        return None
+    if what == 3 and b"pgrade" in head:
+        return echo_socket(_, sock, head, data)
+    if what == 4:
+        sock.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(dice.randrange(40)):
+            size = dice.randrange(1, 40000)
+            sock.sendall(b"%x\r\n" % size + bytes(size) + b"\r\n")
+        if dice.randrange(2):
+            return None
+        sock.sendall(b"0\r\n\r\n")
+        return data
+    if what == 5:
+        time.sleep(dice.random() * 0.3)
+    if what == 6:
+        for byte in OK:
+            sock.sendall(bytes([byte]))
+        return data
+    if what == 7:
+        sock.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + bytes(dice.randrange(300000)))
+        return None
+    return echoes(_, sock, head, data)
+
+
+def rude_client(edge, end, seed):
+    dice = random.Random(seed)
+    while time.monotonic() < end:
+        try:
+            with edge.connect(timeout=1) as c:
+                for _ in range(dice.randrange(1, 6)):
+                    what = dice.randrange(10)
+                    size = dice.choice([0, 1, 5000, 300000])
+                    if what == 0:
+                        c.send(edge.head("POST", extra="Content-Length: 900000\r\n") + bytes(size))
+                        break
+                    if what == 1:
+                        c.send(os.urandom(200))
+                    elif what == 2:
+                        c.send(edge.head("POST", extra="Transfer-Encoding: chunked\r\n") +
+                               b"%x\r\n" % (size + 1) + bytes(size + 1) + b"\r\n0\r\n\r\n")
+                    elif what == 3:
+                        websocket(edge, c)
+                        c.send(os.urandom(size))
+                        break
+                    elif what == 4:
+                        c.send(edge.head() * dice.randrange(1, 30))
+                        c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                        break
+                    elif what == 5:
+                        c.send(edge.head("PUT", extra="Content-Length: 5\r\nExpect: 100-continue\r\n"))
+                        break
+                    elif what == 6:
+                        c.send(edge.head())
+                        socket.socket.shutdown(c.sock, socket.SHUT_WR)
+                    elif what == 7:
+                        c.send(edge.head(token="B" * 43))
+                    elif what == 8:
+                        c.send(edge.head("POST", extra=f"Content-Length: {size}\r\n", token=None) + bytes(size))
+                    else:
+                        c.send(edge.head("POST", extra=f"Content-Length: {size}\r\n") + bytes(size))
+                    if dice.randrange(4):
+                        c.read()
+        except (OSError, ValueError, ConnectionError):
+            pass
+
+
+def test_a_storm_of_rude_peers_leaves_nothing_behind(run):
+    seconds = float(os.environ.get("POSTERN_STORM", "5"))
+    edge, _ = run(handler=rude_upstream, route=", response_timeout: 1s, stream_idle: 1s",
+                  limits="body_timeout: 1s, header_timeout: 1s, idle_timeout: 1s, write_timeout: 1s")
+    end = time.monotonic() + seconds
+    crowd = [threading.Thread(target=rude_client, args=(edge, end, n)) for n in range(16)]
+    for one in crowd:
+        one.start()
+    turn = 0
+    while time.monotonic() < end:
+        turn += 1
+        time.sleep(0.3)
+        who = edge.keeper.people[edge_alone.TOKEN]
+        edge.keeper.wire.send("revoke", epoch=turn, kind=1, id=who["id"])
+        if turn % 3 == 0:
+            assert edge.commit()[0] == 1
+        if turn % 7 == 0:
+            edge.link_keeper()
+        if turn % 5 == 0:
+            edge.link_signer()
+    for one in crowd:
+        one.join()
+    wait_for(lambda: edge.status()["connections"] == "0", 40)
+    last = edge.status()
+    assert (last["exchanges_open"], last["tunnels_open"], last["sources"]) == ("0", "0", "0"), last
+    assert int(last["exchanges"]) > 100
+    edge.keeper.person()
+    assert edge.connect().close() is None
