@@ -79,12 +79,11 @@ static int next_number(struct keeper *k, uint64_t *ret)
 static int refuse_with(struct call *call, const struct buf *errors)
 {
     struct span text = buf_view(errors);
-    while (text.len > 0 && text.at[text.len - 1] == '\n') {
-        text.len--;
+    if (text.at == NULL || text.len == 0) {
+        return call_problem(call, 422, NULL, "the result is not valid");
     }
-    size_t len = text.len < sizeof(call->detail) - 1 ? text.len : sizeof(call->detail) - 1;
-    return call_problem(call, 422, NULL, "%.*s", (int)len,
-                        text.len > 0 ? (const char *)text.at : "the result is not valid");
+    size_t len = text.at[text.len - 1] == '\n' ? text.len - 1 : text.len;
+    return call_problem(call, 422, NULL, "%.*s", (int)len, (const char *)text.at);
 }
 
 int change_make(struct call *call, const char *kind, struct span name, bool existed,

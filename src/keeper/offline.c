@@ -160,7 +160,7 @@ static int run_init(const struct options *o)
 static int report(const struct options *o, const struct buf *errors, const struct snapshot *s)
 {
     struct span text = buf_view(errors);
-    if (s == NULL && text.len == 0) {
+    if (text.at == NULL || text.len == 0) {
         text = SPAN("out of memory");
     }
     if (o->json) {

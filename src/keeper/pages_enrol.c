@@ -119,7 +119,7 @@ static int find(struct call *c, uint8_t hash[TOKEN_HASH_SIZE], struct enrolment 
 
 int page_enrol_show(struct call *c)
 {
-    struct enrolment e;
+    struct enrolment e = {0};
     uint8_t hash[TOKEN_HASH_SIZE];
     int r = find(c, hash, &e);
     if (r == 1) {
@@ -202,7 +202,7 @@ static int submit(struct call *c, const struct enrolment *e, const uint8_t hash[
 
 int page_enrol_submit(struct call *c)
 {
-    struct enrolment e;
+    struct enrolment e = {0};
     uint8_t hash[TOKEN_HASH_SIZE];
     int r = find(c, hash, &e);
     if (r == 1) {

@@ -72,10 +72,9 @@ void peer_retire(struct peer *p)
     list_remove(&p->link);
     k->edge_count--;
     /* Whoever waited for this edge need not any more: an edge without a keeper serves nobody new
-     * and asks about everybody when it comes back. */
-    if (!k->stopping) {
-        turn_settle(&k->turn);
-    }
+     * and asks about everybody when it comes back. Answered soon and not here: whoever retires a
+     * channel may be walking a list of them. */
+    turn_soon(&k->turn);
 }
 
 void peer_settle(struct peer *p, int fault)

@@ -126,7 +126,7 @@ static void render_call(struct keeper *k, struct reply *r)
     if (call_render(c, &body, &type) < 0) {
         call_reset(c);
         buf_clear(&body);
-        (void)call_problem(c, 500, NULL, "the answer is too large; ask for less with limit=");
+        (void)call_problem(c, 413, NULL, "the answer is too large; ask for less with limit=");
         if (call_render(c, &body, &type) < 0) {
             buf_clear(&body);
         }

@@ -69,10 +69,9 @@ bool revoke_settled(const struct keeper *k, uint64_t epoch, unsigned *acked)
 
 static void forget_settled(struct keeper *k)
 {
-    list_each_safe(at, &k->revokes.sent)
-    {
-        struct revocation *v = container_of(at, struct revocation, link);
-        unsigned acked;
+    unsigned acked;
+    while (!list_empty(&k->revokes.sent)) {
+        struct revocation *v = container_of(k->revokes.sent.next, struct revocation, link);
         if (!revoke_settled(k, v->epoch, &acked)) {
             return;
         }

@@ -151,6 +151,13 @@ void turn_settle(struct turn *t)
     }
 }
 
+void turn_soon(struct turn *t)
+{
+    if (t->keeper->looped && !t->keeper->stopping) {
+        (void)uv_timer_start(&t->due, on_turn_due, 0, 0);
+    }
+}
+
 static void release(struct turn *t, struct reply *r)
 {
     list_remove(&r->link);

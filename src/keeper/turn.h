@@ -55,5 +55,7 @@ void turn_end(struct turn *t);
 void turn_head(struct turn *t, bool start);
 /* Sends every held reply whose conditions are met; sets the timer for the next. */
 void turn_settle(struct turn *t);
+/* The same in the next pass of the loop. */
+void turn_soon(struct turn *t);
 
 #endif

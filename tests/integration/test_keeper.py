@@ -1062,3 +1062,66 @@ def test_wrong_usage_is_told(tmp_path):
     for arguments in ((), ("nothing",), ("init",), ("check", "--config"), ("keys", "--what")):
         assert offline(*arguments, check=False)[0] == 2
     assert "portal.host" in offline("keys")[1]
+
+
+# ---- bounds and ends -----------------------------------------------------------------------------
+
+
+def test_a_person_has_a_bounded_number_of_sessions_and_the_oldest_ends(keeper, edge, owner):
+    database = sqlite3.connect(keeper.store)
+    columns = [row[1] for row in database.execute("pragma table_info(sessions)")]
+    copied = ", ".join(
+        "randomblob(16)" if name == "id" else "null" if name == "seq" else name for name in columns
+    )
+    for _ in range(31):
+        database.execute(
+            "insert into sessions (%s) select %s from sessions order by seq limit 1"
+            % (", ".join(columns), copied)
+        )
+    database.commit()
+    database.close()
+    serial = edge.wire.send(
+        "login", user="owner", password=PASSWORD, code=owner.codes[0], source=address("127.0.0.1")
+    )
+    revoked = []
+    assert edge.page(serial, revoked).result == LOGIN_OK
+    assert len(revoked) == 1
+    assert edge.view(CONSOLE, owner.console, PORTAL).status == VIEW_UNKNOWN
+    text = keeper.control().ask("GET", "/sessions")[1]["sessions"]
+    assert len(text) == 32
+
+
+def test_a_large_installation_still_has_a_page(tmp_path):
+    os.chmod(tmp_path, 0o700)
+    routes = "".join(
+        "  r%d: {{host: r%d.postern.localhost, upstream: \"http://127.0.0.1:8080\", title: \"%s\"}}\n"
+        % (i, i, "&" * 60) for i in range(600)
+    )
+    config = CONFIG.replace("rules:\n", routes + "rules:\n").replace("[tomcat, bare]", '["*"]')
+    instance = Keeper(tmp_path, config).start()
+    try:
+        edge = instance.edge()
+        _, codes = instance.enrol(edge)
+        answer = edge.login("owner", PASSWORD, codes[0])
+        page = edge.verb(CONSOLE, answer.console, "GET", "/")
+        assert page.status == 200 and page.body.endswith(b"</html>\n")
+        assert b"the command line shows all of it" in page.body
+        status, body = edge.api(CONSOLE, answer.console, "GET", "/routes", query="limit=500")
+        assert status in (200, 413)
+        status, body = edge.api(CONSOLE, answer.console, "GET", "/routes", query="limit=200&after=400")
+        assert status == 200 and len(body["routes"]) == 200
+    finally:
+        assert instance.stop() == 0
+
+
+def test_a_keeper_that_is_told_to_end_while_it_hashes_ends_cleanly(keeper, edge, owner):
+    for i in range(10):
+        edge.wire.send("login", user="u%d" % i, password="x", code="1", source=address("192.0.2.%d" % i))
+    edge.ready()
+    assert keeper.stop() == 0
+    assert offline("audit-verify", "--store", keeper.store, "--state-dir", keeper.dir)[0] == 0
+
+
+def test_every_part_of_the_sandbox_is_reported(keeper):
+    text = keeper.supervisor.ask("status").text.decode()
+    assert "no_new_privs=1\n" in text and "dumpable=" in text and "seccomp=" in text
