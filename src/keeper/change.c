@@ -380,6 +380,17 @@ static int loaded_step(struct keeper *k, void *context)
     return r;
 }
 
+/* A view carries the console's own credential for those whom a rule could admit. A rule or a route
+ * that is new or gone changes who gets which, and a view that an edge keeps for seconds would send
+ * somebody without it, or with yesterday's. Zones alone change neither. */
+static bool views_are_old(const struct keeper *k, const struct change *c)
+{
+    if (c->previous == NULL || strcmp(c->kind, "zone") == 0) {
+        return false;
+    }
+    return live_injects(c->previous) || live_injects(k->live);
+}
+
 void change_settled(struct keeper *k, uint64_t number)
 {
     struct change *c = in_flight(k, number);
@@ -398,7 +409,7 @@ void change_settled(struct keeper *k, uint64_t number)
     uint64_t epoch = 0;
     if (c->retires_route) {
         epoch = revoke_push(k, REVOKE_ROUTE, span_str(c->name));
-    } else if (c->alters_route) {
+    } else if (views_are_old(k, c)) {
         epoch = revoke_push(k, REVOKE_ALL, SPAN_NONE);
     }
     answer_waiting(k, number, 0, SPAN_NONE, epoch);

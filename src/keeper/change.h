@@ -42,7 +42,6 @@ struct change {
     bool existed;
     struct buf before;  /* its document, when it existed */
     bool retires_route; /* streams of the route end when this is in force */
-    bool alters_route;  /* views hold values of the old route */
 };
 
 struct changes {

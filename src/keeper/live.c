@@ -283,6 +283,11 @@ struct span live_inject(const struct live *l, const struct route_def *route)
     return SPAN_NONE;
 }
 
+bool live_injects(const struct live *l)
+{
+    return l->inject_count > 0;
+}
+
 bool lines_have(struct span lines, struct span item)
 {
     struct span line;

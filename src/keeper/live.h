@@ -34,6 +34,8 @@ bool live_is_portal(const struct live *l, struct span authority);
 const struct route_def *live_handover(const struct live *l, struct span authority);
 /* The Authorization value for the route, or the empty span. */
 struct span live_inject(const struct live *l, const struct route_def *route);
+/* Is there any such value at all? */
+bool live_injects(const struct live *l);
 /* Does any rule name this person (token empty) or token for the route, whatever place, time, method
  * and strength? groups one a line. */
 bool live_may_reach(const struct live *l, const struct route_def *route, struct span user,

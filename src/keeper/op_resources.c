@@ -153,14 +153,6 @@ static bool may_change(struct call *c, const struct noun *noun, const char *name
     return false;
 }
 
-static void mark_effects(struct change *change, const struct noun *noun, bool removed)
-{
-    if (strcmp(noun->kind, "route") == 0) {
-        change->retires_route = removed;
-        change->alters_route = !removed && change->existed;
-    }
-}
-
 static int store_document(struct call *c, const struct noun *noun, const char *name, bool *existed,
                           struct span *before)
 {
@@ -212,7 +204,6 @@ int op_resources_put(struct call *c)
     if (r < 0) {
         return r;
     }
-    mark_effects(c->change, noun, false);
     json_t *detail = json_pack("{s:O}", "doc", c->body);
     r = call_audit(c, noun->put, span_str(name), detail);
     return r < 0 ? r : call_answer(c, existed ? 200 : 201, json_incref(c->body));
@@ -238,7 +229,7 @@ int op_resources_remove(struct call *c)
     if (r < 0) {
         return r;
     }
-    mark_effects(c->change, noun, true);
+    c->change->retires_route = strcmp(noun->kind, "route") == 0;
     r = call_audit(c, noun->removed, span_str(name), NULL);
     return r < 0 ? r : call_answer(c, 200, json_object());
 }

@@ -546,6 +546,22 @@ def test_a_route_is_answered_when_every_process_has_it(keeper, edge, owner):
     assert revoked == [(4, b"jetty")]
 
 
+def test_a_new_rule_has_views_asked_again_for_the_credential_it_gives(keeper, edge, owner):
+    control = keeper.control()
+    _, body = control.ask("POST", "/users", {"name": "bob", "password": PASSWORD, "totp": True})
+    bob = edge.login("bob", PASSWORD, totp(body["totp"]["secret"]))
+    cookie = child(edge, bob.sso, TOMCAT)
+    assert edge.view(CHILD, cookie, TOMCAT).inject == b""
+    rule = {"users": ["bob"], "zones": ["local"], "routes": ["tomcat"]}
+    serial = edge.verb(CONSOLE, owner.console, "PUT", "/api/v1/rules/bob", rule, answer=False)
+    keeper.settle()
+    revoked = []
+    page = edge.page(serial, revoked)
+    assert page.status == 201 and revoked == [(5, b"")]
+    assert json.loads(page.body)["revoked"]["edges"] == 1
+    assert edge.view(CHILD, cookie, TOMCAT).inject.startswith(b"tomcat\tBasic ")
+
+
 def test_a_refused_snapshot_is_undone_and_recorded(keeper, edge, owner):
     body = {"cidrs": ["10.0.0.0/8"]}
     change(keeper, edge, owner, "PUT", "/zones/office", body)
