@@ -16,7 +16,7 @@
 struct setup {
     struct invocation *v;
     const char *host, *owner, *state, *runtime, *user, *sandbox, *edges;
-    char config[1024], config_dir[1024], tls[1024], secrets[1024], store[1024];
+    char config[1024], config_dir[1024], tls[1024], secrets[1024], store_dir[1024], store[1100];
     struct account account;
     struct buf yaml;
     struct snapshot *snapshot;
@@ -186,7 +186,8 @@ static int prepare(struct setup *s)
         *slash = 0;
     (void)snprintf(s->tls, sizeof(s->tls), "%s/tls", s->state);
     (void)snprintf(s->secrets, sizeof(s->secrets), "%s/secrets", s->state);
-    (void)snprintf(s->store, sizeof(s->store), "%s/postern.db", s->state);
+    (void)snprintf(s->store_dir, sizeof(s->store_dir), "%s/store", s->state);
+    (void)snprintf(s->store, sizeof(s->store), "%s/postern.db", s->store_dir);
     if (access(s->config, F_OK) == 0)
         return complain(EXIT_REFUSED, "%s exists; init never overwrites. Run 'postern serve', or remove it", s->config);
     if (access(s->store, F_OK) == 0)
@@ -201,6 +202,7 @@ static int make_dirs(const struct setup *s)
     int rc = make_dir(s, s->state, 0700);
     rc = rc != 0 ? rc : make_dir(s, s->tls, 0700);
     rc = rc != 0 ? rc : make_dir(s, s->secrets, 0700);
+    rc = rc != 0 ? rc : make_dir(s, s->store_dir, 0700);
     rc = rc != 0 ? rc : make_dir(s, s->runtime, 0750);
     /* /etc/postern belongs to root even when the state does not. */
     if (rc == 0 && s->config_dir[0] == '/' && stat(s->config_dir, &st) < 0) {
@@ -260,7 +262,7 @@ int run_init(struct invocation *v)
         char authority[512];
         paths_url(s.snapshot, s.host, 0, authority, sizeof(authority));
         const char *signer[] = {"postern-signer", "--init", "--tls-dir", s.tls, "--portal", s.host, "--json", NULL};
-        const char *keeper[] = {"postern-keeper", "--offline", "init", "--store", s.store, "--state-dir", s.state,
+        const char *keeper[] = {"postern-keeper", "--offline", "init", "--store", s.store, "--state-dir", s.store_dir,
                                 "--owner", s.owner, "--portal-host", authority + strlen("https://"), "--json", NULL};
         keys = run_json(&s, "postern-signer", signer, &rc);
         if (rc == 0)

@@ -340,8 +340,13 @@ static int verify_offline(struct invocation *v)
     const struct snapshot *s = paths_snapshot(&v->paths);
     if (s == NULL)
         return EXIT_REFUSED;
+    char state[1024];
+    (void)snprintf(state, sizeof(state), "%s", s->store_file);
+    char *slash = strrchr(state, '/');
+    if (slash != NULL)
+        *slash = 0;
     const char *argv[10] = {"postern-keeper", "--offline", "audit-verify", "--store", s->store_file,
-                            "--state-dir", s->state_dir};
+                            "--state-dir", state};
     if (v->json)
         argv[7] = "--json";
     return process_become("postern-keeper", argv);

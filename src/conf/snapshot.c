@@ -94,7 +94,7 @@ int snapshot_settle(struct snapshot *s)
         const char **place;
         const char *below;
     } derived[] = {
-        {&s->store_file, "postern.db"},
+        {&s->store_file, "store/postern.db"},
         {&s->tls_dir, "tls"},
         {&s->secrets_dir, "secrets"},
     };

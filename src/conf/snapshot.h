@@ -112,7 +112,8 @@ struct snapshot {
     const char *user;            /* to become when started as root; "" → "postern" */
     const char *state_dir;       /* store, tls, secrets below it unless named */
     const char *runtime_dir;     /* control sockets */
-    const char *store_file;      /* default state_dir/postern.db */
+    const char *store_file;      /* default state_dir/store/postern.db; the keeper
+                                  * may touch its directory, which is why the keys are elsewhere */
     const char *tls_dir;         /* default state_dir/tls */
     const char *tls_certificate; /* file name inside tls_dir, default server.crt */
     const char *tls_key;         /* file name inside tls_dir, default server.key */

@@ -172,6 +172,25 @@ static bool is_any(const struct addr *a)
     return addr_eq(a, &V6) || addr_eq(a, &V4);
 }
 
+/* Does the directory of this file hold the directory `inside`? */
+static bool directory_holds(const char *file, const char *inside)
+{
+    const char *slash = strrchr(file, '/');
+    size_t len = slash == NULL ? 0 : (size_t)(slash - file);
+    return strncmp(file, inside, len) == 0 && (inside[len] == '/' || inside[len] == 0);
+}
+
+/* The keeper may read and write the directory of its store: a taken-over keeper must not find the
+ * private keys there. */
+static void check_places(struct check *c)
+{
+    const struct snapshot *s = c->s;
+    if (s->store_file[0] == 0 || s->tls_dir[0] == 0 || !directory_holds(s->store_file, s->tls_dir))
+        return;
+    struct place at = place_key(SECTION_STATE, 0, "store");
+    report(c, &at, "expected a directory that does not hold the TLS keys, found \"%s\"", s->store_file);
+}
+
 static void check_listeners(struct check *c)
 {
     const struct snapshot *s = c->s;
@@ -427,6 +446,7 @@ int verify_each(const struct snapshot *s, verify_found found, void *ctx)
         if (!section_is_machine(section_of(id)))
             check_names(&c, id);
     }
+    check_places(&c);
     check_listeners(&c);
     check_routes(&c);
     check_rules(&c);

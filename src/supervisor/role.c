@@ -31,9 +31,13 @@ static char **signer_arguments(struct arena *a, const struct role_facts *f)
 
 static char **keeper_arguments(struct arena *a, const struct role_facts *f)
 {
+    /* The keeper's state is the directory of the store and nothing above it: the private keys are
+     * not its business. */
+    const char *store = f->file->store_file, *slash = strrchr(store, '/');
+    size_t len = slash == NULL ? 0 : (size_t)(slash - store);
     const char *const list[] = {
-        "postern-keeper",     "--store",     f->file->store_file, "--secrets-dir",
-        f->file->secrets_dir, "--state-dir", f->file->state_dir,  "--sandbox",
+        "postern-keeper",     "--store",     store, "--secrets-dir",
+        f->file->secrets_dir, "--state-dir", arena_string(a, span_of(store, len)), "--sandbox",
         mode_word(f->file),
     };
     return words(a, list, countof(list));

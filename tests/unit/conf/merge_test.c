@@ -72,7 +72,7 @@ static void the_files_rules_come_first_and_the_stores_follow(void **state)
     assert_string_equal(s->rules[1].name, "all");
     assert_int_equal(s->rules[1].origin, ORIGIN_STORE);
     char *dump = sample_dump(s);
-    assert_non_null(strstr(dump, "/var/lib/postern/postern.db"));
+    assert_non_null(strstr(dump, "/var/lib/postern/store/postern.db"));
     free(dump);
     free(errors);
     snapshot_free(s);

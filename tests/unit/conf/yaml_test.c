@@ -198,7 +198,7 @@ static void a_file_may_say_nothing_but_the_portals_host(void **state)
     assert_string_equal(s->zones[0].name, "local");
     assert_int_equal(s->zones[0].origin, ORIGIN_BUILTIN);
     assert_string_equal(s->portal_zones.name[0], "local");
-    assert_string_equal(s->store_file, "/var/lib/postern/postern.db");
+    assert_string_equal(s->store_file, "/var/lib/postern/store/postern.db");
     assert_string_equal(s->secrets_dir, "/var/lib/postern/secrets");
     assert_string_equal(s->tls_dir, "/var/lib/postern/tls");
     assert_string_equal(s->user, "");
@@ -214,7 +214,7 @@ static void every_key_reaches_its_field(void **state)
     (void)state;
     struct snapshot *s = sample_parse(SAMPLE_FULL);
     assert_string_equal(s->state_dir, "/planted/state");
-    assert_string_equal(s->store_file, "/planted/store.db");
+    assert_string_equal(s->store_file, "/planted/store/store.db");
     assert_string_equal(s->secrets_dir, "/planted/secrets");
     assert_string_equal(s->runtime_dir, "/planted/run");
     assert_string_equal(s->tls_dir, "/planted/tls");
