@@ -12,6 +12,22 @@
 #include "edge/listener.h"
 #include "ipc/memfd.h"
 
+/* ---- towards the supervisor ---- */
+
+static void control_arm(struct edge *e)
+{
+    watch_arm(&e->control_watch,
+              UV_READABLE | (channel_wants_write(&e->control) ? UV_WRITABLE : 0));
+}
+
+void control_say_lost(struct edge *e, enum ipc_role role)
+{
+    struct msg_lost m = {.role = (uint8_t)role};
+    /* When this cannot be sent the supervisor has gone, and this process ends too. */
+    if (channel_send_lost(&e->control, 0, &m, -1) == 0)
+        control_arm(e);
+}
+
 /* ---- the signer ---- */
 
 static void on_watch_closed(uv_handle_t *handle)
@@ -31,9 +47,10 @@ void control_signer_lost(struct edge *e)
 {
     if (e->signer_watch == NULL)
         return;
-    log_kv(LOG_LEVEL_ERROR, "signer_lost", "effect", "handshakes fail until it is replaced");
+    log_kv(LOG_LEVEL_ERROR, "signer_lost", "effect", "no handshakes until there is another");
     unwatch_signer(e);
     channel_fini(&e->signer.channel);
+    control_say_lost(e, IPC_SIGNER);
 }
 
 /* Fresh ticket keys for the next handshake; the end of a signer for the log. */
@@ -246,12 +263,6 @@ static int dispatch(struct edge *e, const struct message *m)
     if (m->fd >= 0)
         (void)close(m->fd);
     return FAULT_FORMAT;
-}
-
-static void control_arm(struct edge *e)
-{
-    watch_arm(&e->control_watch,
-              UV_READABLE | (channel_wants_write(&e->control) ? UV_WRITABLE : 0));
 }
 
 static void on_control_poll(uv_poll_t *handle, int status, int events)

@@ -115,6 +115,8 @@ void control_fini(struct edge *e);
 /* The signer has not answered in time, or is gone: its channel ends here, and handshakes fail until
  * the supervisor sends another. Once per channel. */
 void control_signer_lost(struct edge *e);
+/* Tells the supervisor that the channel to this peer is of no use any more: it makes a new one. */
+void control_say_lost(struct edge *e, enum ipc_role role);
 /* Tells the supervisor that the sandbox is on. */
 must_check int control_ready(struct edge *e, struct span report);
 

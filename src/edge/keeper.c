@@ -13,6 +13,8 @@
 
 #define ASK_TIMEOUT_MS 5000u
 #define ASKS_MAX 1024u
+/* How often a keeper that has fallen silent is asked whether it is back, and how long that waits. */
+#define PROBE_MS 1000u
 /* The channel counts a queue of its maximum as a dead peer; what is refused before that is merely
  * busy. */
 #define QUEUE_MAX (2u * 1024 * 1024)
@@ -27,6 +29,7 @@ struct keeper_ask {
     uint32_t serial;
     uint16_t reply;
     uint64_t due_ms;
+    uint64_t heard; /* what the line had heard when this was asked */
     keeper_done done;
     void *owner;
 };
@@ -40,6 +43,12 @@ struct line {
     unsigned handles; /* that have not closed yet */
     struct list asks; /* in the order of their deadlines */
     size_t ask_count;
+    uint64_t heard; /* messages from the keeper, ever */
+    /* A question was left unanswered for its whole time and nothing else was heard meanwhile. That
+     * ends all the others, and until the keeper speaks again nobody is made to wait that long: they
+     * hear at once that it does not answer, but for one in a while that finds out. */
+    bool silent;
+    uint64_t asked_ms; /* the last question */
     bool broken;
 };
 
@@ -93,8 +102,10 @@ static void line_break(struct line *l, int fault)
     struct keeper *k = l->edge->keeper;
     if (k->line == l)
         k->line = NULL;
-    if (fault < 0)
+    if (fault < 0) {
         log_fault(LOG_LEVEL_WARN, "keeper_lost", fault, "cached views last thirty seconds");
+        control_say_lost(l->edge, IPC_KEEPER);
+    }
     uv_close((uv_handle_t *)&l->poll, on_line_close);
     uv_close((uv_handle_t *)&l->timer, on_line_close);
 }
@@ -116,10 +127,11 @@ static void on_timer(uv_timer_t *t)
     uint64_t now = clock_mono_ms();
     while (!l->broken && !list_empty(&l->asks)) {
         struct keeper_ask *ask = container_of(l->asks.next, struct keeper_ask, link);
-        if (ask->due_ms > now) {
+        if (ask->due_ms > now && !l->silent) {
             (void)uv_timer_start(t, on_timer, ask->due_ms - now, 0);
             return;
         }
+        l->silent = l->silent || ask->heard == l->heard;
         finish_ask(ask, FAULT_TIMEOUT, SPAN_NONE);
     }
 }
@@ -161,6 +173,8 @@ static int on_message(struct line *l, const struct message *m)
         (void)close(m->fd);
         return FAULT_FORMAT;
     }
+    l->heard++;
+    l->silent = false;
     return m->type == MSG_REVOKE ? on_revoke(l, m) : on_reply(l, m);
 }
 
@@ -292,19 +306,25 @@ static int ask_begin(struct edge *e, enum msg_type type, size_t bytes, keeper_do
     struct line *l = e->keeper->line;
     if (l->ask_count >= ASKS_MAX || l->channel.waiting + bytes > QUEUE_MAX)
         return FAULT_BUSY;
+    uint64_t now = clock_mono_ms();
+    if (l->silent && now < l->asked_ms + PROBE_MS)
+        return FAULT_BUSY;
+    uint64_t patience = l->silent ? PROBE_MS : ASK_TIMEOUT_MS;
     struct keeper_ask *ask = calloc(1, sizeof(*ask));
     if (ask == NULL)
         return -ENOMEM;
     *ask = (struct keeper_ask){.line = l,
                                .serial = channel_serial(&l->channel),
                                .reply = msg_info(type)->reply,
-                               .due_ms = clock_mono_ms() + ASK_TIMEOUT_MS,
+                               .due_ms = now + patience,
+                               .heard = l->heard,
                                .done = done,
                                .owner = owner};
     if (list_empty(&l->asks))
-        (void)uv_timer_start(&l->timer, on_timer, ASK_TIMEOUT_MS, 0);
+        (void)uv_timer_start(&l->timer, on_timer, patience, 0);
     list_push(&l->asks, &ask->link);
     l->ask_count++;
+    l->asked_ms = now;
     *ret = ask;
     return 0;
 }

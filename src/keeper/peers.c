@@ -84,7 +84,14 @@ void peer_settle(struct peer *p, int fault)
     }
     if (fault < 0) {
         log_fault(LOG_LEVEL_WARN, "channel", fault, ipc_role_name(p->channel.peer));
+        struct msg_stalled m = {.id = p->id, .epoch = p->keeper->revokes.epoch};
         peer_retire(p);
+        /* An edge that speaks nonsense is broken, or somebody else's by now. */
+        if (fault != FAULT_CLOSED && p != &p->keeper->supervisor &&
+            !p->keeper->supervisor.retired) {
+            struct peer *supervisor = &p->keeper->supervisor;
+            peer_settle(supervisor, channel_send_stalled(&supervisor->channel, 0, &m, -1));
+        }
         return;
     }
     watch(p);

@@ -7,6 +7,8 @@
 #include "keeper/call.h"
 #include "keeper/keeper.h"
 
+#define LOCKED_MS 1000u
+
 void turn_init(struct turn *t, struct keeper *k)
 {
     t->keeper = k;
@@ -66,9 +68,16 @@ static int open_turn(struct turn *t)
     if (t->open) {
         return t->broken ? FAULT_STORE : 0;
     }
+    /* Somebody else has locked the store, and to find that out took a second in which nobody was
+     * answered: those who want to change something meanwhile do not each wait for another. */
+    uint64_t now = clock_mono_ms();
+    if (now < t->locked_until) {
+        return FAULT_BUSY;
+    }
     int r = store_begin(t->keeper->store);
     if (r < 0) {
         log_fault(LOG_LEVEL_ERROR, "store_begin", r, "nothing can be changed now");
+        t->locked_until = r == FAULT_BUSY ? clock_mono_ms() + LOCKED_MS : 0;
         return r;
     }
     t->open = true;

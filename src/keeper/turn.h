@@ -29,6 +29,7 @@ struct turn {
     bool broken;  /* a begin or a mark failed: nothing more runs in this turn */
     bool audited; /* the head file will be behind */
     unsigned count;
+    uint64_t locked_until; /* monotonic ms: another process held the store a moment ago */
     struct list replies; /* wait for the commit */
     struct list held;    /* committed; wait for acknowledgements, a snapshot or a moment */
     uv_check_t check;

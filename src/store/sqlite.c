@@ -86,6 +86,12 @@ static int translate(int rc)
         return FAULT_FORMAT;
     case SQLITE_TOOBIG:
         return FAULT_LIMIT;
+    case SQLITE_FULL:
+        return -ENOSPC;
+    case SQLITE_READONLY:
+        return -EROFS;
+    case SQLITE_IOERR:
+        return -EIO;
     default:
         return FAULT_STORE;
     }

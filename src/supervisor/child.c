@@ -207,6 +207,7 @@ void child_buried(struct child *c)
     c->pid = 0;
     c->state = CHILD_DOWN;
     c->status_asked = false;
+    c->silent = c->lost = 0;
     free(c->sandbox);
     free(c->status);
     c->sandbox = c->status = NULL;

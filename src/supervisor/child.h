@@ -46,6 +46,8 @@ struct child {
     char *sandbox;     /* what `ready` said, or NULL */
     char *status;      /* the latest `status_is`, or NULL */
     bool status_asked; /* and not answered yet */
+    unsigned silent;   /* beats since (pulse.h) */
+    unsigned lost;     /* mask of enum ipc_role: peers it has said it lost (pulse.h) */
 };
 
 const char *child_state_name(enum child_state state);

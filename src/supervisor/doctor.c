@@ -111,7 +111,7 @@ int doctor_write(struct supervisor *sv, struct buf *out)
     return buf_byte(out, '}');
 }
 
-static void ask_all(struct supervisor *sv)
+void doctor_ask_all(struct supervisor *sv)
 {
     list_each(it, &sv->children)
     {
@@ -163,7 +163,7 @@ void doctor_start(struct supervisor *sv, struct control_call *call)
     answer(sv);
     sv->doctor_call = call;
     (void)uv_timer_start(&sv->doctor_timer, on_late, ANSWER_WITHIN_MS, 0);
-    ask_all(sv);
+    doctor_ask_all(sv);
     doctor_look_whether_complete(sv);
 }
 
@@ -197,5 +197,5 @@ void doctor_send_fleet(struct supervisor *sv)
     struct msg_fleet m = {.text = buf_view(&text)};
     child_sent(keeper, channel_send_fleet(&keeper->channel, 0, &m, -1));
     buf_fini(&text);
-    ask_all(sv);
+    doctor_ask_all(sv);
 }

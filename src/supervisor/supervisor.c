@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "supervisor/pulse.h"
 
 #define DRAIN_SECONDS 5u
 #define DRAIN_GRACE_MS 500u
@@ -126,7 +127,7 @@ void supervisor_join_edges(struct supervisor *sv)
 
 /* ---- peers ---- */
 
-static void introduce(struct child *a, struct child *b)
+void supervisor_introduce(struct child *a, struct child *b)
 {
     int pair[2];
     if (channel_pair(pair) < 0) {
@@ -148,8 +149,10 @@ static void introduce_all(struct child *c)
     {
         struct child *other = container_of(it, struct child, link);
         if (other != c && child_is_up(other) &&
-            (ROLES[c->kind].peers & (unsigned)ROLES[other->kind].ipc) != 0)
-            introduce(c, other);
+            (ROLES[c->kind].peers & (unsigned)ROLES[other->kind].ipc) != 0) {
+            other->lost &= ~(unsigned)ROLES[c->kind].ipc;
+            supervisor_introduce(c, other);
+        }
     }
 }
 
@@ -230,6 +233,8 @@ static int on_status_is(struct child *c, struct message *m)
     free(c->status);
     c->status = strndup((const char *)status.text.at, status.text.len);
     c->status_asked = false;
+    c->silent = 0;
+    pulse_heard(c);
     doctor_look_whether_complete(c->supervisor);
     return 0;
 }
@@ -262,7 +267,7 @@ static const struct {
     {MSG_READY, on_ready},         {MSG_PREPARED, on_prepared},
     {MSG_COMMITTED, on_committed}, {MSG_SNAPSHOT, deliver_snapshot},
     {MSG_REFUSED, on_refused},     {MSG_STATUS_IS, on_status_is},
-    {MSG_STALLED, on_stalled},
+    {MSG_STALLED, on_stalled},     {MSG_LOST, pulse_lost},
 };
 
 int supervisor_on_message(struct child *c, struct message *m)
@@ -391,8 +396,8 @@ static void close_handles(struct supervisor *sv)
         (uv_handle_t *)&sv->on_chld,      (uv_handle_t *)&sv->on_hup,
         (uv_handle_t *)&sv->on_term,      (uv_handle_t *)&sv->on_int,
         (uv_handle_t *)&sv->reload_timer, (uv_handle_t *)&sv->rollout_timer,
-        (uv_handle_t *)&sv->fleet_timer,  (uv_handle_t *)&sv->doctor_timer,
-        (uv_handle_t *)&sv->stop_timer,
+        (uv_handle_t *)&sv->pulse_timer,  (uv_handle_t *)&sv->fleet_timer,
+        (uv_handle_t *)&sv->doctor_timer, (uv_handle_t *)&sv->stop_timer,
     };
     for (size_t i = 0; i < countof(all); i++) {
         if (!uv_is_closing(all[i]))
@@ -529,8 +534,8 @@ static void on_fleet(uv_timer_t *t)
 
 static int init_handles(struct supervisor *sv)
 {
-    uv_timer_t *timers[] = {&sv->reload_timer, &sv->rollout_timer, &sv->fleet_timer,
-                            &sv->doctor_timer, &sv->stop_timer};
+    uv_timer_t *timers[] = {&sv->reload_timer, &sv->rollout_timer, &sv->pulse_timer,
+                            &sv->fleet_timer,  &sv->doctor_timer,  &sv->stop_timer};
     const struct {
         uv_signal_t *handle;
         uv_signal_cb act;
@@ -552,6 +557,7 @@ static int init_handles(struct supervisor *sv)
         if (rc < 0)
             return rc;
     }
+    pulse_start(sv);
     return uv_timer_start(&sv->fleet_timer, on_fleet, FLEET_MS, FLEET_MS);
 }
 

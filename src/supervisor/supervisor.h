@@ -7,6 +7,7 @@
  *   reload.c      a new file
  *   control.c     supervisor.sock
  *   doctor.c      what is running, as JSON
+ *   pulse.c       who hangs, and who has lost whom
  *
  * One object, one thread. */
 #ifndef SUPERVISOR_SUPERVISOR_H
@@ -67,7 +68,7 @@ struct supervisor {
     struct rollout rollout;
     uv_timer_t rollout_timer;
 
-    uv_timer_t fleet_timer;
+    uv_timer_t pulse_timer, fleet_timer;
     struct control_call *doctor_call;
     uv_timer_t doctor_timer;
 
@@ -105,6 +106,8 @@ bool supervisor_drops_listener(const struct snapshot *old, const struct snapshot
 /* Tells whoever waits that everybody serves, the first time. */
 void supervisor_look_whether_serving(struct supervisor *sv);
 void supervisor_fail(struct supervisor *sv, const char *event);
+/* Gives two children a new channel to each other. */
+void supervisor_introduce(struct child *a, struct child *b);
 
 /* ---- deliver.c ---- */
 
@@ -137,6 +140,8 @@ void reload_refused(struct supervisor *sv, uint64_t generation, struct span reas
 /* Asks every child how it is, then answers. */
 void doctor_start(struct supervisor *sv, struct control_call *call);
 void doctor_look_whether_complete(struct supervisor *sv);
+/* Asks every child that does not owe an answer already. */
+void doctor_ask_all(struct supervisor *sv);
 /* Appends the JSON text. */
 must_check int doctor_write(struct supervisor *sv, struct buf *out);
 /* Sends `fleet` to the keeper. */

@@ -418,7 +418,7 @@ static void nothing_slips_out_of_a_bracket_that_was_lost(void **state)
 /* The faults that an open may end with when the world fails it. */
 static bool is_plain(int rc)
 {
-    return rc == -ENOMEM || rc == FAULT_STORE || rc == FAULT_BUSY;
+    return rc == -ENOMEM || rc == -ENOSPC || rc == -EIO || rc == FAULT_STORE || rc == FAULT_BUSY;
 }
 
 static void making_a_store_may_fail_anywhere_and_be_tried_again(void **state)

@@ -1,5 +1,6 @@
 #include "tests/unit/store/scratch.h"
 
+#include <errno.h>
 #include <fcntl.h>
 
 #include <sqlite3.h>
@@ -172,7 +173,7 @@ static void a_store_opened_for_reading_takes_no_change(void **state)
     scratch_open(x, STORE_READ);
     struct user u;
     assert_int_equal(users_find(x->store, "ann", &u), 0);
-    assert_int_equal(users_add(x->store, "bob", NOW), FAULT_STORE);
+    assert_int_equal(users_add(x->store, "bob", NOW), -EROFS);
 }
 
 static void a_store_that_is_being_written_elsewhere_is_busy(void **state)
