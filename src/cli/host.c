@@ -139,6 +139,9 @@ static void print_doctor(json_t *answer)
                  json_string_value(json_object_get(answer, "config")));
     json_array_foreach(json_object_get(answer, "listeners"), i, p)
         (void)printf("listens on %s\n", json_string_value(json_object_get(p, "address")));
+    json_array_foreach(json_object_get(answer, "waiting"), i, p)
+        (void)printf("waits to be started again: %s %d\n", json_string_value(json_object_get(p, "role")),
+                     (int)json_integer_value(json_object_get(p, "id")));
     (void)printf("\n%-11s %-3s %-8s %-10s %-8s %-8s %s\n", "PROCESS", "ID", "PID", "STATE", "RESTARTS",
                  "UPTIME", "CONFINED BY");
     json_array_foreach(json_object_get(answer, "processes"), i, p)

@@ -11,7 +11,7 @@ struct paths {
     const char *config;  /* --config, POSTERN_CONFIG, the user's own, /etc/postern/postern.yaml */
     const char *runtime; /* --runtime, POSTERN_RUNTIME, or as the configuration says */
     struct snapshot *snapshot; /* of the configuration, once it was needed */
-    char text[1024];
+    char text[1024], gleaned[1024];
 };
 
 /* The configuration file's name, never NULL; need not exist. */

@@ -11,6 +11,7 @@ Reading another process's memory needs root, and so do these tests.
 import base64
 import os
 import pathlib
+import re
 import ssl
 import subprocess
 import sys
@@ -163,6 +164,71 @@ def test_no_other_process_ever_has_the_key():
             assert who.startswith("signer") or not forms_found, who
     finally:
         site.close()
+
+
+@needs_root
+def test_password_hashes_totp_secrets_and_console_credentials_stay_where_they_belong():
+    """Logins, hand-overs and injected requests run; then the edges are searched for what the keeper
+    knows of people. The keeper itself is the positive control."""
+    import sqlite3
+
+    import stack as harness
+
+    site = harness.Stack(edges=2)
+    upstream = harness.Recorder()
+    try:
+        site.start()
+        owner = site.owner()
+        other = site.user("hashed")
+        site.secret("console.secret", "canary-user:canary-password-5f1d")
+        site.cli("route", "add", "injected", upstream.url, "--inject-basic-file", "console.secret", "--allow",
+                 "group:owners@local")
+        assert other.login().status == 303
+        assert other.login("000000").status in (401, 403)
+        assert owner.open(site.console_url("injected", "/"))[0].status == 200
+        basic = base64.b64encode(b"canary-user:canary-password-5f1d")
+        assert basic in upstream.bytes
+        with sqlite3.connect(f"file:{site.state / 'store/postern.db'}?mode=ro", uri=True) as store:
+            dump = "\n".join(store.iterdump()).encode()
+        hashes = set(re.findall(rb"\$argon2id\$[^'\s\0]+", dump))
+        assert len(hashes) == 2, "the owner's and the other's"
+        needles = {f"hash {i}": h.rsplit(b"$", 1)[1] for i, h in enumerate(hashes)}
+        needles["totp"] = base64.b32decode(other.secret)
+        owner.post(site.portal + "/login", {"user": "owner", "password": harness.PASSWORD, "code": "000000"})
+        for p in site.doctor()["processes"]:
+            found = search(p["pid"], needles)
+            if p["role"] == "keeper":
+                assert any(n.startswith("hash") for n in found), "positive control"
+            else:
+                assert not found, (p["role"], found)
+            if p["role"] in ("signer", "supervisor"):
+                assert not search(p["pid"], {"basic": basic, "plain": b"canary-password-5f1d"}), p["role"]
+    finally:
+        site.close()
+        upstream.close()
+
+
+@needs_root
+def test_an_edge_without_a_session_holds_no_consoles_credential():
+    import stack as harness
+
+    site = harness.Stack(edges=1)
+    upstream = harness.Recorder()
+    try:
+        site.start()
+        site.owner()
+        site.secret("console.secret", "canary-user:canary-password-77aa")
+        site.cli("route", "add", "injected", upstream.url, "--inject-basic-file", "console.secret", "--allow",
+                 "group:owners@local")
+        for _ in range(20):
+            site.anonymous("GET", site.console_url("injected", "/"))
+        needles = {"basic": base64.b64encode(b"canary-user:canary-password-77aa"), "plain": b"canary-password-77aa"}
+        for pid in site.pids("edge"):
+            assert not search(pid, needles)
+        assert search(site.pids("keeper")[0], needles), "positive control: the keeper has read the file"
+    finally:
+        site.close()
+        upstream.close()
 
 
 def main(arguments):
