@@ -22,9 +22,9 @@
  * would reset the connection and destroy the answer on its way. */
 #define LINGER_MAX (64u * 1024 * 1024)
 #define LINGER_SECONDS 5u /* between two reads */
-#define CONTINUE_SECONDS 1u
 #define LINGER_MS 30000u  /* in all */
 #define LINGER_ROUNDS 8
+#define CONTINUE_SECONDS 1u
 #define KEEPER_SECONDS 30u
 
 /* ---- states ---- */
