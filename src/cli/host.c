@@ -48,7 +48,7 @@ static int ask_supervisor(struct invocation *v, const char *word, json_t **ret)
     if (!paths_runtime(&v->paths, "supervisor.sock", path, sizeof(path)))
         return EXIT_REFUSED;
     buf_init(&answer, 32 * 1024 * 1024);
-    int rc = socket_ask(path, span_str(word), &answer);
+    int rc = socket_ask(path, span_str(word), &answer, NULL, NULL);
     if (rc < 0) {
         buf_fini(&answer);
         return complain(EXIT_UNREACHABLE, "%s: %s; is postern running ('postern serve')?", path, fault_text(rc));

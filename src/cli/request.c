@@ -9,6 +9,34 @@
 
 #define ANSWER_MAX (32u * 1024 * 1024)
 
+/* Does the supervisor say that a keeper serves? When it says nothing, nobody knows better. */
+static bool keeper_serves(void *context)
+{
+    struct paths *paths = context;
+    char socket_path[512];
+    struct buf answer;
+    bool serves = false;
+    size_t i;
+    json_t *process;
+    if (!paths_runtime(paths, "supervisor.sock", socket_path, sizeof(socket_path)))
+        return true;
+    buf_init(&answer, ANSWER_MAX);
+    int rc = socket_ask(socket_path, SPAN("doctor"), &answer, NULL, NULL);
+    json_t *whole = rc < 0 ? NULL
+                           : json_loadb((const char *)buf_view(&answer).at, buf_len(&answer), 0, NULL);
+    buf_fini(&answer);
+    json_array_foreach(json_object_get(whole, "processes"), i, process)
+    {
+        const char *role = json_string_value(json_object_get(process, "role"));
+        const char *state = json_string_value(json_object_get(process, "state"));
+        if (role != NULL && state != NULL && strcmp(role, "keeper") == 0 &&
+            strcmp(state, "serving") == 0)
+            serves = true;
+    }
+    json_decref(whole);
+    return serves;
+}
+
 int invocation_call(struct invocation *v, const char *method, const char *path, const char *query,
                     json_t *body, int *status, json_t **ret)
 {
@@ -24,9 +52,15 @@ int invocation_call(struct invocation *v, const char *method, const char *path, 
         return complain(EXIT_REFUSED, "the request is not valid text (UTF-8)");
     struct buf answer;
     buf_init(&answer, ANSWER_MAX);
-    int rc = socket_ask(socket_path, span_str(text), &answer);
+    int rc = socket_ask(socket_path, span_str(text), &answer, keeper_serves, &v->paths);
     explicit_bzero(text, strlen(text));
     free(text);
+    if (rc == FAULT_TIMEOUT) {
+        buf_fini(&answer);
+        return complain(EXIT_UNREACHABLE,
+                        "the keeper does not answer: 'postern doctor' shows whether it runs, and the log of "
+                        "the service why not; whether a change was made is not known");
+    }
     if (rc < 0) {
         buf_fini(&answer);
         return complain(EXIT_UNREACHABLE, "%s: %s; is postern running ('postern serve')?", socket_path,

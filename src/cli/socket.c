@@ -1,6 +1,7 @@
 #include "cli/socket.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -12,6 +13,7 @@
 
 /* A change waits for every process; a verification of a long log takes its time. */
 #define ANSWER_SECONDS 120
+#define STILL_SECONDS 5
 
 static int send_all(int fd, struct span bytes)
 {
@@ -40,13 +42,30 @@ static int read_all(int fd, uint8_t *into, size_t len)
     return 0;
 }
 
-static int exchange(int fd, struct span question, struct buf *answer)
+static int wait_answer(int fd, bool (*still)(void *context), void *context)
+{
+    for (int waited = 0; waited < ANSWER_SECONDS; waited += STILL_SECONDS) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        int n = poll(&p, 1, STILL_SECONDS * 1000);
+        if (n > 0)
+            return 0;
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (still != NULL && !still(context))
+            break;
+    }
+    return FAULT_TIMEOUT;
+}
+
+static int exchange(int fd, struct span question, struct buf *answer, bool (*still)(void *context),
+                    void *context)
 {
     uint8_t head[4];
     struct writer w = writer_into(head, sizeof(head));
     writer_u32(&w, (uint32_t)question.len);
     int rc = send_all(fd, span_of(head, sizeof(head)));
     rc = rc < 0 ? rc : send_all(fd, question);
+    rc = rc < 0 ? rc : wait_answer(fd, still, context);
     rc = rc < 0 ? rc : read_all(fd, head, sizeof(head));
     if (rc < 0)
         return rc;
@@ -61,7 +80,8 @@ static int exchange(int fd, struct span question, struct buf *answer)
     return rc;
 }
 
-int socket_ask(const char *path, struct span question, struct buf *answer)
+int socket_ask(const char *path, struct span question, struct buf *answer,
+               bool (*still)(void *context), void *context)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     if ((size_t)snprintf(at.sun_path, sizeof(at.sun_path), "%s", path) >= sizeof(at.sun_path))
@@ -73,7 +93,7 @@ int socket_ask(const char *path, struct span question, struct buf *answer)
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     int rc = connect(fd, (const struct sockaddr *)&at, sizeof(at)) < 0 ? -errno : 0;
-    rc = rc < 0 ? rc : exchange(fd, question, answer);
+    rc = rc < 0 ? rc : exchange(fd, question, answer, still, context);
     (void)close(fd);
     return rc;
 }

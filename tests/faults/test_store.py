@@ -6,6 +6,7 @@ warm session go on, does nobody get in who may not, and is everything well once 
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import threading
@@ -145,13 +146,13 @@ def test_another_process_that_holds_the_store_costs_no_more_than_its_changes(sit
 
 def test_a_disk_that_became_read_only_fails_closed(site):
     assert add_group(site, "before-ro").returncode == 0
-    pid = site.pids("keeper")[0]
-    # Files that are open for writing forbid it: the disk is made read-only as a failing disk would be.
-    done = subprocess.run(["mount", "-o", "remount,ro", str(site.state)], capture_output=True, text=True)
-    if done.returncode != 0:
-        os.kill(pid, 9)
-        wait_for(lambda: subprocess.run(["mount", "-o", "remount,ro", str(site.state)],
-                                        capture_output=True).returncode == 0, 10)
+
+    def made_read_only():
+        """Files that are open for writing forbid it, so the keeper has to be away for that moment."""
+        for pid in site.pids("keeper"):
+            os.kill(pid, signal.SIGKILL)
+        return subprocess.run(["mount", "-o", "remount,ro", str(site.state)], capture_output=True).returncode == 0
+    wait_for(made_read_only, 10)
     try:
         time.sleep(0.5)
         done = add_group(site, "ro")
