@@ -165,11 +165,10 @@ static bool is_rest(const char *arg)
 
 static int check_args(const struct invocation *v)
 {
-    size_t least = 0, most = 0;
+    size_t most = 0;
     for (size_t i = 0; i < countof(v->command->args) && v->command->args[i] != NULL; i++) {
         const char *a = v->command->args[i];
         most = is_rest(a) ? ARGS_MAX : most + 1;
-        least += a[0] != '[';
         if (a[0] != '[' && i >= v->arg_count)
             return complain(EXIT_USAGE, "%s is missing; see 'postern help %s'", a, v->command->words);
     }

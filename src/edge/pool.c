@@ -80,10 +80,16 @@ static void tell(struct pool *p, enum log_level level, const char *event)
 
 void pool_says_up(struct pool *p)
 {
-    if (!p->down)
+    bool was_down = p->down;
+    if (p->known && !was_down)
         return;
+    p->known = true;
     p->down = false;
-    tell(p, LOG_LEVEL_NOTICE, "upstream_up");
+    /* The first success is for the pages that show health; only a return is worth a line. */
+    if (was_down)
+        tell(p, LOG_LEVEL_NOTICE, "upstream_up");
+    else
+        status_upstreams(p->edge);
 }
 
 void pool_says_down(struct pool *p, int fault)
@@ -92,7 +98,7 @@ void pool_says_down(struct pool *p, int fault)
     p->edge->count.upstream_failed++;
     if (p->down)
         return;
-    p->down = true;
+    p->down = p->known = true;
     (void)snprintf(p->down_why, sizeof(p->down_why), "%s", fault_text(fault));
     tell(p, LOG_LEVEL_WARN, "upstream_down");
 }
@@ -202,11 +208,32 @@ static void take_over(struct upstream *u, struct exchange *x)
     x->upstream = u;
 }
 
+/* Bytes that came since the last answer belong to no question of ours, and would be taken for the
+ * answer to the next one, somebody else's. The loop may not have looked since they came. This also
+ * finds most of those that the other side has just closed, before a request that may not be
+ * repeated is lost on them. */
+static bool is_quiet(const struct upstream *u)
+{
+    uint8_t byte;
+    return recv(u->fd, &byte, 1, MSG_PEEK) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+/* The one used last is the least likely to be closed by the other side just now. */
+static struct upstream *last_idle(struct pool *p)
+{
+    while (!list_empty(&p->idle)) {
+        struct upstream *u = container_of(p->idle.prev, struct upstream, link);
+        if (is_quiet(u))
+            return u;
+        upstream_retire(u);
+    }
+    return NULL;
+}
+
 int upstream_take(struct pool *p, struct exchange *x, bool fresh, struct upstream **ret)
 {
-    if (!fresh && !list_empty(&p->idle)) {
-        /* The one used last is the least likely to be closed by the other side just now. */
-        struct upstream *u = container_of(p->idle.prev, struct upstream, link);
+    struct upstream *u = fresh ? NULL : last_idle(p);
+    if (u != NULL) {
         list_remove(&u->link);
         deadline_clear(&p->edge->deadlines, &u->deadline);
         u->state = UPSTREAM_BUSY;
@@ -222,7 +249,6 @@ int upstream_take(struct pool *p, struct exchange *x, bool fresh, struct upstrea
             return FAULT_LIMIT;
         upstream_retire(container_of(p->idle.next, struct upstream, link));
     }
-    struct upstream *u;
     int rc = upstream_new(p, &u);
     if (rc < 0)
         return rc;

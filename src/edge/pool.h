@@ -42,7 +42,8 @@ struct pool {
     uint32_t open;    /* connections in any state */
     uint64_t idle_ms;
     uint32_t max;
-    bool down; /* the last attempt to connect failed */
+    bool down;  /* the last attempt to connect failed */
+    bool known; /* there was an attempt */
     char down_why[64];
     uint64_t opened, reused, failed;
 };

@@ -75,7 +75,8 @@ void status_upstreams(struct edge *e)
     list_each(it, &e->pools)
     {
         const struct pool *p = container_of(it, struct pool, link);
-        (void)buf_printf(&text, "%s\t%s\t%s\n", p->route, p->down ? "down" : "up",
+        if (p->known)
+            (void)buf_printf(&text, "%s\t%s\t%s\n", p->route, p->down ? "down" : "up",
                          p->down ? p->down_why : "");
     }
     keeper_send_upstreams(e, buf_view(&text));

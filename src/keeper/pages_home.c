@@ -57,7 +57,7 @@ static void health_badge(struct buf *page, const char *health)
           strcmp(health, "up") == 0     ? "ok"
           : strcmp(health, "down") == 0 ? "bad"
                                         : "warn",
-          health);
+          strcmp(health, "unknown") == 0 ? "not used yet" : health);
 }
 
 static void tiles(struct call *c)
@@ -154,6 +154,21 @@ static int sessions(struct call *c, const char *heading, const char *user)
 
 /* ---- for owners ---- */
 
+/* Why, for a person: the policy's reason, or what happened before there was a decision. */
+static const char *refusal_text(const struct access_denials *d)
+{
+    static const char *const HAPPENED[] = {
+        [ACCESS_UNAUTHENTICATED] = "a login failed, or nobody was logged in",
+        [ACCESS_MALFORMED] = "the request was not clean HTTP",
+        [ACCESS_SOURCE] = "closed before TLS: nothing admits this network",
+        [ACCESS_LIMIT] = "a limit was reached",
+    };
+    if (d->last_reason != REASON_ALLOWED && d->last_reason <= REASON_TOKEN_SCOPE)
+        return reason_text((enum reason)d->last_reason);
+    const char *text = d->last_outcome < countof(HAPPENED) ? HAPPENED[d->last_outcome] : NULL;
+    return text != NULL ? text : "refused";
+}
+
 static int each_denied(void *context, const struct access_denials *d)
 {
     struct buf *page = context;
@@ -171,8 +186,7 @@ static int each_denied(void *context, const struct access_denials *d)
     html_raw(page, "</td><td>");
     html_text(page, d->last_route);
     html_raw(page, "</td><td>");
-    html_str(page, d->last_reason <= REASON_TOKEN_SCOPE ? reason_text((enum reason)d->last_reason)
-                                                        : "unknown");
+    html_str(page, refusal_text(d));
     html_raw(page, "</td><td>");
     html_time(page, d->last_ms);
     html_raw(page, "</td></tr>");

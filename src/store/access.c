@@ -147,6 +147,7 @@ int access_denied_sources(struct store *s, uint64_t since_ms, uint32_t limit,
         query_get_fixed(&q, d.source, sizeof(d.source));
         d.count = query_get_u64(&q);
         d.last_ms = query_get_u64(&q);
+        d.last_outcome = (uint8_t)query_get_u64(&q);
         d.last_reason = (uint8_t)query_get_u64(&q);
         d.last_route = query_get_span(&q);
         if (q.fault == 0)

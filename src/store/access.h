@@ -34,7 +34,8 @@ struct access_denials {
     uint8_t source[16];
     uint64_t count;
     uint64_t last_ms;
-    uint8_t last_reason; /* enum reason */
+    uint8_t last_outcome; /* enum access_outcome: the reason is the policy's and may have none */
+    uint8_t last_reason;  /* enum reason */
     struct span last_route;
 };
 must_check int access_denied_sources(struct store *s, uint64_t since_ms, uint32_t limit,

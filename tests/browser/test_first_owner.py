@@ -91,8 +91,10 @@ def test_the_managers_own_buttons_work(site, browser):
 
 
 def test_the_portal_shows_consoles_people_and_records(site, browser):
+    browser.set_window_size(1100, 2200)
     browser.get(site.portal + "/")
     shot(browser, "portal")
+    browser.set_window_size(1100, 900)
     text = browser.find_element(By.TAG_NAME, "body").text
     assert "Tomcat Manager" in text and "owner" in text
     tile = browser.find_element(By.PARTIAL_LINK_TEXT, "Tomcat Manager")

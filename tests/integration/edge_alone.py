@@ -134,6 +134,8 @@ class Edge:
         self.link_keeper()
         assert self.commit() == (1, b"")
         self.tls = ssl.create_default_context(cafile=str(self.dir / "tls/ca.crt"))
+        # A connection that ends without close_notify must look cut, whatever this Python's default is.
+        self.tls.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
 
     def link_signer(self):
         one, two = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
