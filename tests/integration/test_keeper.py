@@ -7,6 +7,7 @@ message, a reply or the end of a process.
 import base64
 import hashlib
 import hmac
+import fcntl
 import json
 import os
 import re
@@ -110,10 +111,11 @@ class Keeper:
         control = os.dup(listening.fileno())
 
         def descriptors():
-            a, b = os.dup2(channel, 20), os.dup2(control, 21)
+            # Out of the way first: either may stand where the other has to go.
+            a, b = fcntl.fcntl(channel, fcntl.F_DUPFD, 500), fcntl.fcntl(control, fcntl.F_DUPFD, 500)
             os.dup2(a, 3)
             os.dup2(b, 4)
-            os.closerange(5, 64)
+            os.closerange(5, 600)
 
         self.log = open(os.path.join(self.dir, "log"), "ab")
         self.process = subprocess.Popen(
