@@ -4,7 +4,7 @@
 
 #include "base/macros.h"
 
-static const uint64_t WAIT_MS[] = {0, 100, 500, 1000};
+static const uint64_t WAIT_MS[] = {0, 50, 100, 200, 400, 800};
 
 uint64_t backoff_next(struct backoff *b, uint64_t lived_ms)
 {

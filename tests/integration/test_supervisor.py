@@ -398,11 +398,11 @@ def test_an_edge_that_dies_again_and_again_is_started_less_and_less_often():
     with Service(edges=1) as service:
         service.behave("edge.start=die")
         os.kill(service.processes("edge")[0]["pid"], signal.SIGKILL)
-        wait_for(lambda: "after_ms=500" in service.log())
+        wait_for(lambda: "after_ms=400" in service.log())
         wait_for(lambda: service.ask("doctor")["waiting"])
         waiting = service.ask("doctor")["waiting"]
         assert not waiting or waiting[0]["role"] == "edge"
-        assert "after_ms=0" in service.log() and "after_ms=100" in service.log()
+        assert "after_ms=50" in service.log() and "after_ms=100" in service.log()
         service.behave()
         wait_for(lambda: service.first("edge").get("state") == "serving")
 
