@@ -157,10 +157,32 @@ int text_size(struct span text, uint64_t *ret)
     return with_unit(text, UNITS, countof(UNITS), ret);
 }
 
+size_t text_hidden(struct span s)
+{
+    uint8_t a = s.len > 0 ? s.at[0] : 0, b = s.len > 1 ? s.at[1] : 0, c = s.len > 2 ? s.at[2] : 0;
+    if (s.len > 0 && (a < 0x20 || a == 0x7f))
+        return 1;
+    /* U+0080 to U+009F, among them the terminal's other ESC [; U+061C. */
+    if ((a == 0xc2 && b >= 0x80 && b <= 0x9f) || (a == 0xd8 && b == 0x9c))
+        return 2;
+    /* U+200B to U+200F, U+2028 to U+202E, U+2060 to U+206F, U+FEFF. */
+    if (a == 0xe2 && b == 0x80 && ((c >= 0x8b && c <= 0x8f) || (c >= 0xa8 && c <= 0xae)))
+        return 3;
+    if ((a == 0xe2 && b == 0x81 && c >= 0xa0 && c <= 0xaf) || (a == 0xef && b == 0xbb && c == 0xbf))
+        return 3;
+    return 0;
+}
+
 int text_html(struct buf *out, struct span in)
 {
     int rc = 0;
     for (size_t i = 0; i < in.len && rc == 0; i++) {
+        size_t hidden = text_hidden(span_sub(in, i, SIZE_MAX));
+        if (hidden > 0 && in.at[i] != '\n' && in.at[i] != '\t') {
+            rc = buf_text(out, "&#xfffd;");
+            i += hidden - 1;
+            continue;
+        }
         switch (in.at[i]) {
         case '&':
             rc = buf_text(out, "&amp;");

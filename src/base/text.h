@@ -28,7 +28,12 @@ must_check int text_seconds(struct span text, uint64_t *ret);
 /* "4096", "16KiB", "50MiB", "1GiB": bytes. FAULT_FORMAT. */
 must_check int text_size(struct span text, uint64_t *ret);
 
-/* For HTML text and quoted attribute values. */
+/* Bytes of the character at the start when it is one that is not seen itself but changes how others
+ * are: controls of terminals, marks and overrides of writing direction, joiners of no width; else 0.
+ */
+size_t text_hidden(struct span s);
+/* For HTML text and quoted attribute values. Hidden characters but line feed and tab are shown as
+ * U+FFFD. */
 int text_html(struct buf *out, struct span in);
 /* A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
 int text_json(struct buf *out, struct span in);

@@ -231,7 +231,7 @@ static int finish(struct setup *s, json_t *keys, json_t *first)
         json_t *out = json_pack("{s:s,s:s,s:s,s:s,s:O,s:s,s:s}", "portal", url, "config", s->config,
                                 "state", s->state, "enrol", link, "certificates", keys, "owner", s->owner,
                                 "ca", "ca.crt");
-        (void)json_dumpf(out, stdout, JSON_INDENT(2));
+        (void)json_dumpf(out, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
         (void)puts("");
         json_decref(out);
         return EXIT_DONE;

@@ -283,7 +283,7 @@ static void print_records(const struct invocation *v, const json_t *page)
     json_array_foreach(json_object_get(page, "records"), i, r)
     {
         if (v->json) {
-            (void)json_dumpf(r, stdout, JSON_COMPACT);
+            (void)json_dumpf(r, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
             (void)puts("");
         } else {
             const char *fields[] = {"time", "actor", "event", "target", "outcome", "source"};

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/text.h"
 #include "cli/command.h"
 
 #define COLUMNS_MAX 12
@@ -24,15 +25,18 @@ static json_t *reach(json_t *value, const char *path)
     return value;
 }
 
-/* Control characters never reach the terminal: a name or path may come from an attacker. */
+/* What a terminal would obey instead of show never reaches it: a name or path may come from an
+ * attacker. */
 static void put_clean(struct buf *out, const char *text)
 {
-    for (; *text != 0; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c < 0x20 || c == 0x7f)
-            (void)buf_printf(out, "\\x%02x", c);
-        else
-            (void)buf_byte(out, c);
+    struct span rest = span_str(text);
+    while (rest.len > 0) {
+        size_t hidden = text_hidden(rest), n = hidden > 0 ? hidden : 1;
+        for (size_t i = 0; i < hidden; i++)
+            (void)buf_printf(out, "\\x%02x", rest.at[i]);
+        if (hidden == 0)
+            (void)buf_byte(out, rest.at[0]);
+        rest = span_sub(rest, n, SIZE_MAX);
     }
 }
 
@@ -182,7 +186,7 @@ static int show_problem(const struct invocation *v, int status, json_t *answer)
     const char *detail = json_string_value(json_object_get(answer, "detail"));
     const char *field = json_string_value(json_object_get(answer, "field"));
     if (v->json && answer != NULL)
-        (void)json_dumpf(answer, stderr, JSON_INDENT(2));
+        (void)json_dumpf(answer, stderr, JSON_INDENT(2) | JSON_ENSURE_ASCII);
     struct buf b;
     buf_init(&b, 8192);
     put_clean(&b, detail != NULL ? detail : "the keeper refused");
@@ -211,7 +215,7 @@ int invocation_show(struct invocation *v, int status, json_t *answer)
         }
     } else if (v->json) {
         if (answer != NULL) {
-            (void)json_dumpf(answer, stdout, JSON_INDENT(2));
+            (void)json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
             (void)putchar('\n');
         } else {
             (void)puts("{}");

@@ -51,7 +51,8 @@ static void hex_goes_both_ways(void **state)
 static void numbers_are_digits_and_nothing_else(void **state)
 {
     (void)state;
-    static const char *const BAD[] = {"", "-1", "+1", " 1", "1 ", "01", "0x1", "1e3", "18446744073709551616", "256"};
+    static const char *const BAD[] = {
+        "", "-1", "+1", " 1", "1 ", "01", "0x1", "1e3", "18446744073709551616", "256"};
     uint64_t v = 7;
     for (size_t i = 0; i < countof(BAD); i++)
         assert_int_equal(text_u64(span_str(BAD[i]), 255, &v), FAULT_FORMAT);
@@ -75,6 +76,11 @@ static void escapes_leave_nothing_that_a_sink_would_obey(void **state)
     assert_int_equal(text_html(&b, SPAN("<a href='x'>&\"")), 0);
     assert_true(span_is(buf_view(&b), "&lt;a href=&#39;x&#39;&gt;&amp;&quot;"));
     buf_clear(&b);
+    assert_int_equal(
+        text_html(&b, SPAN("a\n\x1b[31m\xc2\x9b\xe2\x80\xae\xe2\x80\xa7\xef\xbb\xbf\xe2\x80")), 0);
+    assert_true(
+        span_is(buf_view(&b), "a\n&#xfffd;[31m&#xfffd;&#xfffd;\xe2\x80\xa7&#xfffd;\xe2\x80"));
+    buf_clear(&b);
     assert_int_equal(text_json(&b, SPAN("a\"\\\n</s>\xff\xc3\xa9")), 0);
     assert_true(span_is(buf_view(&b), "\"a\\\"\\\\\\u000a\\u003c/s\\u003e\\ufffd\xc3\xa9\""));
     buf_clear(&b);
@@ -96,7 +102,8 @@ static void names_and_utf8_are_checked(void **state)
     assert_false(text_is_name(SPAN("a b")));
     assert_false(text_is_name(SPAN("a/../b")));
     assert_true(text_is_utf8(SPAN("gr\xc3\xbc\xc3\x9f\xf0\x9f\x94\x91")));
-    static const char *const BAD[] = {"\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80", "\xf8\x88\x80\x80\x80"};
+    static const char *const BAD[] = {"\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                      "\xe2\x82", "\x80",         "\xf8\x88\x80\x80\x80"};
     for (size_t i = 0; i < countof(BAD); i++)
         assert_false(text_is_utf8(span_str(BAD[i])));
 }
@@ -113,9 +120,9 @@ static void a_near_word_is_suggested_and_a_far_one_is_not(void **state)
 static void addresses_have_one_form_and_odd_spellings_are_refused(void **state)
 {
     (void)state;
-    static const char *const BAD[] = {"",          "010.0.0.1",   "1.2.3",      "1.2.3.4.5",  "256.1.1.1",
-                                      "fe80::1%1", "[::1]",       "::1 ",       "0x7f.0.0.1", "127.1",
-                                      "1.2.3.4/8", ":::1",        "1::2::3",    "::ffff:1.2.3.999"};
+    static const char *const BAD[] = {
+        "",     "010.0.0.1",  "1.2.3", "1.2.3.4.5", "256.1.1.1", "fe80::1%1", "[::1]",
+        "::1 ", "0x7f.0.0.1", "127.1", "1.2.3.4/8", ":::1",      "1::2::3",   "::ffff:1.2.3.999"};
     struct addr a, b;
     for (size_t i = 0; i < countof(BAD); i++)
         assert_int_equal(addr_parse(span_str(BAD[i]), &a), FAULT_FORMAT);
@@ -140,7 +147,8 @@ static void addresses_have_one_form_and_odd_spellings_are_refused(void **state)
 static void prefixes_contain_what_they_should(void **state)
 {
     (void)state;
-    static const char *const BAD[] = {"10.0.0.0/33", "10.0.0.1/8", "::/129", "10.0.0.0/", "10.0.0.0/08", "/8", "10.0.0.0/8/8", "::1/0"};
+    static const char *const BAD[] = {"10.0.0.0/33", "10.0.0.1/8", "::/129",       "10.0.0.0/",
+                                      "10.0.0.0/08", "/8",         "10.0.0.0/8/8", "::1/0"};
     struct cidr c;
     struct addr a;
     for (size_t i = 0; i < countof(BAD); i++)
