@@ -50,6 +50,7 @@ bool secret_eq(struct span a, struct span b)
 
 int secret_read_file(struct secret *s, const char *path, size_t max)
 {
+    *s = (struct secret){0};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return -errno;
