@@ -178,8 +178,7 @@ static void answer_waiting(struct keeper *k, uint64_t number, unsigned status, s
     }
 }
 
-/* Parked changes and a newer file get their turn. */
-static void go_on(struct keeper *k)
+void change_go_on(struct keeper *k)
 {
     struct changes *all = &k->changes;
     if (all->waiting_file >= 0) {
@@ -225,7 +224,7 @@ static void undo(struct keeper *k, unsigned status, struct span reason)
     }
     answer_waiting(k, c->number, status, reason, 0);
     change_free(c);
-    go_on(k);
+    change_go_on(k);
 }
 
 /* ---- publishing ---- */
@@ -414,7 +413,7 @@ void change_settled(struct keeper *k, uint64_t number)
     }
     answer_waiting(k, number, 0, SPAN_NONE, epoch);
     change_free(c);
-    go_on(k);
+    change_go_on(k);
 }
 
 void change_aborted(struct keeper *k, uint64_t number, struct span reason)

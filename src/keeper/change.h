@@ -63,6 +63,8 @@ must_check int change_make(struct call *call, const char *kind, struct span name
                            struct span before);
 /* After the commit: tells the supervisor. A failure undoes the change. */
 void change_publish(struct keeper *k);
+/* Nothing is in flight any more: parked changes and a newer file get their turn. */
+void change_go_on(struct keeper *k);
 
 /* From the supervisor. */
 void change_configure(struct keeper *k, uint64_t generation, int fd);

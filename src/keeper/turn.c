@@ -297,5 +297,9 @@ void turn_end(struct turn *t)
         }
         release(t, reply);
     }
+    if (r < 0 && k->changes.current == NULL) {
+        /* A change that was undone with its turn may have had others behind it. */
+        change_go_on(k);
+    }
     turn_settle(t);
 }

@@ -199,6 +199,27 @@ static void a_failed_commit_turns_every_answer_of_the_turn_into_cannot_say(void 
     assert_int_equal(page(p, 5), 201);
 }
 
+static void a_change_behind_one_that_could_not_be_stored_gets_its_turn(void **state)
+{
+    struct play *p = *state;
+    struct keeper *k = &p->b.k;
+    struct message m;
+    verb(p, 1, "PUT", "/api/v1/zones/z", "{\"cidrs\":[\"10.0.0.0/8\"]}");
+    verb(p, 2, "PUT", "/api/v1/zones/y", "{\"cidrs\":[\"10.0.0.0/8\"]}");
+    k->turn.broken = true;
+    turn_end(&k->turn);
+    assert_int_equal(page(p, 1), 503);
+    turn_end(&k->turn);
+    assert_int_equal(channel_recv(&p->supervisor, &m), 1);
+    assert_int_equal(m.type, MSG_SNAPSHOT);
+    (void)close(m.fd);
+    assert_non_null(k->changes.current);
+    assert_string_equal(k->changes.current->name, "y");
+    change_aborted(k, k->changes.current->number, SPAN("enough"));
+    turn_end(&k->turn);
+    assert_int_equal(page(p, 2), 409);
+}
+
 static uint64_t take_revoke(struct channel *c, enum revoke_kind kind)
 {
     struct message m;
@@ -321,6 +342,7 @@ int main(void)
         with_play(nobody_is_answered_before_the_commit),
         with_play(what_fails_is_undone_alone),
         with_play(a_failed_commit_turns_every_answer_of_the_turn_into_cannot_say),
+        with_play(a_change_behind_one_that_could_not_be_stored_gets_its_turn),
         with_play(an_answer_waits_until_every_edge_has_confirmed),
         with_play(a_silent_edge_is_reported_once_and_nobody_waits_for_it),
         with_play(an_epoch_that_never_was_breaks_the_channel),
