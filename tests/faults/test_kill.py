@@ -144,3 +144,22 @@ def test_warm_sessions_are_served_while_the_keeper_is_stopped_and_then_fail_clos
             assert cold.status == 503, cold
         finally:
             os.kill(keeper, signal.SIGCONT)
+
+
+def test_a_killed_supervisor_takes_everything_along_and_a_new_one_starts_over(site):
+    """What a service manager sees: the whole service ends, and starts again on the same state."""
+    site.cli("group", "add", "before")
+    pids = [p["pid"] for p in site.doctor()["processes"]]
+    site.process.kill()
+    site.process.wait()
+    wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), 5)
+    begin = time.monotonic()
+    site.log.close()
+    site.start()
+    print(f"\nsupervisor killed: serving again {time.monotonic() - begin:.2f} s after its start")
+    assert "before" in {g["name"] for g in site.json("group", "list")["groups"]}
+    assert site.json("audit", "verify")["intact"]
+    load = Load(site)
+    with Connection(site, load.host) as c:
+        c.send(load.text)
+        assert c.read().status == 200, "the session lives on"
