@@ -258,10 +258,15 @@ static int each_record(void *context, const struct record *r)
 static int trail(struct call *c)
 {
     struct page page = {.limit = 30, .newest_first = true};
-    html_raw(&c->page,
-             "<section><h2>Latest changes and logins</h2><table class=\"table\"><thead><tr>"
-             "<th>No.</th><th>When</th><th>Who</th><th>What</th><th>About</th><th></th>"
-             "</tr></thead><tbody>");
+    html_raw(&c->page, "<section><h2>Latest changes and logins</h2>");
+    if (c->keeper->alarmed) {
+        html_raw(&c->page,
+                 "<p class=\"error\">This trail is not what its head file says: something "
+                 "was cut or rewritten. <code>postern audit verify</code> says more.</p>");
+    }
+    html_raw(&c->page, "<table class=\"table\"><thead><tr>"
+                       "<th>No.</th><th>When</th><th>Who</th><th>What</th><th>About</th><th></th>"
+                       "</tr></thead><tbody>");
     int r = trail_list(c->keeper->store, &page, each_record, &c->page);
     end_table(&c->page, SHARE_TRAIL);
     return r;

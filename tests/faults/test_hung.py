@@ -142,6 +142,42 @@ def test_a_hung_edge_is_replaced(site):
             pass
 
 
+def test_a_hung_edge_cannot_keep_a_revoked_stream_open(site):
+    who = site.user("victor", groups=["owners"])
+    assert who.open(site.console_url("load", "/"))[0].status == 200
+    host = f"load.{site.host}"
+    jar = "; ".join(f"{k}={v}" for k, v in who.jar[host].items())
+    ended, streams = [], []
+
+    def watch(c):
+        try:
+            while c.sock.recv(65536):
+                pass
+        except OSError:
+            pass
+        ended.append(time.monotonic())
+    for _ in range(12):
+        c = Connection(site, host, timeout=20)
+        c.send(f"GET /down HTTP/1.1\r\nHost: {host}:{site.port}\r\nSec-Fetch-Site: same-origin\r\nCookie: {jar}\r\n\r\n".encode())
+        assert c.read(head_only=True).status == 200
+        streams.append(c)
+        threading.Thread(target=watch, args=(c,), daemon=True).start()
+    edges = site.pids("edge")
+    for pid in edges:
+        os.kill(pid, signal.SIGSTOP)
+    begin = time.monotonic()
+    site.cli("user", "disable", "victor")
+    took = time.monotonic() - begin
+    wait_for(lambda: len(ended) == 12, 5)
+    print(f"\nrevoked while every edge hangs: command {took * 1000:.0f} ms, last stream closed after "
+          f"{(max(ended) - begin) * 1000:.0f} ms")
+    assert max(ended) - begin < 2
+    for c in streams:
+        c.close()
+    healthy(site)
+    assert not set(edges) & set(site.pids("edge"))
+
+
 def test_a_hung_keeper_is_replaced_before_views_grow_old(site):
     keeper = site.pids("keeper")[0]
     lines = Lines(site, 4)
