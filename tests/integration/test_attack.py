@@ -207,6 +207,17 @@ def test_an_early_answer_never_lets_the_rest_of_the_body_speak(site):
             assert k.read().body == b"early"
 
 
+def test_what_lies_behind_an_upgrade_that_the_console_refuses_is_no_request(site, console):
+    mark = len(console.up.requests)
+    with console.connect() as k:
+        k.send(console.head("GET", "/ws", ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+                                           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", f"Origin: https://{console.host}:{site.port}"]) +
+               console.head("GET", "/smuggled"))
+        assert k.read().status == 200
+        assert not drain(k)
+    assert not any(b"/smuggled" in r.split(b"\r\n")[0] for r in console.up.requests[mark:])
+
+
 def test_a_console_cannot_answer_a_request_that_was_not_asked(site):
     """Two answers to one request: the second must not be waiting for the next person on a pooled connection."""
     def handler(r, sock, head, data):
