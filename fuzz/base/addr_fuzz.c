@@ -1,5 +1,5 @@
-/* Addresses, prefixes, and addresses with a port, as rules and listeners name them: what is taken is
- * what the C library reads too, has one canonical form, and that form reads as the same. */
+/* Addresses, prefixes, and addresses with a port, as rules and listeners name them: what is taken
+ * is what the C library reads too, has one canonical form, and that form reads as the same. */
 #include <arpa/inet.h>
 #include <assert.h>
 #include <string.h>

@@ -127,7 +127,8 @@ static void check_url(struct span in)
 
 static void check_nearest(struct span in)
 {
-    static const char *const WORDS[] = {"listeners", "limits", "routes", "rules", "zones", "portal"};
+    static const char *const WORDS[] = {"listeners", "limits", "routes",
+                                        "rules",     "zones",  "portal"};
     char word[128];
     if (in.len >= sizeof(word))
         return;

@@ -1,5 +1,5 @@
-/* Packets as a taken-over process could send them: two bytes of type, then the payload. What a decoder
- * accepts must encode to the same bytes again, so there is one form of each message. */
+/* Packets as a taken-over process could send them: two bytes of type, then the payload. What a
+ * decoder accepts must encode to the same bytes again, so there is one form of each message. */
 #include <stdlib.h>
 
 #include "base/fault.h"

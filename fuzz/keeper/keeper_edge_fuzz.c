@@ -1,6 +1,6 @@
-/* What an edge that belongs to somebody else could say to the keeper: several packets in a row, each
- * a u16 length and that many bytes of packet (type, serial, payload). They go through a real channel
- * with its permit table, against a real store with people in it, and are undone in the end.
+/* What an edge that belongs to somebody else could say to the keeper: several packets in a row,
+ * each a u16 length and that many bytes of packet (type, serial, payload). They go through a real
+ * channel with its permit table, against a real store with people in it, and are undone in the end.
  *
  * Keys that open a session cannot be guessed, so the stand-ins below are replaced by real ones. */
 #include "tests/unit/keeper/bench.h"
@@ -75,7 +75,8 @@ static void put_in(uint8_t *packet, size_t len, const char *stand_in, const char
 {
     size_t n = strlen(stand_in);
     bench_must(n == strlen(key));
-    for (uint8_t *at = packet; (at = memmem(at, len - (size_t)(at - packet), stand_in, n)) != NULL;) {
+    for (uint8_t *at = packet;
+         (at = memmem(at, len - (size_t)(at - packet), stand_in, n)) != NULL;) {
         memcpy(at, key, n);
     }
 }
@@ -117,8 +118,8 @@ static bool say(struct span bytes)
     if (rc == 1) {
         rc = edge_message(&EDGE, &m);
     }
-    bench_must(rc <= 0 && (rc == 0 || rc == FAULT_FORMAT || rc == FAULT_DENIED ||
-                           rc == FAULT_LIMIT));
+    bench_must(rc <= 0 &&
+               (rc == 0 || rc == FAULT_FORMAT || rc == FAULT_DENIED || rc == FAULT_LIMIT));
     read_answers();
     return rc == 0 && !EDGE.retired;
 }

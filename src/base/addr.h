@@ -1,7 +1,7 @@
 /* Network addresses: IPv4 and IPv6 in one 16-byte form, and prefixes of them.
  *
- * IPv4 is kept as IPv4-mapped IPv6 (RFC 4291 section 2.5.5.2), so 192.0.2.1 and ::ffff:192.0.2.1 are
- * the same address everywhere in postern and no rule can be passed by spelling. */
+ * IPv4 is kept as IPv4-mapped IPv6 (RFC 4291 section 2.5.5.2), so 192.0.2.1 and ::ffff:192.0.2.1
+ * are the same address everywhere in postern and no rule can be passed by spelling. */
 #ifndef BASE_ADDR_H
 #define BASE_ADDR_H
 
@@ -21,7 +21,8 @@ struct cidr {
 
 #define ADDR_TEXT_SIZE 46
 
-/* Strict: dotted quad without leading zeros, RFC 4291 IPv6, no zone id, no brackets. FAULT_FORMAT. */
+/* Strict: dotted quad without leading zeros, RFC 4291 IPv6, no zone id, no brackets. FAULT_FORMAT.
+ */
 must_check int addr_parse(struct span text, struct addr *ret);
 /* Canonical (RFC 5952); IPv4-mapped as dotted quad. */
 void addr_format(const struct addr *a, char out[ADDR_TEXT_SIZE]);

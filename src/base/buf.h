@@ -10,13 +10,13 @@
 #include "base/span.h"
 
 struct buf {
-    uint8_t *at;    /* heap, or NULL */
-    size_t head;    /* bytes before this index are consumed */
-    size_t tail;    /* one past the last byte */
-    size_t cap;     /* allocated */
-    size_t max;     /* never hold more than this */
-    bool bad;       /* an append failed: FAULT_LIMIT or no memory */
-    bool wipe;      /* zero the memory before it is given back */
+    uint8_t *at; /* heap, or NULL */
+    size_t head; /* bytes before this index are consumed */
+    size_t tail; /* one past the last byte */
+    size_t cap;  /* allocated */
+    size_t max;  /* never hold more than this */
+    bool bad;    /* an append failed: FAULT_LIMIT or no memory */
+    bool wipe;   /* zero the memory before it is given back */
 };
 
 void buf_init(struct buf *b, size_t max);
@@ -29,7 +29,8 @@ static inline struct span buf_view(const struct buf *b)
 {
     return span_of(b->at == NULL ? NULL : b->at + b->head, b->tail - b->head);
 }
-/* Room for at least len more bytes; the pointer is good until the next call. NULL when not possible. */
+/* Room for at least len more bytes; the pointer is good until the next call. NULL when not
+ * possible. */
 uint8_t *buf_reserve(struct buf *b, size_t len);
 /* len bytes were written at the reserved place. */
 void buf_commit(struct buf *b, size_t len);

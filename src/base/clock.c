@@ -32,6 +32,7 @@ void clock_format(uint64_t wall_ms, char out[CLOCK_TEXT_SIZE])
     time_t seconds = (time_t)(wall_ms / 1000);
     struct tm tm;
     memset(out, 0, CLOCK_TEXT_SIZE);
-    if (gmtime_r(&seconds, &tm) == NULL || strftime(out, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+    if (gmtime_r(&seconds, &tm) == NULL ||
+        strftime(out, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
         (void)snprintf(out, CLOCK_TEXT_SIZE, "-");
 }

@@ -1,4 +1,5 @@
-/* An intrusive doubly linked ring. The head is a node of its own; an empty ring points at itself. */
+/* An intrusive doubly linked ring. The head is a node of its own; an empty ring points at itself.
+ */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
 

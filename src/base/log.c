@@ -28,7 +28,8 @@ void log_line(struct buf *b, enum log_level level, const char *event)
         b->max = 0;
         return;
     }
-    (void)buf_printf(b, "%s %s[%d] %s %s", now, log_state.process, (int)getpid(), NAMES[level], event);
+    (void)buf_printf(b, "%s %s[%d] %s %s", now, log_state.process, (int)getpid(), NAMES[level],
+                     event);
 }
 
 void log_field(struct buf *b, const char *key, struct span value)

@@ -10,7 +10,13 @@
 #include "base/buf.h"
 #include "base/span.h"
 
-enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_NOTICE, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
+enum log_level {
+    LOG_LEVEL_DEBUG,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_NOTICE,
+    LOG_LEVEL_WARN,
+    LOG_LEVEL_ERROR
+};
 
 /* The name of this process in every line, and the least level that is written. */
 void log_open(const char *process, enum log_level least);

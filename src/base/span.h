@@ -59,7 +59,8 @@ struct span span_trim(struct span s);
  * byte *head gets everything and *s becomes empty. Returns false when *s was empty already. */
 bool span_cut(struct span *s, uint8_t byte, struct span *head);
 
-/* For hash tables inside one process; keyed per process, so that outsiders cannot build collisions. */
+/* For hash tables inside one process; keyed per process, so that outsiders cannot build collisions.
+ */
 uint64_t span_hash(struct span s);
 
 #endif

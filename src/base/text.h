@@ -29,7 +29,8 @@ must_check int text_seconds(struct span text, uint64_t *ret);
 must_check int text_size(struct span text, uint64_t *ret);
 
 /* Bytes of the character at the start when it is one that is not seen itself but changes how others
- * are: controls of terminals, marks and overrides of writing direction, joiners of no width; else 0.
+ * are: controls of terminals, marks and overrides of writing direction, joiners of no width; else
+ * 0.
  */
 size_t text_hidden(struct span s);
 /* For HTML text and quoted attribute values. Hidden characters but line feed and tab are shown as
@@ -42,8 +43,8 @@ int text_log(struct buf *out, struct span in);
 /* Percent-encoding of everything but RFC 3986 unreserved. */
 int text_urlencode(struct buf *out, struct span in);
 bool text_is_utf8(struct span in);
-/* A name for users, routes, zones, …: [a-z0-9][a-z0-9._-]{0,62}. Also e-mail-like user names: '@' is
- * allowed inside. */
+/* A name for users, routes, zones, …: [a-z0-9][a-z0-9._-]{0,62}. Also e-mail-like user names: '@'
+ * is allowed inside. */
 bool text_is_name(struct span in);
 /* The best match for a misspelt word, or NULL when none is near (edit distance at most 3). */
 const char *text_nearest(const char *word, const char *const *words, size_t count);

@@ -1,8 +1,8 @@
 /* The commands of `postern`, as data.
  *
- * One row says the words, the arguments, the options and what is asked of the keeper. Parsing, help,
- * completion, the request and the table a person sees all come from the row; a command that does more
- * has a function of its own. */
+ * One row says the words, the arguments, the options and what is asked of the keeper. Parsing,
+ * help, completion, the request and the table a person sees all come from the row; a command that
+ * does more has a function of its own. */
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 
@@ -14,17 +14,17 @@
 enum exit_code { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 3 };
 
 enum option_type {
-    OPTION_FLAG,     /* true in the body */
-    OPTION_TEXT,     /* a string in the body */
-    OPTION_LIST,     /* may be repeated; an array in the body */
-    OPTION_QUERY,    /* a parameter of the address */
-    OPTION_LOCAL,    /* a value for the command's own function */
+    OPTION_FLAG,  /* true in the body */
+    OPTION_TEXT,  /* a string in the body */
+    OPTION_LIST,  /* may be repeated; an array in the body */
+    OPTION_QUERY, /* a parameter of the address */
+    OPTION_LOCAL, /* a value for the command's own function */
     OPTION_LOCAL_FLAG,
     OPTION_LOCAL_LIST,
 };
 
 struct option_def {
-    const char *name;   /* "group"; NULL ends a list */
+    const char *name; /* "group"; NULL ends a list */
     enum option_type type;
     const char *member; /* in the body or the query; NULL: the same as name */
     const char *value;  /* what the help calls its value, NULL for flags */
@@ -36,12 +36,13 @@ struct invocation;
 struct command {
     const char *words;   /* "user add" */
     const char *args[4]; /* "NAME", "GROUP..." (the rest), "[ID]" (may be left out) */
-    const char *members[4]; /* the body's member for the argument of the same place; NULL: part of path */
+    const char
+        *members[4]; /* the body's member for the argument of the same place; NULL: part of path */
     const char *summary;
     const struct option_def *options;
     const char *method, *path; /* {0}, {1}: arguments. NULL without a request */
-    const char *list;    /* member of the answer that is the list, or NULL */
-    const char *columns; /* of the table: names with blanks between; a.b reaches inside */
+    const char *list;          /* member of the answer that is the list, or NULL */
+    const char *columns;       /* of the table: names with blanks between; a.b reaches inside */
     int (*run)(struct invocation *v); /* NULL: the request, then its answer */
 };
 
@@ -66,7 +67,7 @@ struct invocation {
     bool json;
     const char *print; /* one member of the answer, or NULL */
     struct paths paths;
-    json_t *extra;     /* more members for the body, or NULL */
+    json_t *extra; /* more members for the body, or NULL */
 };
 
 /* Finds the command and fills v from the words of the command line. 0; EXIT_USAGE with a message
@@ -77,14 +78,15 @@ bool invocation_flag(const struct invocation *v, const char *name);
 /* The n-th value of a repeated option, or NULL. */
 const char *invocation_each(const struct invocation *v, const char *name, size_t n);
 
-/* The request of the row, with arguments and options in it. *status as of HTTP; the answer's body in
- * *ret (a reference for the caller, may be NULL). EXIT_DONE, or EXIT_UNREACHABLE with a message. */
+/* The request of the row, with arguments and options in it. *status as of HTTP; the answer's body
+ * in *ret (a reference for the caller, may be NULL). EXIT_DONE, or EXIT_UNREACHABLE with a message.
+ */
 int invocation_request(struct invocation *v, int *status, json_t **ret);
 /* Any request. body is borrowed and may be NULL. */
 int invocation_call(struct invocation *v, const char *method, const char *path, const char *query,
                     json_t *body, int *status, json_t **ret);
-/* Prints the answer as --json, --print or for a person; a problem goes to standard error. Returns the
- * exit code. Takes the answer. */
+/* Prints the answer as --json, --print or for a person; a problem goes to standard error. Returns
+ * the exit code. Takes the answer. */
 int invocation_show(struct invocation *v, int status, json_t *answer);
 /* The row's request and its answer, shown. */
 int invocation_run(struct invocation *v);

@@ -1,6 +1,9 @@
 /* The table of commands. */
 #include "cli/command.h"
 
+/* One row, one line: a table is read across. */
+/* clang-format off */
+
 #define NO_MORE {NULL, OPTION_FLAG, NULL, NULL, NULL}
 
 const struct option_def GLOBAL_OPTIONS[] = {

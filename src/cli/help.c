@@ -34,12 +34,14 @@ void help_print(FILE *out, const struct command *c)
     (void)fputs("postern: a gateway for administrative interfaces\n\n", out);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         if (i > 0 && strcspn(COMMANDS[i].words, " ") != strlen(COMMANDS[i].words) &&
-            strncmp(COMMANDS[i].words, COMMANDS[i - 1].words, strcspn(COMMANDS[i].words, " ") + 1) != 0)
+            strncmp(COMMANDS[i].words, COMMANDS[i - 1].words,
+                    strcspn(COMMANDS[i].words, " ") + 1) != 0)
             (void)fputc('\n', out);
         (void)fprintf(out, "  %-16s %s\n", COMMANDS[i].words, COMMANDS[i].summary);
     }
     (void)fputs("\n'postern help COMMAND' tells the options; postern(8) tells everything.\n"
-                "Exit codes: 0 done, 1 refused or invalid, 2 wrong usage, 3 not reachable.\n", out);
+                "Exit codes: 0 done, 1 refused or invalid, 2 wrong usage, 3 not reachable.\n",
+                out);
 }
 
 int run_help(struct invocation *v)
@@ -86,8 +88,10 @@ static void each_word(FILE *out, const char *separator)
 
 static void complete_bash(void)
 {
-    (void)fputs("_postern() {\n  local cur=${COMP_WORDS[COMP_CWORD]} words=\"${COMP_WORDS[*]:1:COMP_CWORD-1}\"\n"
-                "  case \"$words\" in\n", stdout);
+    (void)fputs("_postern() {\n  local cur=${COMP_WORDS[COMP_CWORD]} "
+                "words=\"${COMP_WORDS[*]:1:COMP_CWORD-1}\"\n"
+                "  case \"$words\" in\n",
+                stdout);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         (void)printf("  '%s'*) COMPREPLY=($(compgen -W '", COMMANDS[i].words);
         for (const struct option_def *o = COMMANDS[i].options; o != NULL && o->name != NULL; o++)
@@ -122,9 +126,10 @@ static void complete_fish(void)
                          strchr(COMMANDS[i].summary, '\'') == NULL ? COMMANDS[i].summary : w);
         } else {
             if (i == 0 || strncmp(w, COMMANDS[i - 1].words, len + 1) != 0)
-                (void)printf("complete -c postern -f -n __fish_use_subcommand -a %.*s\n", (int)len, w);
-            (void)printf("complete -c postern -f -n '__fish_seen_subcommand_from %.*s' -a %s\n", (int)len,
-                         w, w + len + 1);
+                (void)printf("complete -c postern -f -n __fish_use_subcommand -a %.*s\n", (int)len,
+                             w);
+            (void)printf("complete -c postern -f -n '__fish_seen_subcommand_from %.*s' -a %s\n",
+                         (int)len, w, w + len + 1);
         }
     }
 }

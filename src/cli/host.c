@@ -17,7 +17,8 @@ int run_serve(struct invocation *v)
 
 int run_check(struct invocation *v)
 {
-    const char *argv[8] = {"postern-keeper", "--offline", "check", "--config", paths_config(&v->paths)};
+    const char *argv[8] = {"postern-keeper", "--offline", "check", "--config",
+                           paths_config(&v->paths)};
     if (v->json)
         argv[5] = "--json";
     return process_become("postern-keeper", argv);
@@ -51,19 +52,21 @@ static int ask_supervisor(struct invocation *v, const char *word, json_t **ret)
     int rc = socket_ask(path, span_str(word), &answer, NULL, NULL);
     if (rc < 0) {
         buf_fini(&answer);
-        return complain(EXIT_UNREACHABLE, "%s: %s; is postern running ('postern serve')?", path, fault_text(rc));
+        return complain(EXIT_UNREACHABLE, "%s: %s; is postern running ('postern serve')?", path,
+                        fault_text(rc));
     }
     *ret = json_loadb((const char *)buf_view(&answer).at, buf_len(&answer), 0, NULL);
     buf_fini(&answer);
-    return *ret != NULL ? EXIT_DONE : complain(EXIT_UNREACHABLE, "the supervisor's answer is no JSON");
+    return *ret != NULL ? EXIT_DONE
+                        : complain(EXIT_UNREACHABLE, "the supervisor's answer is no JSON");
 }
 
 static int print_errors(json_t *answer)
 {
     size_t i;
     json_t *line;
-    json_array_foreach(json_object_get(answer, "errors"), i, line)
-        (void)fprintf(stderr, "%s\n", json_is_string(line) ? json_string_value(line) : "?");
+    json_array_foreach(json_object_get(answer, "errors"), i, line)(void)
+        fprintf(stderr, "%s\n", json_is_string(line) ? json_string_value(line) : "?");
     return complain(EXIT_REFUSED, "refused; what ran before goes on unchanged");
 }
 
@@ -85,8 +88,8 @@ int run_reload(struct invocation *v)
         json_t *line;
         (void)printf("The configuration is in force (snapshot %" JSON_INTEGER_FORMAT ").\n",
                      json_integer_value(json_object_get(answer, "snapshot")));
-        json_array_foreach(json_object_get(answer, "needs_restart"), i, line)
-            (void)printf("Needs a restart: %s\n", json_is_string(line) ? json_string_value(line) : "?");
+        json_array_foreach(json_object_get(answer, "needs_restart"), i, line)(void)
+            printf("Needs a restart: %s\n", json_is_string(line) ? json_string_value(line) : "?");
     }
     json_decref(answer);
     return rc;
@@ -116,7 +119,8 @@ static void add_kernel(json_t *process)
             if (strncmp(line, KEYS[i], len) != 0 || line[len] != ':')
                 continue;
             line[strcspn(line, "\n")] = 0;
-            (void)json_object_set_new(kernel, KEYS[i], json_string(line + len + 1 + strspn(line + len + 1, " \t")));
+            (void)json_object_set_new(kernel, KEYS[i],
+                                      json_string(line + len + 1 + strspn(line + len + 1, " \t")));
         }
     }
     (void)fclose(f);
@@ -137,24 +141,25 @@ static void print_doctor(json_t *answer)
                  json_string_value(json_object_get(answer, "version")),
                  json_integer_value(json_object_get(answer, "snapshot")),
                  json_string_value(json_object_get(answer, "config")));
-    json_array_foreach(json_object_get(answer, "listeners"), i, p)
-        (void)printf("listens on %s\n", json_string_value(json_object_get(p, "address")));
-    json_array_foreach(json_object_get(answer, "waiting"), i, p)
-        (void)printf("waits to be started again: %s %d\n", json_string_value(json_object_get(p, "role")),
-                     (int)json_integer_value(json_object_get(p, "id")));
-    (void)printf("\n%-11s %-3s %-8s %-10s %-8s %-8s %s\n", "PROCESS", "ID", "PID", "STATE", "RESTARTS",
-                 "UPTIME", "CONFINED BY");
+    json_array_foreach(json_object_get(answer, "listeners"), i, p)(void)
+        printf("listens on %s\n", json_string_value(json_object_get(p, "address")));
+    json_array_foreach(json_object_get(answer, "waiting"), i, p)(void)
+        printf("waits to be started again: %s %d\n", json_string_value(json_object_get(p, "role")),
+               (int)json_integer_value(json_object_get(p, "id")));
+    (void)printf("\n%-11s %-3s %-8s %-10s %-8s %-8s %s\n", "PROCESS", "ID", "PID", "STATE",
+                 "RESTARTS", "UPTIME", "CONFINED BY");
     json_array_foreach(json_object_get(answer, "processes"), i, p)
     {
-        (void)printf("%-11s %-3d %-8d %-10s %-8d %-8d ", json_string_value(json_object_get(p, "role")),
+        (void)printf("%-11s %-3d %-8d %-10s %-8d %-8d ",
+                     json_string_value(json_object_get(p, "role")),
                      (int)json_integer_value(json_object_get(p, "id")),
                      (int)json_integer_value(json_object_get(p, "pid")),
                      json_string_value(json_object_get(p, "state")),
                      (int)json_integer_value(json_object_get(p, "restarts")),
                      (int)json_integer_value(json_object_get(p, "uptime")));
-        (void)printf("seccomp=%s landlock=%s/abi%s no_new_privs=%s", text_of(p, "sandbox", "seccomp"),
-                     text_of(p, "sandbox", "landlock_fs"), text_of(p, "sandbox", "landlock_abi"),
-                     text_of(p, "sandbox", "no_new_privs"));
+        (void)printf("seccomp=%s landlock=%s/abi%s no_new_privs=%s",
+                     text_of(p, "sandbox", "seccomp"), text_of(p, "sandbox", "landlock_fs"),
+                     text_of(p, "sandbox", "landlock_abi"), text_of(p, "sandbox", "no_new_privs"));
         if (json_object_get(p, "kernel") != NULL)
             (void)printf(" (kernel: Seccomp %s, NoNewPrivs %s)", text_of(p, "kernel", "Seccomp"),
                          text_of(p, "kernel", "NoNewPrivs"));
@@ -169,8 +174,7 @@ int run_doctor(struct invocation *v)
     int rc = ask_supervisor(v, "doctor", &answer);
     if (rc != EXIT_DONE)
         return rc;
-    json_array_foreach(json_object_get(answer, "processes"), i, p)
-        add_kernel(p);
+    json_array_foreach(json_object_get(answer, "processes"), i, p) add_kernel(p);
     bool ok = json_is_true(json_object_get(answer, "ok"));
     if (v->json || v->print != NULL) {
         rc = invocation_show(v, 200, answer);
@@ -240,13 +244,17 @@ int run_ca_renew(struct invocation *v)
 }
 
 static const char TRUST[] =
-    "Compare the fingerprint before you trust it: whoever holds this authority's key can speak for %s\n"
+    "Compare the fingerprint before you trust it: whoever holds this authority's key can speak for "
+    "%s\n"
     "and every name below it (the certificate allows no other names).\n\n"
-    "Debian, Ubuntu    sudo cp %s /usr/local/share/ca-certificates/postern.crt && sudo update-ca-certificates\n"
-    "Fedora, RHEL      sudo cp %s /etc/pki/ca-trust/source/anchors/postern.crt && sudo update-ca-trust\n"
+    "Debian, Ubuntu    sudo cp %s /usr/local/share/ca-certificates/postern.crt && sudo "
+    "update-ca-certificates\n"
+    "Fedora, RHEL      sudo cp %s /etc/pki/ca-trust/source/anchors/postern.crt && sudo "
+    "update-ca-trust\n"
     "Chromium (Linux)  certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n postern -i %s\n"
     "Firefox           Settings, Privacy & Security, Certificates, View, Authorities, Import\n"
-    "macOS             sudo security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain %s\n"
+    "macOS             sudo security add-trusted-cert -d -r trustRoot -k "
+    "/Library/Keychains/System.keychain %s\n"
     "Windows           certutil -addstore -f Root %s   (as administrator)\n"
     "curl              curl --cacert %s %s\n";
 
@@ -258,7 +266,9 @@ int run_ca_trust(struct invocation *v)
         return EXIT_REFUSED;
     buf_init(&out, 1 << 20);
     int rc = ask_signer(v, "--show", &out);
-    json_t *shown = rc != EXIT_DONE ? NULL : json_loadb((const char *)buf_view(&out).at, buf_len(&out), 0, NULL);
+    json_t *shown = rc != EXIT_DONE
+                        ? NULL
+                        : json_loadb((const char *)buf_view(&out).at, buf_len(&out), 0, NULL);
     buf_fini(&out);
     json_t *ca = json_object_get(shown, "ca");
     const char *print = json_string_value(json_object_get(ca, "sha256"));
@@ -276,8 +286,10 @@ int run_ca_trust(struct invocation *v)
         rc = invocation_show(v, 200, answer);
     } else if (invocation_flag(v, "brief")) {
         (void)printf("Trust             %s\nSHA-256           %s\n", path, print);
-        (void)printf("                  certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n postern -i %s\n"
-                     "                  (Chromium; 'postern ca trust' tells the other systems)\n", path);
+        (void)printf(
+            "                  certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n postern -i %s\n"
+            "                  (Chromium; 'postern ca trust' tells the other systems)\n",
+            path);
     } else {
         (void)printf("Local authority   %s\nSHA-256           %s\n\n", path, print);
         (void)printf(TRUST, s->portal_host, path, path, path, path, path, path, url);

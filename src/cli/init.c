@@ -35,11 +35,13 @@ static int find_account(struct setup *s)
     const char *name = s->user[0] != 0 ? s->user : "postern";
     const struct passwd *pw = getpwnam(name);
     if (pw == NULL) {
-        /* Without a service account root stays the owner of the state, and serve says what is wrong. */
-        return complain(EXIT_REFUSED,
-                        "there is no account '%s'; make one with\n  useradd --system --shell "
-                        "/usr/sbin/nologin --no-create-home --user-group %s\nor name another with --user",
-                        name, name);
+        /* Without a service account root stays the owner of the state, and serve says what is
+         * wrong. */
+        return complain(
+            EXIT_REFUSED,
+            "there is no account '%s'; make one with\n  useradd --system --shell "
+            "/usr/sbin/nologin --no-create-home --user-group %s\nor name another with --user",
+            name, name);
     }
     if (pw->pw_uid == 0)
         return complain(EXIT_USAGE, "the service account may not be root");
@@ -91,7 +93,8 @@ static int write_yaml(struct setup *s)
     const char *zone, *listen;
     buf_init(y, 1 << 20);
     (void)buf_text(y, "# postern's configuration; every key is in postern.yaml(5).\n"
-                      "# Consoles, zones and rules may stand here or be added with 'postern route add' and so on.\n");
+                      "# Consoles, zones and rules may stand here or be added with 'postern route "
+                      "add' and so on.\n");
     (void)buf_printf(y, "portal:\n  host: %s\n  zones: [local", s->host);
     for (size_t n = 0; (zone = invocation_each(s->v, "zone", n)) != NULL; n++)
         (void)buf_printf(y, ", %.*s", (int)strcspn(zone, "="), zone);
@@ -120,7 +123,8 @@ static int write_yaml(struct setup *s)
         char *text = buf_take_string(&errors);
         (void)fprintf(stderr, "%s", text != NULL ? text : "");
         free(text);
-        rc = complain(EXIT_USAGE, "these options do not make a valid configuration; nothing was written");
+        rc = complain(EXIT_USAGE,
+                      "these options do not make a valid configuration; nothing was written");
     }
     buf_fini(&errors);
     return rc;
@@ -152,7 +156,8 @@ static json_t *run_json(const struct setup *s, const char *name, const char *con
     int status = process_run(name, argv, &s->account, &out);
     json_t *answer = json_loadb((const char *)buf_view(&out).at, buf_len(&out), 0, NULL);
     buf_fini(&out);
-    *rc = status == 0 && answer != NULL ? 0 : complain(EXIT_REFUSED, "%s failed (%d)", name, status);
+    *rc =
+        status == 0 && answer != NULL ? 0 : complain(EXIT_REFUSED, "%s failed (%d)", name, status);
     return answer;
 }
 
@@ -162,7 +167,8 @@ static int prepare(struct setup *s)
     bool root = geteuid() == 0;
     const char *home = getenv("HOME");
     static char state[1024], runtime[1024];
-    (void)snprintf(state, sizeof(state), root || home == NULL ? "/var/lib/postern" : "%s/.local/state/postern", home);
+    (void)snprintf(state, sizeof(state),
+                   root || home == NULL ? "/var/lib/postern" : "%s/.local/state/postern", home);
     const char *run = getenv("XDG_RUNTIME_DIR");
     if (!root && run != NULL)
         (void)snprintf(runtime, sizeof(runtime), "%s/postern", run);
@@ -178,7 +184,8 @@ static int prepare(struct setup *s)
     if (s->state[0] != '/' || s->runtime[0] != '/')
         return complain(EXIT_USAGE, "directories must be absolute");
     if (!text_is_name(span_str(s->owner)))
-        return complain(EXIT_USAGE, "--owner: a name has lower-case letters, digits, '.', '_', '-' and '@'");
+        return complain(EXIT_USAGE,
+                        "--owner: a name has lower-case letters, digits, '.', '_', '-' and '@'");
     (void)snprintf(s->config, sizeof(s->config), "%s", paths_config(&s->v->paths));
     (void)snprintf(s->config_dir, sizeof(s->config_dir), "%s", s->config);
     char *slash = strrchr(s->config_dir, '/');
@@ -189,7 +196,9 @@ static int prepare(struct setup *s)
     (void)snprintf(s->store_dir, sizeof(s->store_dir), "%s/store", s->state);
     (void)snprintf(s->store, sizeof(s->store), "%s/postern.db", s->store_dir);
     if (access(s->config, F_OK) == 0)
-        return complain(EXIT_REFUSED, "%s exists; init never overwrites. Run 'postern serve', or remove it", s->config);
+        return complain(EXIT_REFUSED,
+                        "%s exists; init never overwrites. Run 'postern serve', or remove it",
+                        s->config);
     if (access(s->store, F_OK) == 0)
         return complain(EXIT_REFUSED, "%s exists; init never overwrites", s->store);
     int rc = find_account(s);
@@ -229,8 +238,8 @@ static int finish(struct setup *s, json_t *keys, json_t *first)
         print = json_string_value(json_object_get(json_object_get(keys, "ca"), "fingerprint"));
     if (s->v->json) {
         json_t *out = json_pack("{s:s,s:s,s:s,s:s,s:O,s:s,s:s}", "portal", url, "config", s->config,
-                                "state", s->state, "enrol", link, "certificates", keys, "owner", s->owner,
-                                "ca", "ca.crt");
+                                "state", s->state, "enrol", link, "certificates", keys, "owner",
+                                s->owner, "ca", "ca.crt");
         (void)json_dumpf(out, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
         (void)puts("");
         json_decref(out);
@@ -240,7 +249,8 @@ static int finish(struct setup *s, json_t *keys, json_t *first)
         (void)puts(link);
         return EXIT_DONE;
     }
-    (void)printf("Configuration   %s\nState           %s\nPortal          %s\n", s->config, s->state, url);
+    (void)printf("Configuration   %s\nState           %s\nPortal          %s\n", s->config,
+                 s->state, url);
     (void)printf("\nThe local certificate authority is %s/ca.crt\n", s->tls);
     if (print != NULL)
         (void)printf("  SHA-256 %s\n", print);
@@ -261,9 +271,21 @@ int run_init(struct invocation *v)
     if (rc == 0) {
         char authority[512];
         paths_url(s.snapshot, s.host, 0, authority, sizeof(authority));
-        const char *signer[] = {"postern-signer", "--init", "--tls-dir", s.tls, "--portal", s.host, "--json", NULL};
-        const char *keeper[] = {"postern-keeper", "--offline", "init", "--store", s.store, "--state-dir", s.store_dir,
-                                "--owner", s.owner, "--portal-host", authority + strlen("https://"), "--json", NULL};
+        const char *signer[] = {"postern-signer", "--init", "--tls-dir", s.tls,
+                                "--portal",       s.host,   "--json",    NULL};
+        const char *keeper[] = {"postern-keeper",
+                                "--offline",
+                                "init",
+                                "--store",
+                                s.store,
+                                "--state-dir",
+                                s.store_dir,
+                                "--owner",
+                                s.owner,
+                                "--portal-host",
+                                authority + strlen("https://"),
+                                "--json",
+                                NULL};
         keys = run_json(&s, "postern-signer", signer, &rc);
         if (rc == 0)
             first = run_json(&s, "postern-keeper", keeper, &rc);

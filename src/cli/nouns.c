@@ -54,7 +54,8 @@ static int run_with_password(struct invocation *v)
     int rc = ask_password(v, password, sizeof(password));
     if (rc == 0) {
         v->extra = json_pack("{s:s}", "password", password);
-        rc = v->extra != NULL ? invocation_run(v) : complain(EXIT_USAGE, "the password is not valid UTF-8");
+        rc = v->extra != NULL ? invocation_run(v)
+                              : complain(EXIT_USAGE, "the password is not valid UTF-8");
     }
     secret_wipe(password, sizeof(password));
     return rc;
@@ -78,7 +79,9 @@ int run_user_add(struct invocation *v)
 int run_token_add(struct invocation *v)
 {
     if (invocation_option(v, "owner") == NULL || invocation_option(v, "route") == NULL)
-        return complain(EXIT_USAGE, "--owner and --route are needed: who answers for the token, and where it is good");
+        return complain(
+            EXIT_USAGE,
+            "--owner and --route are needed: who answers for the token, and where it is good");
     return invocation_run(v);
 }
 
@@ -103,8 +106,10 @@ static int must_be_new(struct invocation *v, const char *noun)
     json_decref(have);
     if (rc != EXIT_DONE)
         return rc;
-    return status == 200 ? complain(EXIT_REFUSED, "there is a %s '%s' already; --replace replaces it", noun, v->arg[0])
-                         : 0;
+    return status == 200
+               ? complain(EXIT_REFUSED, "there is a %s '%s' already; --replace replaces it", noun,
+                          v->arg[0])
+               : 0;
 }
 
 /* "group:owners@local,office" as a rule for the route. */
@@ -113,7 +118,9 @@ static int allow(struct invocation *v, const char *who, size_t number)
     char name[128], path[256];
     size_t kind = strcspn(who, ":"), at = strcspn(who, "@");
     if (who[kind] == 0 || who[at] == 0 || kind > at || at == kind + 1 || who[at + 1] == 0)
-        return complain(EXIT_USAGE, "--allow is group:NAME@ZONE, user:NAME@ZONE or token:NAME@ZONE, not '%s'", who);
+        return complain(EXIT_USAGE,
+                        "--allow is group:NAME@ZONE, user:NAME@ZONE or token:NAME@ZONE, not '%s'",
+                        who);
     const char *member = strncmp(who, "group:", 6) == 0   ? "groups"
                          : strncmp(who, "user:", 5) == 0  ? "users"
                          : strncmp(who, "token:", 6) == 0 ? "tokens"
@@ -123,8 +130,8 @@ static int allow(struct invocation *v, const char *who, size_t number)
     json_t *zones = json_array(), *answer = NULL;
     for (struct span rest = span_str(who + at + 1), item; span_cut(&rest, ',', &item);)
         (void)json_array_append_new(zones, json_stringn((const char *)item.at, item.len));
-    json_t *rule = json_pack("{s:[s%],s:o,s:[s]}", member, who + kind + 1, at - kind - 1, "zones", zones,
-                             "routes", v->arg[0]);
+    json_t *rule = json_pack("{s:[s%],s:o,s:[s]}", member, who + kind + 1, at - kind - 1, "zones",
+                             zones, "routes", v->arg[0]);
     if (number == 0)
         (void)snprintf(name, sizeof(name), "%s", v->arg[0]);
     else
@@ -172,11 +179,13 @@ int run_route_add(struct invocation *v)
         return rc;
     }
     char url[512];
-    paths_url(s, host != NULL ? host : s->portal_host, (uint16_t)(port != NULL ? number_of(port) : 0), url, sizeof(url));
+    paths_url(s, host != NULL ? host : s->portal_host,
+              (uint16_t)(port != NULL ? number_of(port) : 0), url, sizeof(url));
     (void)printf("%s is reached at %s\n", v->arg[0], url);
     if (n == 0)
         (void)printf("Nobody is admitted yet. For instance:\n"
-                     "  postern rule add %s --group owners --zone local --route %s\n", v->arg[0], v->arg[0]);
+                     "  postern rule add %s --group owners --zone local --route %s\n",
+                     v->arg[0], v->arg[0]);
     json_decref(answer);
     return EXIT_DONE;
 }
@@ -195,15 +204,18 @@ int run_rule_add(struct invocation *v)
     if (invocation_option(v, "zone") == NULL || invocation_option(v, "route") == NULL ||
         (invocation_option(v, "user") == NULL && invocation_option(v, "group") == NULL &&
          invocation_option(v, "token") == NULL))
-        return complain(EXIT_USAGE, "a rule says who (--user, --group or --token), from where (--zone) and where to (--route)");
+        return complain(EXIT_USAGE, "a rule says who (--user, --group or --token), from where "
+                                    "(--zone) and where to (--route)");
     return invocation_run(v);
 }
 
 /* Does this list of strings hold the name, and nothing else? */
 static bool only(const json_t *list, const char *name)
 {
-    return json_array_size(list) == 1 &&
-           strcmp(json_string_value(json_array_get(list, 0)) != NULL ? json_string_value(json_array_get(list, 0)) : "", name) == 0;
+    return json_array_size(list) == 1 && strcmp(json_string_value(json_array_get(list, 0)) != NULL
+                                                    ? json_string_value(json_array_get(list, 0))
+                                                    : "",
+                                                name) == 0;
 }
 
 /* A route that rules still name cannot go. With --force the rules for it alone go first. */
@@ -259,7 +271,8 @@ static int audit_page(struct invocation *v, const char *after, const char *limit
 {
     char query[128];
     int status = 0;
-    (void)snprintf(query, sizeof(query), "limit=%s%s%s", limit, after != NULL ? "&after=" : "", after != NULL ? after : "");
+    (void)snprintf(query, sizeof(query), "limit=%s%s%s", limit, after != NULL ? "&after=" : "",
+                   after != NULL ? after : "");
     int rc = invocation_call(v, "GET", "/api/v1/audit", query, NULL, &status, ret);
     if (rc == EXIT_DONE && status >= 400) {
         rc = invocation_show(v, status, *ret);
@@ -273,7 +286,8 @@ static json_int_t last_seq(const json_t *page, json_int_t fallback)
 {
     const json_t *list = json_object_get(page, "records");
     size_t n = json_array_size(list);
-    return n == 0 ? fallback : json_integer_value(json_object_get(json_array_get(list, n - 1), "seq"));
+    return n == 0 ? fallback
+                  : json_integer_value(json_object_get(json_array_get(list, n - 1), "seq"));
 }
 
 static void print_records(const struct invocation *v, const json_t *page)
@@ -322,7 +336,8 @@ int run_audit_tail(struct invocation *v)
     if (rc != EXIT_DONE)
         return rc;
     if (!invocation_flag(v, "follow"))
-        return v->json ? invocation_show(v, 200, page) : (print_records(v, page), json_decref(page), EXIT_DONE);
+        return v->json ? invocation_show(v, 200, page)
+                       : (print_records(v, page), json_decref(page), EXIT_DONE);
     json_int_t seen = strtoll(after, NULL, 10);
     for (;;) {
         print_records(v, page);
@@ -345,8 +360,8 @@ static int verify_offline(struct invocation *v)
     char *slash = strrchr(state, '/');
     if (slash != NULL)
         *slash = 0;
-    const char *argv[10] = {"postern-keeper", "--offline", "audit-verify", "--store", s->store_file,
-                            "--state-dir", state};
+    const char *argv[10] = {"postern-keeper", "--offline",   "audit-verify", "--store",
+                            s->store_file,    "--state-dir", state};
     if (v->json)
         argv[7] = "--json";
     return process_become("postern-keeper", argv);
@@ -383,7 +398,8 @@ int run_audit_export(struct invocation *v)
         seen = last_seq(page, seen);
         json_decref(page);
         if (n == 0)
-            return ferror(stdout) ? complain(EXIT_REFUSED, "writing failed: %s", strerror(errno)) : EXIT_DONE;
+            return ferror(stdout) ? complain(EXIT_REFUSED, "writing failed: %s", strerror(errno))
+                                  : EXIT_DONE;
     }
 }
 

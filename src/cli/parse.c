@@ -86,7 +86,8 @@ static int unknown_command(char **word, size_t count)
                : complain(EXIT_USAGE, "unknown command '%s'; see 'postern help'", tried);
 }
 
-static const struct option_def *find_option(const struct option_def *list, const char *name, size_t len)
+static const struct option_def *find_option(const struct option_def *list, const char *name,
+                                            size_t len)
 {
     for (; list != NULL && list->name != NULL; list++)
         if (strlen(list->name) == len && strncmp(list->name, name, len) == 0)
@@ -98,16 +99,18 @@ static int unknown_option(const struct command *c, const char *name)
 {
     const char *names[64];
     size_t n = 0;
-    for (const struct option_def *o = c == NULL ? NULL : c->options; o != NULL && o->name != NULL; o++)
+    for (const struct option_def *o = c == NULL ? NULL : c->options; o != NULL && o->name != NULL;
+         o++)
         if (n < countof(names))
             names[n++] = o->name;
     for (const struct option_def *o = GLOBAL_OPTIONS; o->name != NULL; o++)
         if (n < countof(names))
             names[n++] = o->name;
     const char *near = text_nearest(name, names, n);
-    return near != NULL ? complain(EXIT_USAGE, "unknown option --%s; did you mean --%s?", name, near)
-                        : complain(EXIT_USAGE, "unknown option --%s; see 'postern help %s'", name,
-                                   c != NULL ? c->words : "");
+    return near != NULL
+               ? complain(EXIT_USAGE, "unknown option --%s; did you mean --%s?", name, near)
+               : complain(EXIT_USAGE, "unknown option --%s; see 'postern help %s'", name,
+                          c != NULL ? c->words : "");
 }
 
 static bool takes_value(const struct option_def *o)
@@ -170,7 +173,8 @@ static int check_args(const struct invocation *v)
         const char *a = v->command->args[i];
         most = is_rest(a) ? ARGS_MAX : most + 1;
         if (a[0] != '[' && i >= v->arg_count)
-            return complain(EXIT_USAGE, "%s is missing; see 'postern help %s'", a, v->command->words);
+            return complain(EXIT_USAGE, "%s is missing; see 'postern help %s'", a,
+                            v->command->words);
     }
     if (v->arg_count > most)
         return complain(EXIT_USAGE, "unexpected '%s'; see 'postern help %s'", v->arg[most],
@@ -190,7 +194,8 @@ int command_parse(struct invocation *v, int argc, char **argv)
         } else if (strcmp(argv[i], "--") == 0) {
             break;
         } else if (strncmp(argv[i], "--", 2) == 0) {
-            const struct option_def *o = find_option(GLOBAL_OPTIONS, argv[i] + 2, strcspn(argv[i] + 2, "="));
+            const struct option_def *o =
+                find_option(GLOBAL_OPTIONS, argv[i] + 2, strcspn(argv[i] + 2, "="));
             if (o != NULL && takes_value(o) && strchr(argv[i], '=') == NULL)
                 i++;
         } else if (words < countof(word)) {

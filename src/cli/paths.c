@@ -39,7 +39,8 @@ static const struct snapshot *load(struct paths *p, bool aloud)
         char *text = aloud ? buf_take_string(&errors) : NULL;
         if (aloud) {
             (void)fprintf(stderr, "%s", text != NULL ? text : "");
-            (void)complain(EXIT_REFUSED, "the configuration cannot be used; name another with --config");
+            (void)complain(EXIT_REFUSED,
+                           "the configuration cannot be used; name another with --config");
         }
         free(text);
         p->snapshot = NULL;

@@ -30,7 +30,8 @@ static void become_account(const struct account *as)
         _exit(126);
 }
 
-int process_run(const char *name, const char *const argv[], const struct account *as, struct buf *out)
+int process_run(const char *name, const char *const argv[], const struct account *as,
+                struct buf *out)
 {
     int fds[2] = {-1, -1};
     if (out != NULL && pipe(fds) < 0)

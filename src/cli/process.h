@@ -14,8 +14,9 @@ struct account {
 
 /* Replaces this process. Returns an exit code only when that failed. */
 int process_become(const char *name, const char *const argv[]);
-/* Runs it to its end; its standard output is collected into out (or passed on, when NULL). Returns its
- * exit status, or a negative fault. */
-int process_run(const char *name, const char *const argv[], const struct account *as, struct buf *out);
+/* Runs it to its end; its standard output is collected into out (or passed on, when NULL). Returns
+ * its exit status, or a negative fault. */
+int process_run(const char *name, const char *const argv[], const struct account *as,
+                struct buf *out);
 
 #endif

@@ -22,8 +22,8 @@ static bool keeper_serves(void *context)
         return true;
     buf_init(&answer, ANSWER_MAX);
     int rc = socket_ask(socket_path, SPAN("doctor"), &answer, NULL, NULL);
-    json_t *whole = rc < 0 ? NULL
-                           : json_loadb((const char *)buf_view(&answer).at, buf_len(&answer), 0, NULL);
+    json_t *whole =
+        rc < 0 ? NULL : json_loadb((const char *)buf_view(&answer).at, buf_len(&answer), 0, NULL);
     buf_fini(&answer);
     json_array_foreach(json_object_get(whole, "processes"), i, process)
     {
@@ -57,14 +57,15 @@ int invocation_call(struct invocation *v, const char *method, const char *path, 
     free(text);
     if (rc == FAULT_TIMEOUT) {
         buf_fini(&answer);
-        return complain(EXIT_UNREACHABLE,
-                        "the keeper does not answer: 'postern doctor' shows whether it runs, and the log of "
-                        "the service why not; whether a change was made is not known");
+        return complain(
+            EXIT_UNREACHABLE,
+            "the keeper does not answer: 'postern doctor' shows whether it runs, and the log of "
+            "the service why not; whether a change was made is not known");
     }
     if (rc < 0) {
         buf_fini(&answer);
-        return complain(EXIT_UNREACHABLE, "%s: %s; is postern running ('postern serve')?", socket_path,
-                        fault_text(rc));
+        return complain(EXIT_UNREACHABLE, "%s: %s; is postern running ('postern serve')?",
+                        socket_path, fault_text(rc));
     }
     json_error_t error;
     json_t *whole = json_loadb((const char *)buf_view(&answer).at, buf_len(&answer), 0, &error);

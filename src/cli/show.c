@@ -100,7 +100,8 @@ static size_t split_columns(char *names, char *column[COLUMNS_MAX])
 {
     size_t n = 0;
     char *rest = NULL;
-    for (char *c = strtok_r(names, " ", &rest); c != NULL && n < COLUMNS_MAX; c = strtok_r(NULL, " ", &rest))
+    for (char *c = strtok_r(names, " ", &rest); c != NULL && n < COLUMNS_MAX;
+         c = strtok_r(NULL, " ", &rest))
         column[n++] = c;
     return n;
 }

@@ -188,7 +188,8 @@ static void check_places(struct check *c)
     if (s->store_file[0] == 0 || s->tls_dir[0] == 0 || !directory_holds(s->store_file, s->tls_dir))
         return;
     struct place at = place_key(SECTION_STATE, 0, "store");
-    report(c, &at, "expected a directory that does not hold the TLS keys, found \"%s\"", s->store_file);
+    report(c, &at, "expected a directory that does not hold the TLS keys, found \"%s\"",
+           s->store_file);
 }
 
 static void check_listeners(struct check *c)

@@ -13,7 +13,8 @@
 
 #define ASK_TIMEOUT_MS 5000u
 #define ASKS_MAX 1024u
-/* How often a keeper that has fallen silent is asked whether it is back, and how long that waits. */
+/* How often a keeper that has fallen silent is asked whether it is back, and how long that waits.
+ */
 #define PROBE_MS 1000u
 /* The channel counts a queue of its maximum as a dead peer; what is refused before that is merely
  * busy. */

@@ -77,7 +77,7 @@ void status_upstreams(struct edge *e)
         const struct pool *p = container_of(it, struct pool, link);
         if (p->known)
             (void)buf_printf(&text, "%s\t%s\t%s\n", p->route, p->down ? "down" : "up",
-                         p->down ? p->down_why : "");
+                             p->down ? p->down_why : "");
     }
     keeper_send_upstreams(e, buf_view(&text));
     buf_fini(&text);

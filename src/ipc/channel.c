@@ -26,7 +26,8 @@ int channel_pair(int fds[2])
 {
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
         return -errno;
-    /* One packet must fit; the kernel doubles and caps the number, failure is found when sending. */
+    /* One packet must fit; the kernel doubles and caps the number, failure is found when sending.
+     */
     int size = (int)MSG_PACKET_MAX * 2;
     for (int i = 0; i < 2; i++)
         (void)setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
@@ -273,7 +274,8 @@ static uint8_t *scratch_packet(void)
 #define FIXED(f, n)
 #define BYTES(f, cap)
 #define MESSAGE(name, NAME, from, to, reply)                                                       \
-    int channel_send_##name(struct channel *c, uint32_t serial, const struct msg_##name *m, int fd) \
+    int channel_send_##name(struct channel *c, uint32_t serial, const struct msg_##name *m,        \
+                            int fd)                                                                \
     {                                                                                              \
         uint8_t *scratch = scratch_packet();                                                       \
         struct writer w = writer_into(scratch, MSG_PACKET_MAX);                                    \

@@ -54,8 +54,9 @@ must_check int channel_flush(struct channel *c);
 /* 1: *m holds a message. 0: nothing there. FAULT_CLOSED: the peer is gone. FAULT_FORMAT: it sent
  * what the table does not permit. */
 must_check int channel_recv(struct channel *c, struct message *m);
-/* Waits at most timeout_ms for the reply to `serial` of type `type`, on a channel used for nothing but
- * questions. Replies to other serials are dropped. 0, FAULT_TIMEOUT, FAULT_CLOSED, FAULT_FORMAT. */
+/* Waits at most timeout_ms for the reply to `serial` of type `type`, on a channel used for nothing
+ * but questions. Replies to other serials are dropped. 0, FAULT_TIMEOUT, FAULT_CLOSED,
+ * FAULT_FORMAT. */
 must_check int channel_wait(struct channel *c, enum msg_type type, uint32_t serial, int timeout_ms,
                             struct message *m);
 

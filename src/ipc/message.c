@@ -78,7 +78,9 @@
 #define MSG_NONE_REPLY MSG_NONE
 #define MESSAGE(name, NAME, from, to, reply)                                                       \
     [MSG_##NAME] = {#name, IPC_##from, IPC_##to, MSG_##reply, 0u
-#define END(name) },
+#define END(name)                                                                                  \
+    }                                                                                              \
+    ,
 static const struct msg_info TABLE[MSG_COUNT] = {
 #include "ipc/messages.def"
 };

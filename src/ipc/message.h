@@ -99,16 +99,16 @@ enum credential_kind {
 
 enum view_status {
     VIEW_OK = 0,
-    VIEW_UNKNOWN = 1,   /* no such session, or it ended */
+    VIEW_UNKNOWN = 1,    /* no such session, or it ended */
     VIEW_WRONG_HOST = 2, /* the token belongs to another host */
-    VIEW_FAILED = 3,    /* the keeper cannot say: fail closed with 503 */
+    VIEW_FAILED = 3,     /* the keeper cannot say: fail closed with 503 */
 };
 
 enum login_result {
     LOGIN_OK = 0,
-    LOGIN_REFUSED = 1,   /* wrong name, password or code: one answer for all */
+    LOGIN_REFUSED = 1, /* wrong name, password or code: one answer for all */
     LOGIN_THROTTLED = 2,
-    LOGIN_FAILED = 3,    /* the keeper cannot say: 503 */
+    LOGIN_FAILED = 3, /* the keeper cannot say: 503 */
 };
 
 enum handover_result {
@@ -128,14 +128,14 @@ enum revoke_kind {
 
 enum access_outcome {
     ACCESS_ALLOWED = 0,
-    ACCESS_DENIED = 1,       /* policy said no */
+    ACCESS_DENIED = 1, /* policy said no */
     ACCESS_UNAUTHENTICATED = 2,
-    ACCESS_MALFORMED = 3,    /* the request was not clean HTTP */
-    ACCESS_SOURCE = 4,       /* closed before TLS: no rule could admit the source */
-    ACCESS_LIMIT = 5,        /* a limit was reached */
-    ACCESS_UPSTREAM = 6,     /* allowed, but the upstream failed */
-    ACCESS_UNAVAILABLE = 7,  /* keeper or signer missing */
-    ACCESS_OWN = 8,          /* a page of the portal or an operation of the API */
+    ACCESS_MALFORMED = 3,   /* the request was not clean HTTP */
+    ACCESS_SOURCE = 4,      /* closed before TLS: no rule could admit the source */
+    ACCESS_LIMIT = 5,       /* a limit was reached */
+    ACCESS_UPSTREAM = 6,    /* allowed, but the upstream failed */
+    ACCESS_UNAVAILABLE = 7, /* keeper or signer missing */
+    ACCESS_OWN = 8,         /* a page of the portal or an operation of the API */
 };
 
 #endif

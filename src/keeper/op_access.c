@@ -87,7 +87,8 @@ static int each_denied(void *context, const struct access_denials *d)
                      json_pack("{s:s,s:I,s:o,s:s,s:o}", "source", source, "count",
                                (json_int_t)d->count, "last", json_time_ms(d->last_ms), "reason",
                                d->last_reason == REASON_ALLOWED ? outcome_name(d->last_outcome)
-                                                                : reason_word(d->last_reason), "route", json_text(d->last_route)));
+                                                                : reason_word(d->last_reason),
+                               "route", json_text(d->last_route)));
 }
 
 int op_access_denied(struct call *c)

@@ -30,8 +30,8 @@ struct turn {
     bool audited; /* the head file will be behind */
     unsigned count;
     uint64_t locked_until; /* monotonic ms: another process held the store a moment ago */
-    struct list replies; /* wait for the commit */
-    struct list held;    /* committed; wait for acknowledgements, a snapshot or a moment */
+    struct list replies;   /* wait for the commit */
+    struct list held;      /* committed; wait for acknowledgements, a snapshot or a moment */
     uv_check_t check;
     uv_idle_t idle; /* active while open: the loop does not sleep */
     uv_timer_t due; /* the next moment that a held reply or a revocation waits for */

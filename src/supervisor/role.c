@@ -36,8 +36,14 @@ static char **keeper_arguments(struct arena *a, const struct role_facts *f)
     const char *store = f->file->store_file, *slash = strrchr(store, '/');
     size_t len = slash == NULL ? 0 : (size_t)(slash - store);
     const char *const list[] = {
-        "postern-keeper",     "--store",     store, "--secrets-dir",
-        f->file->secrets_dir, "--state-dir", arena_string(a, span_of(store, len)), "--sandbox",
+        "postern-keeper",
+        "--store",
+        store,
+        "--secrets-dir",
+        f->file->secrets_dir,
+        "--state-dir",
+        arena_string(a, span_of(store, len)),
+        "--sandbox",
         mode_word(f->file),
     };
     return words(a, list, countof(list));

@@ -12,9 +12,9 @@ static struct invocation v;
 static void options_may_stand_anywhere(void **state)
 {
     (void)state;
-    assert_int_equal(PARSE(&v, "--config", "/x", "user", "--json", "add", "alice", "--group", "a",
-                           "--group=b"),
-                     0);
+    assert_int_equal(
+        PARSE(&v, "--config", "/x", "user", "--json", "add", "alice", "--group", "a", "--group=b"),
+        0);
     assert_string_equal(v.command->words, "user add");
     assert_true(v.json);
     assert_string_equal(v.paths.config, "/x");

@@ -19,7 +19,8 @@
     "  - {name: main, address: 127.0.0.1:9443}\n"                                                  \
     "  - {name: six, address: '[::1]:9443'}\n"                                                     \
     "  - {name: extra, address: 127.0.0.1:9444}\n"                                                 \
-    "state: {directory: /planted/state, store: /planted/store/store.db, secrets: /planted/secrets,\n"    \
+    "state: {directory: /planted/state, store: /planted/store/store.db, secrets: "                 \
+    "/planted/secrets,\n"                                                                          \
     "        runtime: /planted/run}\n"                                                             \
     "tls: {directory: /planted/tls, certificate: planted.crt, key: planted.key}\n"                 \
     "process: {user: planteduser, edges: 3, sandbox: best}\n"                                      \
