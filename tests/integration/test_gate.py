@@ -441,7 +441,7 @@ def test_a_new_keeper_is_asked_about_what_is_open(streaming):
     e.silence()
     e.link_keeper()
     assert ended(lost)
-    assert e.keeper.count("session") == 2
+    wait_for(lambda: e.keeper.count("session") == 2)
     kept.sock.settimeout(0.5)
     with pytest.raises(TimeoutError):
         kept.fill()
