@@ -2,7 +2,8 @@
  * each a u16 length and that many bytes of packet (type, serial, payload). They go through a real
  * channel with its permit table, against a real store with people in it, and are undone in the end.
  *
- * Keys that open a session cannot be guessed, so the stand-ins below are replaced by real ones. */
+ * Keys cannot be guessed. Those of the bench have stand-ins, which are replaced; the others are made
+ * of one letter. */
 #include "tests/unit/keeper/bench.h"
 
 #include <sys/socket.h>
@@ -10,6 +11,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "ipc/channel.h"
+#include "store/credentials.h"
 
 #define PACKETS_MAX 8
 
@@ -30,11 +32,51 @@ static void close_all(void)
     bench_close(&BENCH);
 }
 
+#define KEY_43(a) a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a
+
+static void key_of(const char *text, uint8_t hash[STORE_HASH_SIZE])
+{
+    bench_must(token_hash(span_str(text), hash) == 0);
+}
+
+/* A portal session of the owner, a code on the way to a console, and a person about to enrol. */
+static void make_keys(struct store *store)
+{
+    uint64_t now = clock_wall_ms() / 1000;
+    struct session s = {.id = {1},
+                        .user = "owner",
+                        .host = "postern.localhost",
+                        .assurance = ASSURANCE_MFA,
+                        .proven_at = now,
+                        .created = now,
+                        .last_seen = now,
+                        .idle = 86400,
+                        .ends_at = now + 864000};
+    struct session_key key = {.kind = CREDENTIAL_SSO};
+    key_of(KEY_43("U"), key.hash);
+    bench_must(sessions_add(store, &s, &key, 1) == 0);
+    struct handover h = {.parent = {1},
+                         .host = "tomcat.postern.localhost:9443",
+                         .back = SPAN("/manager/html"),
+                         .expires = now + 864000};
+    key_of(KEY_43("M"), h.hash);
+    bench_must(token_digest(SPAN(KEY_43("Q")), h.flow_hash) == 0);
+    bench_must(handovers_add(store, &h) == 0);
+    struct enrolment e = {.user = "person",
+                          .secret = "12345678901234567890",
+                          .secret_len = 20,
+                          .created = now,
+                          .expires = now + 864000};
+    key_of(KEY_43("E"), e.hash);
+    bench_must(enrolments_add(store, &e) == 0);
+}
+
 static void open_all(void)
 {
     int fds[2];
     log_open("fuzz", (enum log_level)(LOG_LEVEL_ERROR + 1));
     bench_open(&BENCH);
+    make_keys(BENCH.k.store);
     /* No thread computes hashes here: the queue is full. */
     BENCH.k.pool.busy = POOL_QUEUE_MAX;
     list_init(&BENCH.k.pool.jobs);
