@@ -103,7 +103,7 @@ int head_write(const char *path, const struct head *head)
 
 static int bring_up(const char *path, struct store *s, bool start)
 {
-    struct head kept, last;
+    struct head kept = {0}, last;
     uint8_t hash[STORE_HASH_SIZE] = {0};
     int rc = trail_last(s, &last.count, last.hash);
     if (rc < 0)

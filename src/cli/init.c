@@ -105,7 +105,7 @@ static int write_yaml(struct setup *s)
             (void)buf_text(y, "  - {name: main6, address: \"[::1]:9443\"}\n");
     }
     for (size_t n = 0; (listen = invocation_each(s->v, "listen", n)) != NULL; n++) {
-        (void)buf_text(y, n == 0 ? "  - {name: main" : "  - {name: main");
+        (void)buf_text(y, "  - {name: main");
         if (n > 0)
             (void)buf_printf(y, "%zu", n + 1);
         (void)buf_printf(y, ", address: \"%s\"}\n", listen);

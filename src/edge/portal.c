@@ -225,7 +225,7 @@ static void on_login(void *owner, int fault, struct span payload)
 {
     struct login_call *call = owner;
     struct exchange *x = call->x;
-    struct msg_login_is m;
+    struct msg_login_is m = {.result = LOGIN_FAILED};
     if (!begin_answer(x))
         return;
     if (fault == 0)
@@ -431,7 +431,7 @@ static void on_handover(void *owner, int fault, struct span payload)
 {
     struct handover_call *call = owner;
     struct exchange *x = call->x;
-    struct msg_handover_is m;
+    struct msg_handover_is m = {.result = HANDOVER_FAILED};
     if (!begin_answer(x))
         return;
     if (fault == 0)
@@ -514,7 +514,7 @@ unsigned portal_rounds(const struct exchange *x)
 static void on_redeem(void *owner, int fault, struct span payload)
 {
     struct exchange *x = owner;
-    struct msg_redeem_is m;
+    struct msg_redeem_is m = {.result = HANDOVER_FAILED};
     if (!begin_answer(x))
         return;
     if (fault == 0)

@@ -121,7 +121,7 @@ int tls_signer_sign(struct tls_signer *s, uint32_t key, uint16_t scheme, struct 
     }
     struct msg_sign ask = {.key = key, .scheme = scheme, .tbs = tbs};
     struct msg_signed reply = {0};
-    struct message m;
+    struct message m = {.fd = -1};
     uint32_t serial = channel_serial(&s->channel);
     int rc = channel_send_sign(&s->channel, serial, &ask, -1);
     /* More than a SIGN can carry is our own mistake; the channel is still good. */
