@@ -66,7 +66,7 @@ static void on_page(void *owner, int fault, struct span payload)
 {
     struct api_call *call = owner;
     struct exchange *x = call->x;
-    struct msg_page page;
+    struct msg_page page = {0};
     x->ask = NULL;
     if (x->state != EXCHANGE_ASKING)
         return;

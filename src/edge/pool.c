@@ -171,7 +171,7 @@ static int dial(struct pool *p, int *ret)
 
 static int upstream_new(struct pool *p, struct upstream **ret)
 {
-    int fd;
+    int fd = -1;
     int rc = dial(p, &fd);
     if (rc < 0)
         return rc;

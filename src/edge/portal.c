@@ -581,7 +581,7 @@ static void callback(struct exchange *x)
 static void on_enrol(void *owner, int fault, struct span payload)
 {
     struct exchange *x = owner;
-    struct msg_page page;
+    struct msg_page page = {0};
     if (!begin_answer(x))
         return;
     if (fault == 0)

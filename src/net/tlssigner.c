@@ -99,6 +99,7 @@ static int await(struct tls_signer *s, enum msg_type type, uint32_t serial, int 
                  struct message *m)
 {
     uint64_t deadline = clock_mono_ms() + (uint64_t)timeout_ms;
+    *m = (struct message){.fd = -1};
     for (;;) {
         int rc = wait_readable(s, deadline);
         if (rc == 0)
