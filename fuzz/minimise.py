@@ -56,7 +56,7 @@ def choose(reached, own):
         left = {p: w for p, w in left.items() if size + p.stat().st_size <= BYTES_MAX}
         if not left:
             break
-        best = max(left, key=lambda p: ((3 if is_named(p) else 1) * worth(left[p])
+        best = max(left, key=lambda p: ((10 if is_named(p) else 1) * worth(left[p])
                                        / (4000 + p.stat().st_size), p.name))
         have |= left.pop(best)
         size += best.stat().st_size
