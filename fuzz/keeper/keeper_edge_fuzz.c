@@ -2,8 +2,8 @@
  * each a u16 length and that many bytes of packet (type, serial, payload). They go through a real
  * channel with its permit table, against a real store with people in it, and are undone in the end.
  *
- * Keys cannot be guessed. Those of the bench have stand-ins, which are replaced; the others are made
- * of one letter. */
+ * Keys cannot be guessed. Those of the bench have stand-ins, which are replaced; the others are
+ * made of one letter. */
 #include "tests/unit/keeper/bench.h"
 
 #include <sys/socket.h>
@@ -32,7 +32,8 @@ static void close_all(void)
     bench_close(&BENCH);
 }
 
-#define KEY_43(a) a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a
+#define KEY_43(a)                                                                                  \
+    a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a
 
 static void key_of(const char *text, uint8_t hash[STORE_HASH_SIZE])
 {
