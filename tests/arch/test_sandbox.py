@@ -63,7 +63,7 @@ def site():
 
 def inject(site, pid, expression):
     """Lets the process evaluate a call; 'killed', or what the call returned and errno."""
-    done = subprocess.run(["gdb", "-nx", "-batch", "-p", str(pid), "-ex", f"print {expression}",
+    done = subprocess.run(["prlimit", "--core=0", "gdb", "-nx", "-batch", "-p", str(pid), "-ex", f"print {expression}",
                            "-ex", "print *(int*)__errno_location()"],
                           capture_output=True, text=True, timeout=60)
     text = done.stdout + done.stderr
