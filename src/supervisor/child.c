@@ -56,6 +56,15 @@ static void channel_drop(struct child *c)
 
 static void watch(struct child *c);
 
+/* What a death looks like from here: the reaper tells the rest. One that closed its channel and
+ * stays is of no use; one that drains has its own limit. */
+static void hung_up(struct child *c)
+{
+    channel_drop(c);
+    if (c->state != CHILD_DRAINING)
+        child_expect_within(c, GONE_WITHIN_MS);
+}
+
 static void on_channel(uv_poll_t *poll, int status, int events)
 {
     struct child *c = poll->data;
@@ -73,11 +82,7 @@ static void on_channel(uv_poll_t *poll, int status, int events)
             (void)close(m.fd);
     }
     if (rc == FAULT_CLOSED && c->channel.fd >= 0) {
-        /* What a death looks like from here: the reaper tells the rest. One that closed its channel
-         * and stays is of no use; one that drains has its own limit. */
-        channel_drop(c);
-        if (c->state != CHILD_DRAINING)
-            child_expect_within(c, GONE_WITHIN_MS);
+        hung_up(c);
         return;
     }
     if (rc < 0 && c->channel.fd >= 0) {
@@ -101,9 +106,12 @@ void child_sent(struct child *c, int rc)
 {
     if (c->channel.fd < 0)
         return;
+    if (rc == FAULT_CLOSED) {
+        hung_up(c);
+        return;
+    }
     if (rc < 0) {
-        if (rc != FAULT_CLOSED)
-            log_fault(LOG_LEVEL_WARN, "child_not_reached", rc, ROLES[c->kind].name);
+        log_fault(LOG_LEVEL_WARN, "child_not_reached", rc, ROLES[c->kind].name);
         child_kill(c);
         return;
     }

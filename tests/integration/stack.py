@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import socket
@@ -132,6 +133,26 @@ class Connection:
             more = b""
         self.buffer += more
         return bool(more)
+
+    def exchange(self, data, need):
+        """Sends data while it reads, until the buffer holds need bytes. One thread: a TLS object bears no second one."""
+        data, timeout = memoryview(data), self.sock.gettimeout()
+        end = time.monotonic() + timeout
+        self.sock.setblocking(False)
+        try:
+            while (data or len(self.buffer) < need) and time.monotonic() < end:
+                waits = []
+                try:
+                    data = data[self.sock.send(data[:65536]):] if data else data
+                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    waits = [self.sock]
+                try:
+                    if not self.fill():
+                        raise ConnectionError(f"closed after {len(self.buffer)} of {need} bytes")
+                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    select.select([self.sock], waits, [], 0.05 if waits or not data else 0)
+        finally:
+            self.sock.settimeout(timeout)
 
     def read(self, head_only=False, method="GET"):
         """One answer, framing obeyed; complete is False when the connection ended inside it."""

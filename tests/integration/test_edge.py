@@ -451,9 +451,7 @@ def test_a_websocket_is_two_streams_until_it_is_revoked(run):
         got = websocket(edge, c)
         assert got.status == 101 and got.get("upgrade") == "websocket"
         blob = os.urandom(3 * 1024 * 1024)
-        threading.Thread(target=c.sock.sendall, args=(blob,), daemon=True).start()
-        while len(c.buffer) < 5 + len(blob):
-            assert c.fill()
+        c.exchange(blob, 5 + len(blob))
         assert c.buffer == b"hello" + blob
         assert edge.status()["tunnels_open"] == "1"
         start = time.monotonic()
