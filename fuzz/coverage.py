@@ -35,6 +35,7 @@ FOR = {
     "sign": ["signer/certverify.c"],
     "text": ["base/text.c"],
     "uri": ["http/uri.c"],
+    "ws_frame": ["http/ws_frame.c"],
 }
 
 
