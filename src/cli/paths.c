@@ -119,7 +119,7 @@ void paths_executable(const char *name, char *out, size_t size)
 void paths_url(const struct snapshot *s, const char *host, uint16_t port, char *out, size_t size)
 {
     if (port == 0)
-        port = s->listener_count > 0 ? s->listeners[0].port : 9443;
+        port = snapshot_portal_port(s);
     if (port == 443)
         (void)snprintf(out, size, "https://%s", host);
     else

@@ -8,7 +8,7 @@
  * YAML's. */
 static void dump_item(const struct key *k, const void *target, size_t item, struct buf *out)
 {
-    if (value_is_number(k)) {
+    if (value_is_number(k) || value_is_truth(k)) {
         if (value_write(k, target, item, out) < 0)
             out->bad = true;
         return;

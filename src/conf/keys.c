@@ -99,7 +99,7 @@ const struct key *section_key(const struct section *sec, struct span name)
     return NULL;
 }
 
-#define WORDS_MAX 32
+#define WORDS_MAX 64
 #define WORD_SIZE 64
 
 static const char *nearest(struct span name, const char *const *words, size_t count)
@@ -353,7 +353,9 @@ static void schema_scalar(struct buf *out, const struct key *k)
 {
     size_t count;
     const char *const *words = value_words(k, &count);
-    if (words != NULL) {
+    if (value_is_truth(k)) {
+        (void)buf_text(out, "\"type\": \"boolean\"");
+    } else if (words != NULL) {
         (void)buf_text(out, "\"enum\": [");
         for (size_t i = 0; i < count; i++)
             (void)buf_printf(out, "%s\"%s\"", i == 0 ? "" : ", ", words[i]);

@@ -21,6 +21,7 @@ enum key_type {
     KEY_PATTERN,
     KEY_CIDR, /* lists only */
     KEY_COUNT,
+    KEY_BOOL,
     KEY_PORT,
     KEY_SECONDS,
     KEY_SIZE,

@@ -91,11 +91,13 @@ static void read_scalar(struct reading *r, const struct key *k, size_t item, con
     char digits[32];
     struct span text = SPAN_NONE;
     bool integer = k->type == KEY_COUNT || k->type == KEY_PORT;
-    if (json_is_string(v) && !integer) {
+    if (json_is_string(v) && !integer && !value_is_truth(k)) {
         text = span_of(json_string_value(v), json_string_length(v));
     } else if (json_is_integer(v) && value_is_number(k)) {
         (void)snprintf(digits, sizeof(digits), "%" JSON_INTEGER_FORMAT, json_integer_value(v));
         text = span_str(digits);
+    } else if (json_is_boolean(v) && value_is_truth(k)) {
+        text = json_is_true(v) ? SPAN("true") : SPAN("false");
     }
     /* A text that is no value of any type lets value_set say what the type expects. */
     bool fits = text.at != NULL;
@@ -219,6 +221,11 @@ static void write_item(const struct key *k, const void *target, size_t item, str
 {
     if (value_is_number(k)) {
         (void)buf_printf(out, "%llu", (unsigned long long)value_number(k, target));
+        return;
+    }
+    if (value_is_truth(k)) {
+        if (value_write(k, target, item, out) < 0)
+            out->bad = true;
         return;
     }
     struct buf text;

@@ -181,7 +181,10 @@ static int take_value(struct cursor *c, const struct key *k, struct snapshot *s,
         return 0;
     }
     /* Bounds are checked with everything else at the end. */
-    value_number_put(k, target, take_number(c, value_width(k)));
+    uint64_t v = take_number(c, value_width(k));
+    if (value_is_truth(k) && v > 1)
+        c->bad = true;
+    value_number_put(k, target, v);
     return 0;
 }
 

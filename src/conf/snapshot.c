@@ -53,8 +53,13 @@ static int add_builtins(struct snapshot *s)
     }
     int rc = section_append(section_of(SECTION_ZONES), s, &zone);
     for (size_t i = 0; i < countof(LISTENERS) && rc == 0; i++) {
-        struct listener_def l = {
-            .name = LISTENERS[i].name, .addr = LISTENERS[i].addr, .port = SNAPSHOT_PORT};
+        struct listener_def l = {0};
+        rc = section_defaults(section_of(SECTION_LISTENERS), &s->arena, &l);
+        if (rc < 0)
+            break;
+        l.name = LISTENERS[i].name;
+        l.addr = LISTENERS[i].addr;
+        l.port = SNAPSHOT_PORT;
         rc = section_append(section_of(SECTION_LISTENERS), s, &l);
     }
     return rc;
@@ -118,6 +123,11 @@ static const void *find(enum section_id id, const struct snapshot *s, const char
     return NULL;
 }
 
+const struct listener_def *snapshot_listener(const struct snapshot *s, const char *name)
+{
+    return find(SECTION_LISTENERS, s, name);
+}
+
 const struct zone_def *snapshot_zone(const struct snapshot *s, const char *name)
 {
     return find(SECTION_ZONES, s, name);
@@ -131,6 +141,24 @@ const struct route_def *snapshot_route(const struct snapshot *s, const char *nam
 const struct rule_def *snapshot_rule(const struct snapshot *s, const char *name)
 {
     return find(SECTION_RULES, s, name);
+}
+
+bool snapshot_serves_portal(const struct snapshot *s, const struct listener_def *l)
+{
+    if (!l->portal)
+        return false;
+    for (size_t i = 0; i < s->route_count; i++)
+        if (s->routes[i].port == l->port)
+            return false;
+    return true;
+}
+
+uint16_t snapshot_portal_port(const struct snapshot *s)
+{
+    for (size_t i = 0; i < s->listener_count; i++)
+        if (snapshot_serves_portal(s, &s->listeners[i]))
+            return s->listeners[i].port;
+    return SNAPSHOT_PORT;
 }
 
 void snapshot_free(struct snapshot *s)

@@ -33,6 +33,10 @@ struct listener_def {
     const char *name; /* "main"; letters, digits, '-' */
     struct addr addr;
     uint16_t port;
+    bool portal;                     /* the portal and its API are served here */
+    uint32_t connections;            /* per edge; 0: only limits.connections holds */
+    uint32_t connections_per_source; /* per edge; 0: limits.connections_per_source, which all
+                                      * listeners without a number of their own share */
 };
 
 struct zone_def {
@@ -143,8 +147,13 @@ struct snapshot *snapshot_bare(void);
 void snapshot_free(struct snapshot *s);
 
 /* By name; NULL: none. Linear; for requests there is policy/decide.h. */
+const struct listener_def *snapshot_listener(const struct snapshot *s, const char *name);
 const struct zone_def *snapshot_zone(const struct snapshot *s, const char *name);
 const struct route_def *snapshot_route(const struct snapshot *s, const char *name);
 const struct rule_def *snapshot_rule(const struct snapshot *s, const char *name);
+/* Is the portal served on this listener? Not where the port belongs to a route. */
+bool snapshot_serves_portal(const struct snapshot *s, const struct listener_def *l);
+/* The port of the first listener that serves the portal; SNAPSHOT_PORT when none does. */
+uint16_t snapshot_portal_port(const struct snapshot *s);
 
 #endif

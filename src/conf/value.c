@@ -17,6 +17,8 @@ const char *const ASSURANCE_WORDS[5] = {
 
 static const char *const SANDBOX_WORDS[] = {[SANDBOX_STRICT] = "strict", [SANDBOX_BEST] = "best"};
 
+static const char *const BOOL_WORDS[] = {"false", "true"};
+
 static const char *const HOST_WORDS[] = {"preserve"};
 
 #define UPSTREAM_SCHEME SPAN("http://")
@@ -46,6 +48,7 @@ static const struct type TYPES[KEY_TYPE_COUNT] = {
     [KEY_PATTERN] = {"path pattern", "a path pattern such as /a/b, /a/*/c or /a/**", pattern_ok},
     [KEY_CIDR] = {"network", "an address or network such as 10.1.0.0/16 or 2001:db8::/32", NULL},
     [KEY_COUNT] = {"number", NULL, NULL, 4},
+    [KEY_BOOL] = {"true or false", "true or false", NULL, 1, BOOL_WORDS, countof(BOOL_WORDS)},
     [KEY_PORT] = {"port", NULL, NULL, 2},
     [KEY_SECONDS] = {"duration", NULL, NULL, 4},
     [KEY_SIZE] = {"size", NULL, NULL, 4},
@@ -88,10 +91,14 @@ unsigned value_width(const struct key *k)
 uint64_t value_number(const struct key *k, const void *target)
 {
     const void *at = (const char *)target + k->field;
+    bool v1;
     uint16_t v16;
     uint32_t v32;
     uint64_t v64;
     switch (TYPES[k->type].width) {
+    case 1:
+        memcpy(&v1, at, sizeof(v1));
+        return v1;
     case 2:
         memcpy(&v16, at, sizeof(v16));
         return v16;
@@ -107,9 +114,13 @@ uint64_t value_number(const struct key *k, const void *target)
 void value_number_put(const struct key *k, void *target, uint64_t v)
 {
     void *at = (char *)target + k->field;
+    bool v1 = v != 0;
     uint16_t v16 = (uint16_t)v;
     uint32_t v32 = (uint32_t)v;
     switch (TYPES[k->type].width) {
+    case 1:
+        memcpy(at, &v1, sizeof(v1));
+        return;
     case 2:
         memcpy(at, &v16, sizeof(v16));
         return;

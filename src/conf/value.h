@@ -18,8 +18,12 @@ must_check int value_write(const struct key *k, const void *target, size_t item,
  * it does not: *item says which, c->expected what was missed. */
 bool value_ok(const struct key *k, const void *target, size_t *item, struct complaint *c);
 
-/* How the type's value looks in JSON: a string, a number, or either. */
+/* How the type's value looks in JSON: a string, a number, or either; true or false. */
 bool value_is_number(const struct key *k);
+static inline bool value_is_truth(const struct key *k)
+{
+    return k->type == KEY_BOOL;
+}
 bool value_is_text(const struct key *k);
 const char *value_type_name(const struct key *k);
 /* The words of a KEY_SANDBOX or KEY_ASSURANCE key; NULL for other types. */

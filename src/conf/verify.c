@@ -290,10 +290,12 @@ static void check_routes(struct check *c)
     }
     bool portal_reached = s->listener_count == 0;
     for (size_t i = 0; i < s->listener_count && c->fault == 0; i++)
-        portal_reached |= by_port[s->listeners[i].port] == NULL;
+        portal_reached |= s->listeners[i].portal && by_port[s->listeners[i].port] == NULL;
     if (c->fault == 0 && !portal_reached) {
         struct place at = {section_of(SECTION_LISTENERS), SIZE_MAX, NULL, SIZE_MAX};
-        report(c, &at, "expected a listener left to the portal, found a port route on every port");
+        report(
+            c, &at,
+            "expected a listener left to the portal, found a port route or portal: false on each");
     }
     map_fini(&hosts);
     free(by_port);

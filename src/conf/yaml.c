@@ -64,7 +64,8 @@ static bool set_scalar(struct walk *w, const char *path, const struct key *k, vo
     struct span text = walk_scalar(w);
     bool plain = w->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     bool integer = k->type == KEY_COUNT || k->type == KEY_PORT;
-    const char *implicit = plain && !value_is_number(k) ? implicit_type(text) : NULL;
+    bool typed = value_is_number(k) || value_is_truth(k);
+    const char *implicit = plain && !typed ? implicit_type(text) : NULL;
     if (implicit != NULL && text.len > 0) {
         char found[COMPLAINT_QUOTED], quoted[80];
         walk_describe(w, found);
@@ -76,8 +77,9 @@ static bool set_scalar(struct walk *w, const char *path, const struct key *k, vo
                       found, implicit, quoted);
         return false;
     }
-    if (integer && !plain) {
-        walk_expected(w, path, "a number without quotes", NULL);
+    if ((integer || value_is_truth(k)) && !plain) {
+        walk_expected(w, path, integer ? "a number without quotes" : "true or false without quotes",
+                      NULL);
         return false;
     }
     int rc = span_find(text, 0) != SIZE_MAX ? FAULT_FORMAT

@@ -152,7 +152,7 @@ static void on_conn_closed(uv_handle_t *handle)
     struct conn *c = handle->data;
     struct edge *e = c->edge;
     (void)close(c->wire.fd);
-    listener_unref(c->listener);
+    listener_leave(c->listener);
     buf_fini(&c->in);
     free(c);
     e->conn_count--;
@@ -738,7 +738,7 @@ void conn_open(struct edge *e, int fd, const struct addr *addr, struct listener 
     }
     c->edge = e;
     c->listener = l;
-    l->refs++;
+    listener_join(l);
     c->source = source;
     c->addr = *addr;
     c->state = CONN_HANDSHAKE;

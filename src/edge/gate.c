@@ -48,21 +48,18 @@ static void denied(struct exchange *x, enum reason reason)
 
 /* ---- to the portal ---- */
 
-/* The portal answers on every listener. From a console that has a port of its own the way leads to
- * a listener that belongs to none, so that one login, whose cookies carry the port, serves all. */
+static bool listener_serves_portal(const struct exchange *x)
+{
+    const struct listener_def *l = snapshot_listener(x->generation->snapshot, x->listener);
+    return l != NULL && policy_serves_portal(x->generation->policy, l);
+}
+
+/* The port as the client knows it, where the portal answers on the listener it came to. From
+ * elsewhere the way leads to the first listener that serves the portal, so that one login, whose
+ * cookies carry the port, serves all. */
 static uint16_t portal_port(const struct exchange *x)
 {
-    const struct snapshot *s = x->generation->snapshot;
-    if (x->route == NULL || x->route->port == 0)
-        return x->request.port;
-    for (size_t i = 0; i < s->listener_count; i++) {
-        bool own = false;
-        for (size_t k = 0; k < s->route_count && !own; k++)
-            own = s->routes[k].port == s->listeners[i].port;
-        if (!own)
-            return s->listeners[i].port;
-    }
-    return x->request.port;
+    return listener_serves_portal(x) ? x->request.port : policy_portal_port(x->generation->policy);
 }
 
 struct span gate_portal_url(struct exchange *x, struct span rest)
@@ -348,7 +345,7 @@ void gate_enter(struct exchange *x)
     }
     if (span_is(r->canonical, PAGES_STYLE)) {
         portal_enter(x);
-    } else if (!policy_is_portal_at(p, x->listener_port, r->host)) {
+    } else if (!policy_is_portal(p, r->host) || !listener_serves_portal(x)) {
         refuse(x, ACCESS_DENIED, 421, "This gateway serves no console under this name.", "host");
     } else if (!policy_admits_portal(p, x->zones)) {
         x->decision = (struct decision){.verdict = VERDICT_DENY, .reason = REASON_ZONE};

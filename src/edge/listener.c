@@ -19,27 +19,31 @@
 /* ---- sources ---- */
 
 /* One household of IPv6 addresses is a /64: it counts as one. */
-static struct addr source_key(const struct addr *a)
+static struct source_key source_key(const struct addr *a, const struct listener *l, bool own)
 {
-    struct addr key = *a;
+    struct source_key key = {.addr = *a};
     if (!addr_is_v4(a))
-        memset(key.byte + 8, 0, 8);
+        memset(key.addr.byte + 8, 0, 8);
+    if (own)
+        memcpy(key.listener, l->name, sizeof(key.listener));
     return key;
 }
 
-static struct source *source_enter(struct edge *e, const struct addr *a, uint32_t max, bool *full)
+static struct source *source_enter(struct listener *l, const struct addr *a)
 {
-    struct addr key = source_key(a);
-    struct source *s = map_find(&e->sources, span_of(key.byte, sizeof(key.byte)));
-    *full = s != NULL && s->open >= max;
-    if (*full)
+    struct edge *e = l->edge;
+    uint32_t own = listener_def(l)->connections_per_source;
+    uint32_t max = own != 0 ? own : e->generation->snapshot->limits.connections_per_source;
+    struct source_key key = source_key(a, l, own != 0);
+    struct source *s = map_find(&e->sources, span_of(&key, sizeof(key)));
+    if (s != NULL && s->open >= max)
         return NULL;
     if (s == NULL) {
         s = calloc(1, sizeof(*s));
         if (s == NULL)
             return NULL;
         s->key = key;
-        if (map_put(&e->sources, span_of(s->key.byte, sizeof(s->key.byte)), s) < 0) {
+        if (map_put(&e->sources, span_of(&s->key, sizeof(s->key)), s) < 0) {
             free(s);
             return NULL;
         }
@@ -52,7 +56,7 @@ void source_leave(struct edge *e, struct source *s)
 {
     if (--s->open > 0)
         return;
-    (void)map_remove(&e->sources, span_of(s->key.byte, sizeof(s->key.byte)));
+    (void)map_remove(&e->sources, span_of(&s->key, sizeof(s->key)));
     free(s);
 }
 
@@ -63,9 +67,9 @@ static struct source *admit(struct listener *l, const struct addr *a)
 {
     struct edge *e = l->edge;
     const struct generation *g = e->generation;
-    const struct limits *limits = &g->snapshot->limits;
-    bool full;
-    if (e->conn_count >= limits->connections) {
+    const struct listener_def *def = listener_def(l);
+    if (e->conn_count >= g->snapshot->limits.connections ||
+        (def->connections != 0 && l->open >= def->connections)) {
         e->count.refused_limit++;
         return NULL;
     }
@@ -75,7 +79,7 @@ static struct source *admit(struct listener *l, const struct addr *a)
         access_source(e, a, zones, l->name);
         return NULL;
     }
-    struct source *s = source_enter(e, a, limits->connections_per_source, &full);
+    struct source *s = source_enter(l, a);
     if (s == NULL)
         e->count.refused_limit++;
     return s;
@@ -86,7 +90,8 @@ static void take(struct listener *l, int fd, const struct sockaddr_storage *from
     struct edge *e = l->edge;
     struct addr a;
     uint16_t port;
-    if (addr_from_sockaddr((const struct sockaddr *)from, &a, &port) < 0 || e->tls == NULL) {
+    if (addr_from_sockaddr((const struct sockaddr *)from, &a, &port) < 0 || e->tls == NULL ||
+        listener_def(l) == NULL) {
         (void)close(fd);
         return;
     }
@@ -153,6 +158,28 @@ static void on_listener_poll(uv_poll_t *handle, int status, int events)
 }
 
 /* ---- listeners ---- */
+
+const struct listener_def *listener_def(struct listener *l)
+{
+    const struct generation *g = l->edge->generation;
+    if (l->def_serial != g->serial) {
+        l->def = snapshot_listener(g->snapshot, l->name);
+        l->def_serial = g->serial;
+    }
+    return l->def;
+}
+
+void listener_join(struct listener *l)
+{
+    l->refs++;
+    l->open++;
+}
+
+void listener_leave(struct listener *l)
+{
+    l->open--;
+    listener_unref(l);
+}
 
 int listener_new(struct edge *e, int fd, struct span name)
 {

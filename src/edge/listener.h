@@ -13,19 +13,31 @@ struct listener {
     int fd;
     uint16_t port;
     unsigned refs;
+    uint32_t open; /* connections */
     bool paused, closed;
     char name[65];
+    const struct listener_def *def; /* of the generation with this serial */
+    uint32_t def_serial;
 };
 
-/* Open connections from one source: an IPv4 address or an IPv6 /64. */
+/* Open connections from one source: an IPv4 address or an IPv6 /64. Listeners with a limit of their
+ * own count by themselves, the others together. */
 struct source {
-    struct addr key;
+    struct source_key {
+        struct addr addr;
+        uint8_t listener[65]; /* its name, or nothing */
+    } key;
     uint32_t open;
 };
 
 /* Takes fd. Accepting starts with listener_resume. */
 must_check int listener_new(struct edge *e, int fd, struct span name);
 void listener_unref(struct listener *l);
+/* What the generation in force says of it; NULL when it no longer names it. */
+const struct listener_def *listener_def(struct listener *l);
+/* A connection begins and ends. */
+void listener_join(struct listener *l);
+void listener_leave(struct listener *l);
 /* Accept from now on, once there is a generation and an identity. */
 void listeners_resume(struct edge *e);
 /* Accept no more, for good. */

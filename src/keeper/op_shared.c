@@ -72,8 +72,8 @@ void op_portal_url(const struct keeper *k, struct buf *out)
     }
     const struct snapshot *s = live_snapshot(k->live);
     (void)buf_printf(out, "https://%s", s->portal_host);
-    if (s->listener_count > 0 && s->listeners[0].port != 443) {
-        (void)buf_printf(out, ":%u", s->listeners[0].port);
+    if (snapshot_portal_port(s) != 443) {
+        (void)buf_printf(out, ":%u", snapshot_portal_port(s));
     }
 }
 

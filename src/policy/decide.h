@@ -87,8 +87,10 @@ bool policy_admits_portal(const struct policy *p, struct zone_set zones);
 const struct route_def *policy_route(const struct policy *p, uint16_t listener_port,
                                      struct span host);
 bool policy_is_portal(const struct policy *p, struct span host);
-/* And is the portal served on this listener port? Not on one that belongs to a port route. */
-bool policy_is_portal_at(const struct policy *p, uint16_t listener_port, struct span host);
+/* Is the portal served on this listener of the snapshot? Not where the port belongs to a route. */
+bool policy_serves_portal(const struct policy *p, const struct listener_def *l);
+/* As snapshot_portal_port. */
+uint16_t policy_portal_port(const struct policy *p);
 
 /* "allowed by rule", "no rule admits this zone", …: a sentence for a person. */
 const char *reason_text(enum reason reason);

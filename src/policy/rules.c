@@ -55,6 +55,7 @@ struct policy {
     struct map hosts;           /* host → route, for routes without a port */
     const struct route_def **port_routes;
     size_t port_route_count;
+    uint16_t portal_port;
     uint64_t *portal_zones, *any_zones; /* as words of a zone_set */
     size_t zone_words;
 };
@@ -256,6 +257,7 @@ int policy_new(const struct snapshot *s, struct policy **ret)
     if (p == NULL)
         return -ENOMEM;
     p->snapshot = s;
+    p->portal_port = snapshot_portal_port(s);
     arena_init(&p->arena, ARENA_BLOCK, ARENA_MAX);
     for (size_t i = 0; i < WHO_COUNT; i++)
         map_init(&p->who[i], SIZE_MAX);
@@ -320,9 +322,14 @@ static const struct route_def *route_of_port(const struct policy *p, uint16_t po
     return NULL;
 }
 
-bool policy_is_portal_at(const struct policy *p, uint16_t listener_port, struct span host)
+bool policy_serves_portal(const struct policy *p, const struct listener_def *l)
 {
-    return policy_is_portal(p, host) && route_of_port(p, listener_port) == NULL;
+    return l->portal && route_of_port(p, l->port) == NULL;
+}
+
+uint16_t policy_portal_port(const struct policy *p)
+{
+    return p->portal_port;
 }
 
 const struct route_def *policy_route(const struct policy *p, uint16_t listener_port,

@@ -339,6 +339,18 @@ static const struct {
      "listeners: [{name: main, address: 127.0.0.1:09443}]\n",
      "f:2: listeners.main.address: expected an address and port such as 127.0.0.1:9443 or [::1]:9443, found \"127.0.0.1:09443\"\n"},
     {"portal: {host: p.test}\n"
+     "listeners: [{name: main, address: 127.0.0.1:9443, portal: no}]\n",
+     "f:2: listeners.main.portal: expected true or false, found \"no\"\n"},
+    {"portal: {host: p.test}\n"
+     "listeners: [{name: main, address: 127.0.0.1:9443, portal: 'true'}]\n",
+     "f:2: listeners.main.portal: expected true or false without quotes, found \"true\"\n"},
+    {"portal: {host: p.test}\n"
+     "listeners: [{name: main, address: 127.0.0.1:9443, connections: 1000001}]\n",
+     "f:2: listeners.main.connections: expected a number from 0 to 1000000, found \"1000001\"\n"},
+    {"portal: {host: p.test}\n"
+     "listeners: [{name: main, address: 127.0.0.1:9443, portal: false}]\n",
+     "f:2: listeners: expected a listener left to the portal, found a port route or portal: false on each\n"},
+    {"portal: {host: p.test}\n"
      "listeners: [{name: main, address: 0.0.0.0:9443}]\n",
      ""},
     {"portal: {host: p.test}\n"
@@ -484,7 +496,7 @@ static const struct {
      "f:2: routes.t.port: expected the port of a listener, found 9444\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {port: 9443, upstream: 'http://127.0.0.1:8080'}}\n",
-     "f:1: listeners: expected a listener left to the portal, found a port route on every port\n"},
+     "f:1: listeners: expected a listener left to the portal, found a port route or portal: false on each\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {port: '9443', upstream: 'http://127.0.0.1:8080'}}\n",
      "f:2: routes.t.port: expected a number without quotes, found \"9443\"\n"},

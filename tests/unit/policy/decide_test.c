@@ -339,9 +339,11 @@ static void a_route_is_found_by_port_and_then_by_host(void **state)
     assert_true(policy_is_portal(p, SPAN("p.test")));
     assert_false(policy_is_portal(p, SPAN("q.test")));
     assert_false(policy_is_portal(p, SPAN_NONE));
-    assert_true(policy_is_portal_at(p, 9443, SPAN("p.test")));
-    assert_false(policy_is_portal_at(p, 9444, SPAN("p.test")));
-    assert_false(policy_is_portal_at(p, 9445, SPAN("p.test")));
+    const struct listener_def here = {.port = 9443, .portal = true}, not_here = {.port = 9443};
+    const struct listener_def routes = {.port = 9444, .portal = true};
+    assert_true(policy_serves_portal(p, &here));
+    assert_false(policy_serves_portal(p, &not_here));
+    assert_false(policy_serves_portal(p, &routes));
     policy_free(p);
     snapshot_free(s);
 }
