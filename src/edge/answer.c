@@ -83,7 +83,7 @@ void answer_send(struct exchange *x, const struct answer *a)
     build(x, a, out);
     if (!out->bad)
         x->bytes_out += a->body.len;
-    bool failed = out->bad || wire_write(&c->wire, buf_view(out)) < 0;
+    bool failed = out->bad || conn_write(c, buf_view(out)) < 0;
     buf_clear(out);
     exchange_enter(x, EXCHANGE_DONE);
     if (failed)

@@ -132,6 +132,26 @@ int conn_peek(struct conn *c)
     return n == FAULT_CLOSED && !w->broken ? 0 : n;
 }
 
+int conn_body(struct conn *c, struct span *data)
+{
+    struct exchange *x = c->exchange;
+    struct span in;
+    *data = SPAN_NONE;
+    int rc = conn_input(c, &in);
+    if (rc <= 0)
+        return rc;
+    size_t len = in.len;
+    rc = h1_body_unframe(&x->body, &in, data);
+    c->unframed = len - in.len;
+    x->bytes_in += data->len;
+    return rc < 0 ? FAULT_FORMAT : 1;
+}
+
+int conn_body_used(struct conn *c)
+{
+    return conn_used(c, c->unframed);
+}
+
 bool conn_may_keep(const struct exchange *x)
 {
     if (!x->clean || !x->request.keep_alive || x->edge->phase == EDGE_DRAINING || x->conn->wire.eof)
@@ -328,7 +348,6 @@ static int collect_append(struct exchange *x, struct span data)
     if (data.len > 0)
         memcpy((uint8_t *)(uintptr_t)x->collected.at + len, data.at, data.len);
     x->collected.len = need;
-    x->bytes_in += data.len;
     return 0;
 }
 
@@ -337,12 +356,12 @@ static bool ask_for_body(struct exchange *x)
     if (!x->request.expect_continue || x->continued)
         return true;
     x->continued = true;
-    return wire_write(&x->conn->wire, SPAN("HTTP/1.1 100 Continue\r\n\r\n")) == 0;
+    return conn_write(x->conn, SPAN("HTTP/1.1 100 Continue\r\n\r\n")) == 0;
 }
 
 static bool step_collect(struct conn *c, struct exchange *x)
 {
-    struct span in, data;
+    struct span data;
     int rc = 0;
     if (x->on_collected == NULL)
         return false;
@@ -355,22 +374,17 @@ static bool step_collect(struct conn *c, struct exchange *x)
         return false;
     }
     while (!x->body.done && rc == 0) {
-        rc = conn_input(c, &in);
+        rc = conn_body(c, &data);
         if (rc == 0)
             return false;
-        if (rc < 0) {
+        if (rc < 0 && rc != FAULT_FORMAT) {
             conn_retire(c);
             return false;
         }
         conn_progress(c);
-        struct span rest = in;
-        rc = 0;
-        while (rc == 0 && !x->body.done && rest.len > 0) {
-            rc = h1_body_feed(&x->body, &rest, &data);
-            if (rc == 0)
-                rc = collect_append(x, data);
-        }
-        int kept = conn_used(c, in.len - rest.len);
+        if (rc > 0)
+            rc = collect_append(x, data);
+        int kept = conn_body_used(c);
         rc = rc < 0 ? rc : kept;
     }
     if (rc == FAULT_LIMIT)
@@ -388,7 +402,7 @@ static bool finish(struct conn *c)
     struct exchange *x = c->exchange;
     bool close = x->close;
     if (x->request.framing != BODY_NONE)
-        wire_bulk(&c->wire, false);
+        conn_bulk(c, false);
     c->rest = x->body;
     c->exchange = NULL;
     exchange_retire(x);
@@ -605,7 +619,7 @@ static bool wants_client(const struct conn *c)
         return true;
     if (x->state == EXCHANGE_PROXY || x->state == EXCHANGE_TUNNEL)
         return proxy_wants_client(x);
-    return buf_len(&c->in) == 0;
+    return conn_may_peek(c);
 }
 
 static void derive(struct conn *c)

@@ -62,6 +62,7 @@ struct conn {
     struct wire wire;
     struct buf in;          /* plain text that came and was not used yet */
     struct span held;       /* what conn_input lent */
+    size_t unframed;        /* how much of it conn_body has taken */
     size_t scanned;         /* of a head that is not complete */
     uint64_t limit;         /* bytes that DISCARD and LINGER still swallow */
     uint64_t lingers_until; /* ms: LINGER ends then, whatever still comes */
@@ -104,5 +105,49 @@ must_check int conn_used(struct conn *c, size_t n);
 /* Reads what came while nobody asks for it, so that a vanished client is noticed. A fault when it
  * is gone. */
 must_check int conn_peek(struct conn *c);
+/* Has nobody read ahead of what is asked for? Then reading tells whether the client is there. */
+static inline bool conn_may_peek(const struct conn *c)
+{
+    return buf_len(&c->in) == 0;
+}
+/* The request body of the connection's exchange, without its framing: conn_input() and the
+ * bookkeeping of x->body in one. Returns as conn_input() does, with *data perhaps empty, or
+ * FAULT_FORMAT when the framing is broken. After a 1 the data are good until conn_body_used(),
+ * which returns as conn_used() does. */
+must_check int conn_body(struct conn *c, struct span *data);
+must_check int conn_body_used(struct conn *c);
+/* A large body comes: more of it per read, for more memory while it lasts. */
+static inline void conn_bulk(struct conn *c, bool on)
+{
+    wire_bulk(&c->wire, on);
+}
+
+/* Bytes to the client. Takes all of them or fails; nothing leaves before conn_flush() or the end of
+ * the step. */
+must_check static inline int conn_write(struct conn *c, struct span bytes)
+{
+    return wire_write(&c->wire, bytes);
+}
+/* 0: all gone. 1: some wait. A fault: nothing will reach the client any more. */
+must_check static inline int conn_flush(struct conn *c)
+{
+    return wire_flush(&c->wire);
+}
+/* Does the client not take what was written? Then nothing more should be produced. */
+static inline bool conn_blocked(const struct conn *c)
+{
+    return wire_blocked(&c->wire);
+}
+/* Is the client gone in both directions? After a fault of conn_input() it may only have ended its
+ * half. */
+static inline bool conn_broken(const struct conn *c)
+{
+    return c->wire.broken;
+}
+/* There will be no more bytes: tells the client that it has everything. */
+static inline void conn_finish(struct conn *c)
+{
+    wire_close_notify(&c->wire);
+}
 
 #endif

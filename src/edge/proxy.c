@@ -118,25 +118,6 @@ static bool exceeds(const struct exchange *x, uint64_t bytes)
 
 /* ---- client to upstream ---- */
 
-/* Takes the framing off everything in *in, moving the runs of data together where they lie: most
- * often there is one and nothing moves. */
-static int unframe(struct h1_body *b, struct span *in, struct span *data)
-{
-    uint8_t *at = (uint8_t *)(uintptr_t)in->at;
-    size_t len = 0;
-    while (in->len > 0 && !b->done) {
-        struct span run;
-        int rc = h1_body_feed(b, in, &run);
-        if (rc < 0)
-            return rc;
-        if (run.len > 0 && run.at != at + len)
-            memmove(at + len, run.at, run.len);
-        len += run.len;
-    }
-    *data = span_of(at, len);
-    return 0;
-}
-
 /* Sends what stands in the build buffer. An upstream that takes no more may still have an answer
  * for us, for example that the upload is too large. */
 static void push_up(struct exchange *x)
@@ -155,17 +136,15 @@ static bool upload_some(struct exchange *x)
     struct proxy *p = x->proxy;
     struct conn *c = x->conn;
     struct buf *out = &x->edge->build;
-    struct span in, rest, data;
-    int rc = conn_input(c, &in);
+    struct span data;
+    int rc = conn_body(c, &data);
     if (rc == 0)
         return false;
-    if (rc < 0) {
+    if (rc < 0 && rc != FAULT_FORMAT) {
         /* Half a body and no more to come. */
         conn_retire(c);
         return false;
     }
-    rest = in;
-    rc = unframe(&x->body, &rest, &data);
     if (rc < 0) {
         x->outcome = ACCESS_MALFORMED;
         x->close = true;
@@ -176,7 +155,6 @@ static bool upload_some(struct exchange *x)
         return false;
     }
     x->continued = true;
-    x->bytes_in += data.len;
     conn_progress(c);
     if (exceeds(x, x->bytes_in)) {
         too_large(x);
@@ -195,7 +173,7 @@ static bool upload_some(struct exchange *x)
             (void)buf_append(out, data);
         }
     }
-    if (here(x) && conn_used(c, in.len - rest.len) < 0)
+    if (here(x) && conn_body_used(c) < 0)
         conn_retire(c);
     return here(x);
 }
@@ -310,10 +288,9 @@ static void push_down(struct exchange *x, struct span direct)
 {
     struct conn *c = x->conn;
     struct buf *out = &x->edge->build;
-    bool failed =
-        out->bad || wire_write(&c->wire, buf_view(out)) < 0 || wire_write(&c->wire, direct) < 0;
+    bool failed = out->bad || conn_write(c, buf_view(out)) < 0 || conn_write(c, direct) < 0;
     buf_clear(out);
-    if (failed || wire_flush(&c->wire) < 0)
+    if (failed || conn_flush(c) < 0)
         conn_retire(c);
 }
 
@@ -323,7 +300,7 @@ static void download(struct exchange *x, struct span in)
     struct proxy *p = x->proxy;
     struct buf *out = &x->edge->build;
     struct span data, direct = SPAN_NONE;
-    if (unframe(&p->down, &in, &data) < 0) {
+    if (h1_body_unframe(&p->down, &in, &data) < 0) {
         /* Nothing of this run is passed on, so that the client sees the cut where it is. */
         buf_clear(out);
         proxy_fail(x, 502, "The console's answer is not well-formed.", "response_body");
@@ -488,7 +465,7 @@ static void pump_down(struct exchange *x)
     struct proxy *p = x->proxy;
     for (int i = 0; i < DOWN_ROUNDS; i++) {
         struct upstream *u = x->upstream;
-        if (!here(x) || p->state == PROXY_CONNECT || wire_blocked(&c->wire))
+        if (!here(x) || p->state == PROXY_CONNECT || conn_blocked(c))
             return;
         int n = upstream_read(u, x->edge->scratch, EDGE_SCRATCH);
         if (n == 0)
@@ -505,7 +482,7 @@ static void pump_down(struct exchange *x)
             download(x, in);
         }
     }
-    if (here(x) && x->upstream != NULL && x->upstream->readable && !wire_blocked(&c->wire))
+    if (here(x) && x->upstream != NULL && x->upstream->readable && !conn_blocked(c))
         conn_again(c);
 }
 
@@ -529,7 +506,7 @@ void proxy_enter(struct exchange *x)
     p->request_done = x->body.done;
     if (x->request.framing == BODY_CHUNKED ||
         (x->request.framing == BODY_LENGTH && x->request.length > BULK_MIN))
-        wire_bulk(&x->conn->wire, true);
+        conn_bulk(x->conn, true);
     p->private_peer = binds_connection(x);
     x->proxy = p;
     exchange_enter(x, EXCHANGE_PROXY);
@@ -572,12 +549,12 @@ bool proxy_wants_client(const struct exchange *x)
         return !p->up_closed && !upstream_blocked(x->upstream);
     if (!p->request_done && !p->upload_off && p->state != PROXY_CONNECT)
         return !upstream_blocked(x->upstream);
-    return buf_len(&x->conn->in) == 0;
+    return conn_may_peek(x->conn);
 }
 
 bool proxy_wants_upstream(const struct exchange *x)
 {
-    return x->proxy != NULL && !x->proxy->down_closed && !wire_blocked(&x->conn->wire);
+    return x->proxy != NULL && !x->proxy->down_closed && !conn_blocked(x->conn);
 }
 
 enum conn_wait proxy_waits(const struct exchange *x)

@@ -20,7 +20,7 @@ static void down(struct exchange *x, struct span bytes)
 {
     struct conn *c = x->conn;
     x->bytes_out += bytes.len;
-    if (wire_write(&c->wire, bytes) < 0 || wire_flush(&c->wire) < 0)
+    if (conn_write(c, bytes) < 0 || conn_flush(c) < 0)
         conn_retire(c);
     conn_progress(c);
 }
@@ -52,7 +52,7 @@ static void pump_up(struct exchange *x)
         if (rc == 0)
             return;
         if (rc < 0) {
-            if (x->conn->wire.broken)
+            if (conn_broken(x->conn))
                 conn_retire(x->conn);
             p->up_closed = true;
             return;
@@ -72,18 +72,18 @@ static void pump_down(struct exchange *x)
 {
     struct proxy *p = x->proxy;
     struct upstream *u = x->upstream;
-    struct wire *w = &x->conn->wire;
+    struct conn *c = x->conn;
     for (int i = 0; i < ROUNDS; i++) {
-        if (!here(x) || p->down_closed || wire_blocked(w))
+        if (!here(x) || p->down_closed || conn_blocked(c))
             return;
         int n = upstream_read(u, x->edge->scratch, EDGE_SCRATCH);
         if (n == 0)
             return;
         if (n == FAULT_CLOSED) {
             p->down_closed = true;
-            wire_close_notify(w);
-            if (wire_flush(w) < 0)
-                conn_retire(x->conn);
+            conn_finish(c);
+            if (conn_flush(c) < 0)
+                conn_retire(c);
             return;
         }
         if (n < 0)
@@ -91,8 +91,8 @@ static void pump_down(struct exchange *x)
         else
             down(x, span_of(x->edge->scratch, (size_t)n));
     }
-    if (here(x) && u->readable && !wire_blocked(w))
-        conn_again(x->conn);
+    if (here(x) && u->readable && !conn_blocked(c))
+        conn_again(c);
 }
 
 bool tunnel_step(struct exchange *x)
@@ -111,7 +111,7 @@ bool tunnel_step(struct exchange *x)
         upstream_finish(u);
         p->up_finished = true;
     }
-    if (!p->up_finished || !p->down_closed || wire_blocked(&x->conn->wire))
+    if (!p->up_finished || !p->down_closed || conn_blocked(x->conn))
         return false;
     upstream_retire(u);
     exchange_enter(x, EXCHANGE_DONE);

@@ -66,6 +66,10 @@ void h1_body_init(struct h1_body *b, enum body_framing framing, uint64_t length)
  * well-formed, bare CR or LF). Trailers are checked and dropped. BODY_UNTIL_CLOSE never sets done;
  * the end of the connection does. */
 must_check int h1_body_feed(struct h1_body *b, struct span *in, struct span *data);
+/* Takes the framing off everything in *in, moving the runs of data together where they lie (most
+ * often there is one and nothing moves), so *in must be the caller's to change. Bytes after the end
+ * stay in *in. As above otherwise. */
+must_check int h1_body_unframe(struct h1_body *b, struct span *in, struct span *data);
 /* Appends one chunk (head, data, CRLF); an empty span appends the last chunk "0\r\n\r\n". */
 must_check int h1_chunk_write(struct buf *out, struct span data); /* FAULT_LIMIT */
 

@@ -196,3 +196,20 @@ int h1_body_feed(struct h1_body *b, struct span *in, struct span *data)
     }
     return 0;
 }
+
+int h1_body_unframe(struct h1_body *b, struct span *in, struct span *data)
+{
+    uint8_t *at = (uint8_t *)(uintptr_t)in->at;
+    size_t len = 0;
+    while (in->len > 0 && !b->done) {
+        struct span run;
+        int rc = h1_body_feed(b, in, &run);
+        if (rc < 0)
+            return rc;
+        if (run.len > 0 && run.at != at + len)
+            memmove(at + len, run.at, run.len);
+        len += run.len;
+    }
+    *data = span_of(at, len);
+    return 0;
+}

@@ -278,6 +278,23 @@ static void what_chunk_write_writes_feed_reads(void **state)
     buf_fini(&b);
 }
 
+static void unframing_moves_the_data_together(void **state)
+{
+    (void)state;
+    char text[] = "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\nGET /";
+    struct h1_body b;
+    struct span in = span_of(text, sizeof(text) - 1), data;
+    h1_body_init(&b, BODY_CHUNKED, 0);
+    assert_int_equal(h1_body_unframe(&b, &in, &data), 0);
+    assert_true(b.done);
+    assert_true(span_is(data, "abcde"));
+    assert_true(span_is(in, "GET /"));
+    char broken[] = "3\r\nabc\r\nx";
+    in = span_of(broken, sizeof(broken) - 1);
+    h1_body_init(&b, BODY_CHUNKED, 0);
+    assert_true(h1_body_unframe(&b, &in, &data) < 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +306,7 @@ int main(void)
         cmocka_unit_test(a_body_that_is_none_is_done_at_once),
         cmocka_unit_test(until_close_takes_everything_and_never_ends),
         cmocka_unit_test(what_chunk_write_writes_feed_reads),
+        cmocka_unit_test(unframing_moves_the_data_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
