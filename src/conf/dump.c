@@ -24,7 +24,7 @@ static void dump_item(const struct key *k, const void *target, size_t item, stru
 static void dump_value(const struct key *k, const void *target, struct buf *out)
 {
     size_t count = value_count(k, target);
-    if (!(k->flags & KEY_LIST)) {
+    if (!(k->flags & KEY_LIST) || ((k->flags & KEY_ONE) && count == 1)) {
         dump_item(k, target, 0, out);
         return;
     }

@@ -13,6 +13,7 @@
 #define LIST KEY_LIST
 #define LOCAL KEY_LOCAL
 #define SECRET KEY_SECRET
+#define ONE KEY_ONE
 
 #define SECTION(ID, name, kind, shape, type, array, most, text)                                    \
     static const struct key KEYS_##ID[] = {
@@ -39,6 +40,7 @@
 #undef LIST
 #undef LOCAL
 #undef SECRET
+#undef ONE
 
 /* Listeners and the sections of the machine come from the file alone; only resources have an
  * origin. */
@@ -99,7 +101,6 @@ const struct key *section_key(const struct section *sec, struct span name)
     return NULL;
 }
 
-#define WORDS_MAX 64
 #define WORD_SIZE 64
 
 static const char *nearest(struct span name, const char *const *words, size_t count)
@@ -122,8 +123,8 @@ const char *section_nearest(struct span name)
 
 const char *section_nearest_key(const struct section *sec, struct span name)
 {
-    const char *words[WORDS_MAX];
-    assert(sec->key_count <= WORDS_MAX);
+    const char *words[KEYS_MAX];
+    assert(sec->key_count <= KEYS_MAX);
     for (size_t i = 0; i < sec->key_count; i++)
         words[i] = sec->keys[i].name;
     return nearest(name, words, sec->key_count);
@@ -266,6 +267,28 @@ static int copy_cidrs(struct arena *a, struct cidr **at, size_t count)
     return 0;
 }
 
+static int copy_upstreams(struct arena *a, struct upstream_def **at, size_t count)
+{
+    struct upstream_def *fresh = NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct upstream_def *place = array_grow(a, (void **)&fresh, i, sizeof(*place));
+        if (place == NULL)
+            return -ENOMEM;
+        *place = (*at)[i];
+        place->addrs = NULL;
+        for (size_t k = 0; k < place->addr_count; k++) {
+            struct addr *addr = array_grow(a, (void **)&place->addrs, k, sizeof(*addr));
+            if (addr == NULL)
+                return -ENOMEM;
+            *addr = (*at)[i].addrs[k];
+        }
+        if (copy_text(a, &place->host) < 0 || copy_text(a, &place->path) < 0)
+            return -ENOMEM;
+    }
+    *at = fresh;
+    return 0;
+}
+
 int section_own(const struct section *sec, struct arena *a, void *target)
 {
     int rc = 0;
@@ -274,6 +297,8 @@ int section_own(const struct section *sec, struct arena *a, void *target)
         void *field = (char *)target + k->field;
         if (k->type == KEY_CIDR)
             rc = copy_cidrs(a, field, value_count(k, target));
+        else if (k->type == KEY_UPSTREAM)
+            rc = copy_upstreams(a, field, value_count(k, target));
         else if (k->flags & KEY_LIST)
             rc = copy_names(a, field);
         else if (value_is_text(k) || k->type == KEY_HOST_HEADER)
@@ -337,7 +362,10 @@ int conf_keys_describe(struct buf *out)
                 continue;
             (void)buf_printf(out, "%s%s%s\t%s%s\t%s\t%s\n", sec->name, path_middle(sec),
                              sec->shape == SHAPE_NAMED_LIST ? "" : k->name,
-                             (k->flags & KEY_LIST) ? "list of " : "", value_type_name(k),
+                             (k->flags & KEY_ONE)    ? "one or a list of "
+                             : (k->flags & KEY_LIST) ? "list of "
+                                                     : "",
+                             value_type_name(k),
                              (k->flags & KEY_REQUIRED) && k->fallback[0] == 0 ? "required"
                              : k->fallback[0] == 0                            ? "-"
                                                                               : k->fallback,
@@ -379,10 +407,16 @@ static void schema_key(struct buf *out, const struct key *k, const char *indent)
     (void)text_json(out, span_str(k->text));
     (void)buf_printf(out, ",\n%s", indent);
     if (k->flags & KEY_LIST) {
+        bool one = (k->flags & KEY_ONE) != 0;
+        if (one) {
+            (void)buf_text(out, "\"anyOf\": [{");
+            schema_scalar(out, k);
+            (void)buf_text(out, "}, {");
+        }
         (void)buf_printf(out, "\"type\": \"array\", \"minItems\": %d, \"items\": {",
                          (k->flags & KEY_REQUIRED) ? 1 : 0);
         schema_scalar(out, k);
-        (void)buf_text(out, "}\n");
+        (void)buf_text(out, one ? "}}]\n" : "}\n");
     } else {
         schema_scalar(out, k);
         (void)buf_text(out, "\n");

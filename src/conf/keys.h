@@ -29,7 +29,7 @@ enum key_type {
     KEY_SANDBOX,
     KEY_ASSURANCE,
     KEY_ENDPOINT,
-    KEY_UPSTREAM,
+    KEY_UPSTREAM, /* lists only */
     KEY_HOST_HEADER,
     KEY_TYPE_COUNT
 };
@@ -39,7 +39,11 @@ enum key_flag {
     KEY_LIST = 2,
     KEY_LOCAL = 4,
     KEY_SECRET = 8 | KEY_LOCAL,
+    KEY_ONE = 16,
 };
+
+/* Keys of one section. */
+#define KEYS_MAX 64
 
 struct key {
     const char *name;

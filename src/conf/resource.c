@@ -143,7 +143,7 @@ static void read_object(struct reading *r, const json_t *object, void *target)
         (void)snprintf(what, sizeof(what), "a key of %s", r->section->kind);
         if (k == NULL)
             complain(r, name, SIZE_MAX, what, v, section_nearest_key(r->section, span_str(name)));
-        else if (k->flags & KEY_LIST)
+        else if ((k->flags & KEY_LIST) && !((k->flags & KEY_ONE) && !json_is_array(v)))
             read_list(r, k, v, target);
         else
             read_scalar(r, k, SIZE_MAX, v, target);
@@ -253,12 +253,13 @@ int resource_write(const struct snapshot *s, const char *kind, const char *name,
         size_t items = value_count(k, target);
         if (items == 0 && !(k->flags & KEY_LIST))
             continue;
-        (void)buf_printf(out, "%s\"%s\":%s", comma, k->name, (k->flags & KEY_LIST) ? "[" : "");
+        bool list = (k->flags & KEY_LIST) && !((k->flags & KEY_ONE) && items == 1);
+        (void)buf_printf(out, "%s\"%s\":%s", comma, k->name, list ? "[" : "");
         for (size_t item = 0; item < items; item++) {
             (void)buf_text(out, item == 0 ? "" : ",");
             write_item(k, target, item, out);
         }
-        (void)buf_text(out, (k->flags & KEY_LIST) ? "]" : "");
+        (void)buf_text(out, list ? "]" : "");
         comma = ",";
     }
     (void)buf_text(out, "}");

@@ -7,7 +7,8 @@
  *     for every element: [u8 origin, where the struct has one] its keys that this slice may carry
  *
  * A text is u32 length and bytes; a list is u32 count and items; a number is 1 to 8 bytes as wide
- * as its field; a network is 16 bytes and u8; an endpoint is 16 bytes and u16. Every value is read
+ * as its field; a network is 16 bytes and u8; an endpoint is 16 bytes and u16; an upstream is its
+ * text, u32 count and the addresses that are known of its name, 16 bytes each. Every value is read
  * back through the checks that the file's values go through, and the whole is verified at the end,
  * so a snapshot that came from a slice holds what one from a file holds. */
 #include "conf/slice.h"
@@ -16,6 +17,7 @@
 
 #include "base/cursor.h"
 #include "base/fault.h"
+#include "conf/upstream.h"
 #include "conf/value.h"
 #include "conf/verify.h"
 
@@ -43,6 +45,22 @@ static void put_text(struct buf *out, const char *text)
     (void)buf_append(out, s);
 }
 
+static void put_upstream(struct buf *out, const struct upstream_def *u)
+{
+    struct buf text;
+    buf_init(&text, TEXT_MAX);
+    if (upstream_def_write(u, &text) < 0)
+        out->bad = true;
+    put_number(out, buf_len(&text), 4);
+    (void)buf_append(out, buf_view(&text));
+    buf_fini(&text);
+    /* An address that stands in the text needs no second place. */
+    size_t count = u->named ? u->addr_count : 0;
+    put_number(out, count, 4);
+    for (size_t i = 0; i < count; i++)
+        (void)buf_append(out, span_of(u->addrs[i].byte, 16));
+}
+
 static void put_list(struct buf *out, const struct key *k, const void *target)
 {
     const char *at = (const char *)target;
@@ -55,6 +73,13 @@ static void put_list(struct buf *out, const struct key *k, const void *target)
             (void)buf_append(out, span_of(cidrs[i].addr.byte, 16));
             (void)buf_byte(out, cidrs[i].bits);
         }
+        return;
+    }
+    if (k->type == KEY_UPSTREAM) {
+        const struct upstream_def *upstreams;
+        memcpy(&upstreams, at + k->field, sizeof(upstreams));
+        for (size_t i = 0; i < count; i++)
+            put_upstream(out, &upstreams[i]);
         return;
     }
     struct names names;
@@ -73,7 +98,7 @@ static void put_value(struct buf *out, const struct key *k, const void *target)
         const char *text;
         memcpy(&text, at + k->extra, sizeof(text));
         put_text(out, text);
-    } else if (k->type == KEY_ENDPOINT || k->type == KEY_UPSTREAM) {
+    } else if (k->type == KEY_ENDPOINT) {
         uint16_t port;
         memcpy(&port, at + k->extra, sizeof(port));
         (void)buf_append(out, span_of(at + k->field, 16));
@@ -135,17 +160,10 @@ static int take_text(struct cursor *c, const struct key *k, struct snapshot *s, 
     return c->bad || text.len == 0 ? 0 : value_set(k, &s->arena, text, target, &what);
 }
 
-static int take_list(struct cursor *c, const struct key *k, struct snapshot *s, void *target)
+static int take_cidrs(struct cursor *c, const struct key *k, struct snapshot *s, void *target)
 {
-    bool cidrs = k->type == KEY_CIDR;
-    size_t count = take_count(c, cidrs ? 17 : 5, k->most);
-    int rc = 0;
-    for (size_t i = 0; i < count && rc == 0 && !c->bad; i++) {
-        if (!cidrs) {
-            struct complaint what;
-            rc = value_set(k, &s->arena, cursor_bytes(c, TEXT_MAX), target, &what);
-            continue;
-        }
+    size_t count = take_count(c, 17, k->most);
+    for (size_t i = 0; i < count && !c->bad; i++) {
         struct cidr *at =
             array_grow(&s->arena, (void **)((char *)target + k->field), i, sizeof(*at));
         if (at == NULL)
@@ -156,6 +174,41 @@ static int take_list(struct cursor *c, const struct key *k, struct snapshot *s, 
             c->bad = true;
         size_t have = i + 1;
         memcpy((char *)target + k->extra, &have, sizeof(have));
+    }
+    return 0;
+}
+
+static int take_upstream(struct cursor *c, const struct key *k, struct snapshot *s, void *target)
+{
+    struct complaint what;
+    struct upstream_def *at;
+    int rc = value_set(k, &s->arena, cursor_bytes(c, TEXT_MAX), target, &what);
+    if (rc < 0)
+        return rc;
+    memcpy(&at, (const char *)target + k->field, sizeof(at));
+    at += value_count(k, target) - 1;
+    size_t count = take_count(c, 16, at->named ? UPSTREAM_ADDRS_MAX : 0);
+    for (size_t i = 0; i < count; i++) {
+        struct addr *addr = array_grow(&s->arena, (void **)&at->addrs, i, sizeof(*addr));
+        if (addr == NULL)
+            return -ENOMEM;
+        cursor_fixed(c, addr->byte, 16);
+        at->addr_count = i + 1;
+    }
+    return 0;
+}
+
+static int take_list(struct cursor *c, const struct key *k, struct snapshot *s, void *target)
+{
+    if (k->type == KEY_CIDR)
+        return take_cidrs(c, k, s, target);
+    size_t count = take_count(c, 5, k->most);
+    int rc = 0;
+    for (size_t i = 0; i < count && rc == 0 && !c->bad; i++) {
+        struct complaint what;
+        rc = k->type == KEY_UPSTREAM
+                 ? take_upstream(c, k, s, target)
+                 : value_set(k, &s->arena, cursor_bytes(c, TEXT_MAX), target, &what);
     }
     return rc;
 }
@@ -174,7 +227,7 @@ static int take_value(struct cursor *c, const struct key *k, struct snapshot *s,
         return take_list(c, k, s, target);
     if (value_is_text(k) || k->type == KEY_HOST_HEADER)
         return take_text(c, k, s, target);
-    if (k->type == KEY_ENDPOINT || k->type == KEY_UPSTREAM) {
+    if (k->type == KEY_ENDPOINT) {
         cursor_fixed(c, (char *)target + k->field, 16);
         uint16_t port = cursor_u16(c);
         memcpy((char *)target + k->extra, &port, sizeof(port));

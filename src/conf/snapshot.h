@@ -46,14 +46,29 @@ struct zone_def {
     enum origin origin;
 };
 
+enum upstream_scheme { UPSTREAM_HTTP = 0, UPSTREAM_HTTPS = 1, UPSTREAM_UNIX = 2 };
+
+/* One place where a console listens; see conf/upstream.h for its text. */
+struct upstream_def {
+    enum upstream_scheme scheme;
+    const char *host;   /* a name in lower case or an address, no brackets; "" with UPSTREAM_UNIX */
+    bool named;         /* host is a name: its addresses are known only when somebody resolved it */
+    struct addr *addrs; /* of the host: one when it is an address */
+    size_t addr_count;
+    uint16_t port;    /* 0 with UPSTREAM_UNIX */
+    const char *path; /* of the socket; "" with the others */
+};
+
+#define UPSTREAM_ADDRS_MAX 16u
+
 enum host_policy { HOST_PRESERVE = 0, HOST_FIXED = 1 };
 
 struct route_def {
     const char *name;
-    const char *host;     /* lower case, without port; "" when the route is reached by port alone */
-    uint16_t port;        /* the listener port it is bound to; 0: any listener, found by host */
-    struct addr upstream; /* http://ADDR:PORT */
-    uint16_t upstream_port;
+    const char *host; /* lower case, without port; "" when the route is reached by port alone */
+    uint16_t port;    /* the listener port it is bound to; 0: any listener, found by host */
+    struct upstream_def *upstreams; /* at least one */
+    size_t upstream_count;
     enum host_policy host_policy;
     const char *upstream_host; /* with HOST_FIXED: what the upstream gets as Host */
     const char *inject_file;   /* secret file "user:password" inside the secrets directory, or "".

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "conf/pattern.h"
 #include "conf/spelling.h"
+#include "conf/upstream.h"
 
 const char *const ASSURANCE_WORDS[5] = {
     [ASSURANCE_NONE] = "none",         [ASSURANCE_PASSWORD] = "password",
@@ -20,8 +21,6 @@ static const char *const SANDBOX_WORDS[] = {[SANDBOX_STRICT] = "strict", [SANDBO
 static const char *const BOOL_WORDS[] = {"false", "true"};
 
 static const char *const HOST_WORDS[] = {"preserve"};
-
-#define UPSTREAM_SCHEME SPAN("http://")
 
 /* ---- types ----------------------------------------------------------------------------------- */
 
@@ -58,7 +57,7 @@ static const struct type TYPES[KEY_TYPE_COUNT] = {
                        ASSURANCE_WORDS, countof(ASSURANCE_WORDS)},
     [KEY_ENDPOINT] = {"address:port", "an address and port such as 127.0.0.1:9443 or [::1]:9443",
                       NULL},
-    [KEY_UPSTREAM] = {"URL", "http://ADDRESS:PORT", NULL},
+    [KEY_UPSTREAM] = {"URL", "http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path", NULL},
     [KEY_HOST_HEADER] = {"preserve or host", "preserve or a host name in lower case", NULL, 4},
 };
 
@@ -76,6 +75,11 @@ const char *const *value_words(const struct key *k, size_t *count)
 {
     *count = TYPES[k->type].word_count;
     return TYPES[k->type].words;
+}
+
+bool value_has_count(const struct key *k)
+{
+    return k->type == KEY_CIDR || k->type == KEY_UPSTREAM;
 }
 
 bool value_is_number(const struct key *k)
@@ -154,7 +158,7 @@ static struct names *names_at(const struct key *k, void *target)
 static size_t list_count(const struct key *k, const void *target)
 {
     size_t count;
-    size_t at = k->type == KEY_CIDR ? k->extra : k->field + offsetof(struct names, count);
+    size_t at = value_has_count(k) ? k->extra : k->field + offsetof(struct names, count);
     memcpy(&count, (const char *)target + at, sizeof(count));
     return count;
 }
@@ -342,46 +346,24 @@ static int set_endpoint(const struct key *k, struct span text, void *target, str
     return 0;
 }
 
-/* Is this an address that one host can have? Multicast, broadcast, "any" and link-local (where the
- * metadata services of clouds live) are none that a console is reached by. */
-static bool upstream_addr_ok(const struct addr *a)
+static int add_upstream(const struct key *k, struct arena *a, struct span text, void *target,
+                        struct complaint *c)
 {
-    static const struct addr ANY6 = {{0}};
-    if (!addr_is_v4(a))
-        return !addr_eq(a, &ANY6) && a->byte[0] != 0xff &&
-               !(a->byte[0] == 0xfe && (a->byte[1] & 0xc0) == 0x80);
-    const uint8_t *b = a->byte + 12;
-    return b[0] != 0 && b[0] < 224 && !(b[0] == 169 && b[1] == 254);
-}
-
-static int set_upstream(const struct key *k, struct span text, void *target, struct complaint *c)
-{
-    static const char LATER[] = "http://ADDRESS:PORT (TLS upstreams, host names and several "
-                                "upstreams are not supported yet)";
-    if (span_starts_nocase(text, SPAN("https://")))
-        return complaint_say(c, LATER);
-    if (!span_starts(text, UPSTREAM_SCHEME))
-        return complaint_say(c, TYPES[k->type].expected);
-    struct span place = span_sub(text, UPSTREAM_SCHEME.len, SIZE_MAX);
-    size_t slash = span_find(place, '/');
-    struct span bare = span_sub(place, 0, slash);
-    struct addr a;
-    uint16_t port;
-    bool good = addr_parse_port(bare, &a, &port) == 0 && port != 0;
-    if (good && slash == SIZE_MAX && upstream_addr_ok(&a)) {
-        put_endpoint(k, target, &a, port);
-        return 0;
-    }
-    if (good && slash != SIZE_MAX) {
-        complaint_hint(c, span_sub(text, 0, UPSTREAM_SCHEME.len + slash));
-        return complaint_say(c, "http://ADDRESS:PORT without a path");
-    }
-    if (good)
-        return complaint_say(c, "http://ADDRESS:PORT with the address of one host");
-    struct span rest = bare, name = SPAN_NONE;
-    if (span_cut(&rest, ':', &name) && spelling_host(name) && addr_parse(name, &a) < 0)
-        return complaint_say(c, LATER);
-    return complaint_say(c, TYPES[k->type].expected);
+    size_t count = list_count(k, target);
+    struct upstream_def fresh;
+    int rc = upstream_def_parse(text, a, &fresh, c);
+    if (rc < 0)
+        return rc;
+    if (count >= k->most)
+        return complain_items(k, c);
+    struct upstream_def *at =
+        array_grow(a, (void **)((char *)target + k->field), count, sizeof(*at));
+    if (at == NULL)
+        return -ENOMEM;
+    *at = fresh;
+    count++;
+    memcpy((char *)target + k->extra, &count, sizeof(count));
+    return 0;
 }
 
 int value_set(const struct key *k, struct arena *a, struct span text, void *target,
@@ -400,7 +382,7 @@ int value_set(const struct key *k, struct arena *a, struct span text, void *targ
     if (k->type == KEY_ENDPOINT)
         return set_endpoint(k, text, target, c);
     if (k->type == KEY_UPSTREAM)
-        return set_upstream(k, text, target, c);
+        return add_upstream(k, a, text, target, c);
     return set_number(k, text, target, c);
 }
 
@@ -438,7 +420,7 @@ size_t value_count(const struct key *k, const void *target)
         return list_count(k, target);
     if (value_is_text(k))
         return text_at(k, target)[0] != 0;
-    if (k->type == KEY_ENDPOINT || k->type == KEY_UPSTREAM)
+    if (k->type == KEY_ENDPOINT)
         return port_at(k, target) != 0;
     if (k->type == KEY_PORT)
         return value_number(k, target) != 0;
@@ -461,13 +443,20 @@ static int write_cidr(const struct key *k, const void *target, size_t item, stru
     return buf_text(out, text);
 }
 
+static const struct upstream_def *upstream_at(const struct key *k, const void *target, size_t item)
+{
+    const struct upstream_def *at;
+    memcpy(&at, (const char *)target + k->field, sizeof(at));
+    return &at[item];
+}
+
 static int write_endpoint(const struct key *k, const void *target, struct buf *out)
 {
     struct addr a;
     memcpy(&a, (const char *)target + k->field, sizeof(a));
     char text[ADDR_TEXT_SIZE + 8];
     addr_format_port(&a, port_at(k, target), text);
-    return buf_printf(out, "%s%s", k->type == KEY_UPSTREAM ? "http://" : "", text);
+    return buf_text(out, text);
 }
 
 int value_write(const struct key *k, const void *target, size_t item, struct buf *out)
@@ -475,11 +464,13 @@ int value_write(const struct key *k, const void *target, size_t item, struct buf
     assert(item < value_count(k, target));
     if (k->type == KEY_CIDR)
         return write_cidr(k, target, item, out);
+    if (k->type == KEY_UPSTREAM)
+        return upstream_def_write(upstream_at(k, target, item), out);
     if (k->flags & KEY_LIST)
         return buf_text(out, item_at(k, target, item));
     if (value_is_text(k))
         return buf_text(out, text_at(k, target));
-    if (k->type == KEY_ENDPOINT || k->type == KEY_UPSTREAM)
+    if (k->type == KEY_ENDPOINT)
         return write_endpoint(k, target, out);
     uint64_t v = value_number(k, target);
     if (k->type == KEY_HOST_HEADER)
@@ -508,6 +499,18 @@ static bool cidr_ok(const struct key *k, const void *target, size_t item)
     return true;
 }
 
+/* What has a count of its own is no text: the type's words say what was expected. */
+static bool item_ok(const struct key *k, const void *target, size_t item, struct complaint *c)
+{
+    if (!value_has_count(k))
+        return check_text(k, span_str(item_at(k, target, item)), c) == 0;
+    if (k->type == KEY_CIDR ? cidr_ok(k, target, item)
+                            : upstream_def_ok(upstream_at(k, target, item)))
+        return true;
+    (void)complaint_say(c, TYPES[k->type].expected);
+    return false;
+}
+
 static bool list_ok(const struct key *k, const void *target, size_t *item, struct complaint *c)
 {
     size_t count = list_count(k, target);
@@ -515,15 +518,9 @@ static bool list_ok(const struct key *k, const void *target, size_t *item, struc
         (void)complain_items(k, c);
         return false;
     }
-    for (*item = 0; *item < count; ++*item) {
-        bool ok = k->type == KEY_CIDR ? cidr_ok(k, target, *item)
-                                      : check_text(k, span_str(item_at(k, target, *item)), c) == 0;
-        if (!ok) {
-            if (k->type == KEY_CIDR)
-                (void)complaint_say(c, TYPES[k->type].expected);
+    for (*item = 0; *item < count; ++*item)
+        if (!item_ok(k, target, *item, c))
             return false;
-        }
-    }
     return true;
 }
 
@@ -540,11 +537,8 @@ static bool scalar_ok(const struct key *k, const void *target, struct complaint 
                    ? host.len == 0
                    : policy == HOST_FIXED && host.len <= k->most && spelling_host_port(host);
     }
-    if (k->type == KEY_ENDPOINT || k->type == KEY_UPSTREAM) {
-        struct addr a;
-        memcpy(&a, (const char *)target + k->field, sizeof(a));
-        return k->type == KEY_ENDPOINT || upstream_addr_ok(&a);
-    }
+    if (k->type == KEY_ENDPOINT)
+        return true;
     uint64_t v = value_number(k, target);
     if (v >= k->least && v <= k->most)
         return true;
@@ -561,7 +555,7 @@ bool value_ok(const struct key *k, const void *target, size_t *item, struct comp
         if (!(k->flags & KEY_REQUIRED))
             return true;
         (void)snprintf(c->expected, sizeof(c->expected), "%s%s",
-                       (k->flags & KEY_LIST) ? "at least one item: " : "",
+                       (k->flags & KEY_LIST) && !(k->flags & KEY_ONE) ? "at least one item: " : "",
                        TYPES[k->type].expected != NULL ? TYPES[k->type].expected : "a value");
         return false;
     }

@@ -18,6 +18,8 @@ must_check int value_write(const struct key *k, const void *target, size_t item,
  * it does not: *item says which, c->expected what was missed. */
 bool value_ok(const struct key *k, const void *target, size_t *item, struct complaint *c);
 
+/* Lists whose items are structs have their count in a field of its own; the others are names. */
+bool value_has_count(const struct key *k);
 /* How the type's value looks in JSON: a string, a number, or either; true or false. */
 bool value_is_number(const struct key *k);
 static inline bool value_is_truth(const struct key *k)

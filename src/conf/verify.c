@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/map.h"
 #include "base/text.h"
+#include "conf/upstream.h"
 #include "conf/value.h"
 
 /* A route of this name could not be told from the portal in the scope of a token. */
@@ -103,7 +104,9 @@ static void check_values(struct check *c, enum section_id id)
             if (value_ok(key, target, &item, &what))
                 continue;
             bool missing = value_count(key, target) == 0;
-            struct place at = {sec, i, key, (key->flags & KEY_LIST) && !missing ? item : SIZE_MAX};
+            bool whole = missing || !(key->flags & KEY_LIST) ||
+                         ((key->flags & KEY_ONE) && value_count(key, target) == 1);
+            struct place at = {sec, i, key, whole ? SIZE_MAX : item};
             char found[COMPLAINT_QUOTED];
             describe_found(key, target, item, found);
             report(c, &at, "expected %s, found %s%s%s%s", what.expected, found,
@@ -267,6 +270,26 @@ static void check_route_port(struct check *c, size_t i, const struct route_def *
         by_port[r->port] = r;
 }
 
+static void check_route_upstreams(struct check *c, size_t i)
+{
+    const struct route_def *r = &c->s->routes[i];
+    for (size_t k = 0; k < r->upstream_count; k++) {
+        const struct upstream_def *u = &r->upstreams[k];
+        bool several = r->upstream_count > 1;
+        struct place at = place_item(SECTION_ROUTES, i, "upstream", several ? k : SIZE_MAX);
+        for (size_t a = 0; a < u->addr_count; a++)
+            if (is_own_listener(c->s, &u->addrs[a], u->port))
+                report(c, &at, "expected the console's address, found a listener of postern");
+        for (size_t before = 0; before < k; before++)
+            if (upstream_def_same(u, &r->upstreams[before]))
+                report(c, &at, "expected each upstream once, found one a second time");
+        if (u->named)
+            report(c, &at, "expected an address, found a name; names are not resolved yet");
+        if (u->scheme != UPSTREAM_HTTP || several)
+            report(c, &at, "expected one upstream of plain HTTP, found another or several");
+    }
+}
+
 static void check_routes(struct check *c)
 {
     const struct snapshot *s = c->s;
@@ -284,9 +307,7 @@ static void check_routes(struct check *c)
             report(c, &whole, "expected another name, found the portal's own");
         check_route_host(c, i, &hosts);
         check_route_port(c, i, by_port);
-        struct place at = place_key(SECTION_ROUTES, i, "upstream");
-        if (is_own_listener(s, &r->upstream, r->upstream_port))
-            report(c, &at, "expected the console's address, found a listener of postern");
+        check_route_upstreams(c, i);
     }
     bool portal_reached = s->listener_count == 0;
     for (size_t i = 0; i < s->listener_count && c->fault == 0; i++)

@@ -126,7 +126,7 @@ static void clear_list(const struct key *k, void *target)
 {
     struct names none = {0};
     size_t zero = 0;
-    if (k->type == KEY_CIDR)
+    if (value_has_count(k))
         memcpy((char *)target + k->extra, &zero, sizeof(zero));
     else
         memcpy((char *)target + k->field, &none, sizeof(none));
@@ -134,10 +134,11 @@ static void clear_list(const struct key *k, void *target)
 
 static bool take_value(struct walk *w, const char *path, const struct key *k, void *target)
 {
-    if (k->flags & KEY_LIST) {
+    bool one = (k->flags & KEY_ONE) != 0 && !walk_at(w, YAML_SEQUENCE_START_EVENT);
+    if (k->flags & KEY_LIST)
         clear_list(k, target);
+    if ((k->flags & KEY_LIST) && !one)
         return take_list(w, path, k, target);
-    }
     walk_refuse_decoration(w, path);
     if (!walk_at(w, YAML_SCALAR_EVENT)) {
         /* The type's own words, which value_set gives for a text that fits no type. */
@@ -179,7 +180,7 @@ static bool take_object(struct walk *w, const char *base, const struct section *
                         void *target)
 {
     char path[WALK_PATH_SIZE], name[WALK_PATH_SIZE], sub[WALK_PATH_SIZE];
-    size_t seen[32] = {0}, line;
+    size_t seen[KEYS_MAX] = {0}, line;
     bool end;
     (void)snprintf(path, sizeof(path), "%s", base);
     bool named = sec->shape == SHAPE_NAMED;

@@ -128,8 +128,8 @@ int forward_request(const struct forward *f, struct buf *out, bool *chunked)
 static void put_rewritten(const struct forward *f, const struct header *h, struct buf *out)
 {
     const struct location_map map = {
-        .upstream = &f->route->upstream,
-        .upstream_port = f->route->upstream_port,
+        .upstream = f->upstream->addr_count > 0 ? &f->upstream->addrs[0] : NULL,
+        .upstream_port = f->upstream->port,
         .upstream_host =
             f->route->host_policy == HOST_FIXED ? span_str(f->route->upstream_host) : SPAN_NONE,
         .authority = f->request->authority,

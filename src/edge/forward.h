@@ -11,6 +11,7 @@
 struct forward {
     const struct request *request;
     const struct route_def *route;
+    const struct upstream_def *upstream; /* the one that is asked */
     struct addr source;
     uint16_t listener_port;
     struct span inject;       /* Authorization for the upstream, or empty */

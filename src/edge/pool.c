@@ -20,7 +20,8 @@ struct pool *pool_find(struct edge *e, const struct route_def *route, const stru
     list_each(it, &e->pools)
     {
         struct pool *q = container_of(it, struct pool, link);
-        if (q->port == route->upstream_port && addr_eq(&q->addr, &route->upstream) &&
+        if (q->port == route->upstreams[0].port &&
+            addr_eq(&q->addr, &route->upstreams[0].addrs[0]) &&
             strcmp(q->route, route->name) == 0) {
             p = q;
             break;
@@ -36,8 +37,8 @@ struct pool *pool_find(struct edge *e, const struct route_def *route, const stru
             return NULL;
         }
         p->edge = e;
-        p->addr = route->upstream;
-        p->port = route->upstream_port;
+        p->addr = route->upstreams[0].addrs[0];
+        p->port = route->upstreams[0].port;
         list_init(&p->idle);
         list_push(&e->pools, &p->link);
     }

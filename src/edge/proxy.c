@@ -48,6 +48,7 @@ static struct forward forward_of(const struct exchange *x)
     return (struct forward){
         .request = &x->request,
         .route = x->route,
+        .upstream = &x->route->upstreams[0],
         .source = x->source,
         .listener_port = x->listener_port,
         .inject = injected(x),

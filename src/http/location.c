@@ -69,9 +69,10 @@ static size_t own_prefix(const struct location_map *m, struct span url)
     struct origin o;
     if (!read_origin(span_sub(url, start, end - start), default_port, &o))
         return 0;
-    bool own = (o.port == m->upstream_port && is_address(o.host, m->upstream)) ||
-               is_name(m, m->upstream_host, &o, default_port) ||
-               is_name(m, m->authority, &o, default_port);
+    bool own =
+        (m->upstream != NULL && o.port == m->upstream_port && is_address(o.host, m->upstream)) ||
+        is_name(m, m->upstream_host, &o, default_port) ||
+        is_name(m, m->authority, &o, default_port);
     return own ? end : 0;
 }
 

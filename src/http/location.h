@@ -11,7 +11,7 @@
 #include "base/buf.h"
 
 struct location_map {
-    const struct addr *upstream;
+    const struct addr *upstream; /* NULL: it has none */
     uint16_t upstream_port;
     struct span upstream_host; /* the Host that the upstream was given; empty when it was ours */
     struct span authority;     /* ours, as the client knows it */

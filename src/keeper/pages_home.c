@@ -5,6 +5,7 @@
 #include "audit/record.h"
 #include "base/fault.h"
 #include "base/text.h"
+#include "conf/upstream.h"
 #include "identity/session.h"
 #include "keeper/html.h"
 #include "keeper/keeper.h"
@@ -212,17 +213,20 @@ static void routes(struct call *c)
                    "<th>Reached at</th><th>Upstream</th><th>State</th></tr></thead><tbody>");
     for (size_t i = 0; i < s->route_count && !is_full(page, SHARE_ROUTES); i++) {
         const struct route_def *route = &s->routes[i];
-        char upstream[ADDR_TEXT_SIZE + 8];
         struct buf url;
         buf_init(&url, 4096);
         tile_url(c->keeper->live, route, &url);
-        addr_format_port(&route->upstream, route->upstream_port, upstream);
         html_raw(page, "<tr><td>");
         html_str(page, route->name);
         html_raw(page, "</td><td>");
         html_text(page, buf_view(&url));
         html_raw(page, "</td><td>");
-        html_str(page, upstream);
+        for (size_t k = 0; k < route->upstream_count; k++) {
+            html_raw(page, k > 0 ? "<br>" : "");
+            buf_clear(&url);
+            if (upstream_def_write(&route->upstreams[k], &url) == 0)
+                html_text(page, buf_view(&url));
+        }
         html_raw(page, "</td><td>");
         health_badge(page, tile_health(c->keeper, route->name));
         html_raw(page, " <span class=\"muted\">");

@@ -41,13 +41,21 @@ static int by_number(const void *a, const void *b)
 static int collect_ports(const struct snapshot *s, struct ports *ret)
 {
     ret->count = 0;
-    ret->at = calloc(s->route_count + 1, sizeof(*ret->at));
+    size_t all = 0;
+    for (size_t i = 0; i < s->route_count; i++)
+        all += s->routes[i].upstream_count;
+    ret->at = calloc(all + 1, sizeof(*ret->at));
     if (ret->at == NULL)
         return -ENOMEM;
-    for (size_t i = 0; i < s->route_count; i++)
-        ret->at[i] = s->routes[i].upstream_port;
-    qsort(ret->at, s->route_count, sizeof(*ret->at), by_number);
+    all = 0;
     for (size_t i = 0; i < s->route_count; i++) {
+        const struct route_def *r = &s->routes[i];
+        for (size_t k = 0; k < r->upstream_count; k++)
+            if (r->upstreams[k].scheme != UPSTREAM_UNIX)
+                ret->at[all++] = r->upstreams[k].port;
+    }
+    qsort(ret->at, all, sizeof(*ret->at), by_number);
+    for (size_t i = 0; i < all; i++) {
         if (ret->count == 0 || ret->at[ret->count - 1] != ret->at[i])
             ret->at[ret->count++] = ret->at[i];
     }

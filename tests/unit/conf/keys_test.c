@@ -21,10 +21,11 @@ static void every_row_of_the_table_is_well_formed(void **state)
             assert_true(k->text[0] != 0 && k->text[strlen(k->text) - 1] == '.');
             assert_ptr_equal(section_key(sec, span_str(k->name)), k);
             assert_true(k->least <= k->most);
+            assert_true(sec->key_count <= KEYS_MAX);
             if (k->flags & KEY_LIST)
-                assert_true(value_is_text(k) || k->type == KEY_CIDR);
+                assert_true(value_is_text(k) || value_has_count(k));
             else
-                assert_true(k->type != KEY_CIDR);
+                assert_false(value_has_count(k) || (k->flags & KEY_ONE));
         }
     }
 }

@@ -34,9 +34,9 @@ static const struct {
     {"route", "{\"name\":\"t\",\"port\":\"9444\",\"upstream\":\"http://127.0.0.1:8080\"}", "port: expected a port from 1 to 65535, found \"9444\"\n"},
     {"route", "{\"name\":\"t\",\"port\":70000,\"upstream\":\"http://127.0.0.1:8080\"}", "port: expected a port from 1 to 65535, found 70000\n"},
     {"route", "{\"name\":\"t\",\"port\":-1,\"upstream\":\"http://127.0.0.1:8080\"}", "port: expected a port from 1 to 65535, found -1\n"},
-    {"route", "{\"name\":\"t\",\"host\":7,\"upstream\":\"https://127.0.0.1:8080\"}",
+    {"route", "{\"name\":\"t\",\"host\":7,\"upstream\":\"ftp://127.0.0.1:8080\"}",
      "host: expected a host name in lower case, without port, found 7\n"
-     "upstream: expected http://ADDRESS:PORT (TLS upstreams, host names and several upstreams are not supported yet), found \"https://127.0.0.1:8080\"\n"},
+     "upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found \"ftp://127.0.0.1:8080\"\n"},
     {"route", "{\"name\":\"t\",\"host\":\"t.test\",\"upstream\":\"http://127.0.0.1:8080\",\"origin\":\"file\"}", "origin: expected a key of route, found \"file\"\n"},
     {"route", "{\"name\":\"t\",\"host\":\"t.test\",\"upstream\":\"http://127.0.0.1:8080\",\"inject_basic_file\":\"../x\"}", "inject_basic_file: expected a file name without directory (A-Z, a-z, 0-9, . _ -), found \"../x\"\n"},
     {"rule", "{\"name\":\"r\",\"users\":[\"*\"],\"zones\":[\"local\"],\"routes\":[\"*\"],\"assurance\":\"hardware\",\"max_age\":\"1h\"}", ""},

@@ -427,19 +427,19 @@ static const struct {
      ""},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'https://127.0.0.1:8443'}}\n",
-     "f:2: routes.t.upstream: expected http://ADDRESS:PORT (TLS upstreams, host names and several upstreams are not supported yet), found \"https://127.0.0.1:8443\"\n"},
+     "f:2: routes.t.upstream: expected one upstream of plain HTTP, found another or several\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'HTTPS://127.0.0.1:8443'}}\n",
-     "f:2: routes.t.upstream: expected http://ADDRESS:PORT (TLS upstreams, host names and several upstreams are not supported yet), found \"HTTPS://127.0.0.1:8443\"\n"},
+     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found \"HTTPS://127.0.0.1:8443\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://tomcat:8080'}}\n",
-     "f:2: routes.t.upstream: expected http://ADDRESS:PORT (TLS upstreams, host names and several upstreams are not supported yet), found \"http://tomcat:8080\"\n"},
+     "f:2: routes.t.upstream: expected an address, found a name; names are not resolved yet\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://tomcat'}}\n",
-     "f:2: routes.t.upstream: expected http://ADDRESS:PORT (TLS upstreams, host names and several upstreams are not supported yet), found \"http://tomcat\"\n"},
+     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found \"http://tomcat\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://127.0.0.1'}}\n",
-     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, found \"http://127.0.0.1\"\n"},
+     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found \"http://127.0.0.1\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:8080/'}}\n",
      "f:2: routes.t.upstream: expected http://ADDRESS:PORT without a path, found \"http://127.0.0.1:8080/\"; did you mean \"http://127.0.0.1:8080\"?\n"},
@@ -448,7 +448,7 @@ static const struct {
      "f:2: routes.t.upstream: expected http://ADDRESS:PORT without a path, found \"http://127.0.0.1:8080/app\"; did you mean \"http://127.0.0.1:8080\"?\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:0'}}\n",
-     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, found \"http://127.0.0.1:0\"\n"},
+     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found \"http://127.0.0.1:0\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://[::1]:8080'}}\n",
      ""},
@@ -463,10 +463,10 @@ static const struct {
      "f:2: routes.t.upstream: expected http://ADDRESS:PORT with the address of one host, found \"http://224.0.0.1:80\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: '127.0.0.1:8080'}}\n",
-     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, found \"127.0.0.1:8080\"\n"},
+     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found \"127.0.0.1:8080\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://user@127.0.0.1:8080'}}\n",
-     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, found \"http://user@127.0.0.1:8080\"\n"},
+     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found \"http://user@127.0.0.1:8080\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:9443'}}\n",
      "f:2: routes.t.upstream: expected the console's address, found a listener of postern\n"},
@@ -475,16 +475,16 @@ static const struct {
      "f:2: routes.t.upstream: expected http://ADDRESS:PORT with the address of one host, found \"http://[fe80::1]:80\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://127.1:80'}}\n",
-     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, found \"http://127.1:80\"\n"},
+     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found \"http://127.1:80\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'ftp://127.0.0.1:21'}}\n",
-     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, found \"ftp://127.0.0.1:21\"\n"},
+     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found \"ftp://127.0.0.1:21\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: ['http://127.0.0.1:1', 'http://127.0.0.1:2']}}\n",
-     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, found a list\n"},
+     "f:2: routes.t.upstream[0]: expected one upstream of plain HTTP, found another or several\nf:2: routes.t.upstream[1]: expected one upstream of plain HTTP, found another or several\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test}}\n",
-     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, found nothing\n"},
+     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found nothing\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {upstream: 'http://127.0.0.1:8080'}}\n",
      "f:2: routes.t: expected host or port, found neither\n"},

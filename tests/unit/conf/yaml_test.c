@@ -234,7 +234,7 @@ static void every_key_reaches_its_field(void **state)
     assert_non_null(r);
     assert_string_equal(r->host, "tomcat.test");
     assert_int_equal(r->port, 0);
-    assert_int_equal(r->upstream_port, 8080);
+    assert_int_equal(r->upstreams[0].port, 8080);
     assert_int_equal(r->host_policy, HOST_FIXED);
     assert_string_equal(r->upstream_host, "a.test:80");
     assert_string_equal(r->inject_file, "planted.secret");

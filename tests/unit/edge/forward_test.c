@@ -10,6 +10,8 @@ static struct arena arena;
 static struct request request;
 static struct response response;
 static struct route_def route;
+static struct addr upstream_addr;
+static struct upstream_def upstream;
 static struct forward forward;
 static struct buf out;
 
@@ -20,10 +22,11 @@ static int setup(void **state)
     buf_init(&out, HEAD_MAX);
     request = (struct request){0};
     response = (struct response){0};
-    route = (struct route_def){
-        .name = "app", .host = "app.example", .upstream_port = 8080, .upstream_host = ""};
-    assert_int_equal(addr_parse(SPAN("127.0.0.1"), &route.upstream), 0);
-    forward = (struct forward){.request = &request, .route = &route, .via = "postern-gw.example"};
+    route = (struct route_def){.name = "app", .host = "app.example", .upstream_host = ""};
+    assert_int_equal(addr_parse(SPAN("127.0.0.1"), &upstream_addr), 0);
+    upstream = (struct upstream_def){.addrs = &upstream_addr, .addr_count = 1, .port = 8080};
+    forward = (struct forward){
+        .request = &request, .route = &route, .upstream = &upstream, .via = "postern-gw.example"};
     assert_int_equal(addr_parse(SPAN("192.0.2.7"), &forward.source), 0);
     return 0;
 }
