@@ -1,5 +1,5 @@
-/* Hygiene, forwarding and Location. The input is three lines: a header name, an authority, a URL.
- */
+/* Hygiene and forwarding. The input is three lines: a header name, an authority, the options of
+ * Connection. */
 #include <assert.h>
 
 #include "base/fault.h"
@@ -7,7 +7,6 @@
 #include "http/forwarded.h"
 #include "http/h1.h"
 #include "http/hygiene.h"
-#include "http/location.h"
 #include "http/uri.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -55,30 +54,6 @@ static void check_forwarded(struct span authority, const struct addr *source)
     buf_fini(&out);
 }
 
-static void check_location(struct span url, struct span authority)
-{
-    struct addr upstream;
-    struct buf once, twice;
-    assert(addr_parse(SPAN("127.0.0.1"), &upstream) == 0);
-    const struct location_map m = {.upstream = &upstream,
-                                   .upstream_port = 8080,
-                                   .upstream_host = authority,
-                                   .authority = SPAN("gw.example:9443")};
-    buf_init(&once, 1 << 17);
-    buf_init(&twice, 1 << 17);
-    int rc = location_rewrite(&m, url, &once);
-    assert(rc == 0 || rc == 1);
-    assert((rc == 0) == span_eq(buf_view(&once), url));
-    if (rc == 1)
-        assert(span_starts(buf_view(&once), SPAN("https://gw.example:9443")));
-    assert(location_rewrite(&m, buf_view(&once), &twice) == 0);
-    assert(!span_starts(buf_view(&once), SPAN("http://127.0.0.1:8080/")));
-    buf_clear(&once);
-    assert(location_rewrite_refresh(&m, url, &once) >= 0);
-    buf_fini(&once);
-    buf_fini(&twice);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size > 1 << 15)
@@ -91,7 +66,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)span_cut(&in, '\n', &authority);
     check_name(name);
     check_forwarded(authority, &source);
-    check_location(in, authority);
     struct header h = {.name = SPAN("Connection"), .value = in, .id = HEADER_CONNECTION};
     struct headers all = {&h, 1};
     (void)hygiene_connection_ok(&all);

@@ -61,6 +61,7 @@ static const struct option_def ROUTE_ADD_OPTIONS[] = {
     {"host", OPTION_TEXT, NULL, "HOST", "host name of the console (NAME.PORTAL)"},
     {"port", OPTION_TEXT, NULL, "PORT", "a listener's port that serves this console alone"},
     {"host-header", OPTION_TEXT, "host_header", "HOST", "what the console gets as Host (preserve)"},
+    {"rewrite-name", OPTION_LIST, "rewrite_names", "HOST", "a further name the console uses for itself; may be repeated"},
     {"inject-basic-file", OPTION_TEXT, "inject_basic_file", "FILE", "user:password in the secrets directory, sent to the console"},
     {"body-bytes", OPTION_TEXT, "body_bytes", "SIZE", "greatest request body (0: no limit)"},
     {"response-timeout", OPTION_TEXT, "response_timeout", "TIME", "until the console's answer begins (60s)"},

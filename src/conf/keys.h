@@ -13,6 +13,7 @@ enum key_type {
     KEY_NAME,
     KEY_SELECTOR, /* a name or "*" */
     KEY_HOST,
+    KEY_HOST_PORT,
     KEY_PATH, /* absolute, on this machine */
     KEY_FILE, /* a name inside a known directory */
     KEY_TITLE,

@@ -71,6 +71,7 @@ struct route_def {
     size_t upstream_count;
     enum host_policy host_policy;
     const char *upstream_host; /* with HOST_FIXED: what the upstream gets as Host */
+    struct names rewrite_names; /* further names of the console, with port or without */
     const char *inject_file;   /* secret file "user:password" inside the secrets directory, or "".
                                 * Never in an edge's slice. */
     uint64_t body_bytes;       /* greatest request body; 0: no limit of ours */

@@ -38,6 +38,8 @@ static const struct type TYPES[KEY_TYPE_COUNT] = {
     [KEY_SELECTOR] = {"name or *", "a name (a-z, 0-9, then also . _ - @, at most 63) or *",
                       spelling_selector},
     [KEY_HOST] = {"host", "a host name in lower case, without port", spelling_host},
+    [KEY_HOST_PORT] = {"host or host:port", "a host name in lower case, with port or without",
+                       spelling_host_port},
     [KEY_PATH] = {"path", "an absolute path", spelling_path},
     [KEY_FILE] = {"file name", "a file name without directory (A-Z, a-z, 0-9, . _ -)",
                   spelling_file},

@@ -75,6 +75,7 @@ struct exchange {
     struct list view_link;         /* in view->exchanges while view is set */
     struct decision decision;
     enum access_outcome outcome;
+    struct span destination;     /* canonical path of a WebDAV Destination, or empty */
     bool token_in_authorization; /* the Authorization header was ours: strip it */
     struct keeper_ask *ask;      /* outstanding question, or NULL */
 

@@ -5,7 +5,7 @@
 #include "http/cookie.h"
 #include "http/forwarded.h"
 #include "http/hygiene.h"
-#include "http/location.h"
+#include "http/rewrite.h"
 
 bool forward_loops(const struct headers *h, const char *via)
 {
@@ -54,7 +54,69 @@ static void put_number(struct buf *out, uint64_t n)
     put(out, span_of(digits + at, sizeof(digits) - at));
 }
 
+/* What the console is known as. Whoever has more places than this has names for them. */
+#define PLACES_MAX 32u
+
+struct known {
+    struct rewrite_place place[PLACES_MAX];
+    struct rewrite_map map;
+};
+
+static void add_places(struct known *k, const struct upstream_def *u)
+{
+    size_t *count = &k->map.place_count;
+    for (size_t i = 0; i < u->addr_count && *count < PLACES_MAX; i++)
+        k->place[(*count)++] = (struct rewrite_place){.addr = &u->addrs[i], .port = u->port};
+    if (u->named && *count < PLACES_MAX)
+        k->place[(*count)++] = (struct rewrite_place){.host = span_str(u->host), .port = u->port};
+}
+
+/* The one that answers comes first, so that it is known whatever the number of the others. */
+static const struct rewrite_map *names_of(const struct forward *f, struct known *k)
+{
+    const struct route_def *r = f->route;
+    k->map = (struct rewrite_map){
+        .places = k->place,
+        .host = r->host_policy == HOST_FIXED ? span_str(r->upstream_host) : SPAN_NONE,
+        .names = r->rewrite_names.name,
+        .name_count = r->rewrite_names.count,
+        .authority = f->request->authority,
+        .https = f->upstream->scheme == UPSTREAM_HTTPS,
+    };
+    add_places(k, f->upstream);
+    for (size_t i = 0; i < r->upstream_count; i++)
+        if (&r->upstreams[i] != f->upstream)
+            add_places(k, &r->upstreams[i]);
+    return &k->map;
+}
+
 /* ---- towards the upstream ---- */
+
+static bool is_translated(const struct route_def *r, enum header_id id)
+{
+    return id == HEADER_DESTINATION ||
+           (r->host_policy == HOST_FIXED && (id == HEADER_ORIGIN || id == HEADER_REFERER));
+}
+
+/* Origin, Referer and Destination. The gate has decided on the destination; what is left of it is
+ * the path, which is the console's own whatever it is called (RFC 4918 section 8.3). */
+static void put_translated(const struct forward *f, const struct header *h, struct buf *out)
+{
+    struct known known;
+    struct span path, query;
+    bool destination = h->id == HEADER_DESTINATION;
+    if (destination && rewrite_destination(f->request->authority, h->value, &path, &query) < 0)
+        return;
+    put(out, h->name);
+    put(out, SPAN(": "));
+    if (destination) {
+        put(out, path);
+        put(out, query);
+    } else if (rewrite_request(names_of(f, &known), h->value, out) < 0) {
+        out->bad = true;
+    }
+    put(out, SPAN("\r\n"));
+}
 
 /* All Cookie lines become one (RFC 6265 section 5.4), without ours. */
 static void put_cookies(const struct headers *h, struct buf *out)
@@ -101,7 +163,9 @@ int forward_request(const struct forward *f, struct buf *out, bool *chunked)
     bool strip = f->strip_authorization || f->inject.len > 0;
     for (size_t i = 0; i < r->headers.count; i++) {
         const struct header *h = &r->headers.at[i];
-        if (hygiene_request(h, strip) == PASS && h1_write_header(out, h->name, h->value) < 0)
+        if (is_translated(f->route, h->id))
+            put_translated(f, h, out);
+        else if (hygiene_request(h, strip) == PASS && h1_write_header(out, h->name, h->value) < 0)
             out->bad = true;
     }
     put_cookies(&r->headers, out);
@@ -127,25 +191,12 @@ int forward_request(const struct forward *f, struct buf *out, bool *chunked)
 
 static void put_rewritten(const struct forward *f, const struct header *h, struct buf *out)
 {
-    const struct location_map map = {
-        .upstream = f->upstream->addr_count > 0 ? &f->upstream->addrs[0] : NULL,
-        .upstream_port = f->upstream->port,
-        .upstream_host =
-            f->route->host_policy == HOST_FIXED ? span_str(f->route->upstream_host) : SPAN_NONE,
-        .authority = f->request->authority,
-    };
-    int rc;
+    struct known known;
     if (h->id == HEADER_SET_COOKIE && !cookie_may_set(h->value))
         return;
     put(out, h->name);
     put(out, SPAN(": "));
-    if (h->id == HEADER_SET_COOKIE)
-        rc = cookie_rewrite(h->value, out);
-    else if (h->id == HEADER_REFRESH)
-        rc = location_rewrite_refresh(&map, h->value, out);
-    else
-        rc = location_rewrite(&map, h->value, out);
-    if (rc < 0)
+    if (rewrite_response(names_of(f, &known), h->id, h->value, out) < 0)
         out->bad = true;
     put(out, SPAN("\r\n"));
 }
@@ -166,10 +217,7 @@ static void put_headers(const struct forward *f, const struct response *r, struc
         enum passage passage = hygiene_response(h);
         if (passage == PASS && h1_write_header(out, h->name, h->value) < 0)
             out->bad = true;
-        if (passage != REWRITE)
-            continue;
-        if (h->id == HEADER_SET_COOKIE || h->id == HEADER_LOCATION ||
-            h->id == HEADER_CONTENT_LOCATION || h->id == HEADER_REFRESH)
+        if (passage == REWRITE && rewrite_knows(h->id))
             put_rewritten(f, h, out);
     }
 }

@@ -15,6 +15,8 @@
 #include "edge/pages.h"
 #include "edge/portal.h"
 #include "http/fetchmeta.h"
+#include "http/rewrite.h"
+#include "http/uri.h"
 
 #define TICK_MS 1000u
 
@@ -191,6 +193,7 @@ static void nobody(struct exchange *x, enum credential_kind kind)
 
 /* ---- the decision ---- */
 
+/* COPY and MOVE have two paths, and must be allowed on both. */
 static struct decision decide(const struct exchange *x, const struct generation *g,
                               const struct route_def *route, struct zone_set zones,
                               const struct view *v)
@@ -202,7 +205,40 @@ static struct decision decide(const struct exchange *x, const struct generation 
                          .method = x->request.method,
                          .path = x->request.canonical,
                          .now = edge_wall_ms() / 1000};
+    struct decision d = policy_decide(g->policy, &q);
+    if (d.verdict != VERDICT_ALLOW || x->destination.len == 0)
+        return d;
+    q.path = x->destination;
     return policy_decide(g->policy, &q);
+}
+
+/* Reads the Destination header (RFC 4918 section 10.3), if there is one. False: it has been
+ * refused. */
+static bool read_destination(struct exchange *x)
+{
+    const struct headers *all = &x->request.headers;
+    const struct header *h = headers_find(all, HEADER_DESTINATION);
+    struct span path, query;
+    const char *why;
+    x->destination = SPAN_NONE;
+    if (h == NULL)
+        return true;
+    int rc = headers_count(all, HEADER_DESTINATION) > 1
+                 ? FAULT_FORMAT
+                 : rewrite_destination(x->request.authority, h->value, &path, &query);
+    if (rc == 0)
+        rc = uri_canonical(path, &x->arena, &x->destination, &why);
+    if (rc == 0)
+        return true;
+    if (rc == FAULT_DENIED) {
+        x->decision = (struct decision){.verdict = VERDICT_DENY, .reason = REASON_PATH};
+        refuse(x, ACCESS_DENIED, 403, "The destination of this request is not on this console.",
+               "destination");
+    } else {
+        refuse(x, ACCESS_MALFORMED, 400, "The destination of this request is not well-formed.",
+               "destination");
+    }
+    return false;
 }
 
 /* While x waited for the keeper a new snapshot may have come into force: it is judged by that one.
@@ -240,6 +276,8 @@ static bool names_another_method(const struct exchange *x, const struct view *v)
 static void admit_or_refuse(struct exchange *x, struct view *v)
 {
     view_touch(v);
+    if (!read_destination(x))
+        return;
     x->decision = decide(x, x->generation, x->route, x->zones, v);
     if (x->decision.verdict == VERDICT_ALLOW && names_another_method(x, v)) {
         x->decision = (struct decision){

@@ -94,7 +94,7 @@ bool cookie_may_set(struct span set_cookie)
 
 int cookie_rewrite(struct span set_cookie, struct buf *out)
 {
-    bool secure = false, first = true;
+    bool secure = false, same_site = false, first = true;
     struct span part;
     while (span_cut(&set_cookie, ';', &part)) {
         size_t equals = span_find(part, '=');
@@ -103,6 +103,7 @@ int cookie_rewrite(struct span set_cookie, struct buf *out)
         if (!first && (span_eq_nocase(name, SPAN("domain")) || span_trim(part).len == 0))
             continue;
         secure |= !first && span_eq_nocase(name, SPAN("secure"));
+        same_site |= !first && span_eq_nocase(name, SPAN("samesite"));
         if (!first)
             (void)buf_byte(out, ';');
         (void)buf_append(out, part);
@@ -110,5 +111,7 @@ int cookie_rewrite(struct span set_cookie, struct buf *out)
     }
     if (!secure)
         (void)buf_text(out, "; Secure");
+    if (!same_site)
+        (void)buf_text(out, "; SameSite=Lax");
     return out->bad ? FAULT_LIMIT : 0;
 }

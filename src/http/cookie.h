@@ -16,8 +16,10 @@ must_check int cookie_strip(struct span value, struct span own_prefix, struct bu
 /* An upstream's Set-Cookie: false when it must be dropped (it names one of ours, or has no clean
  * name). */
 bool cookie_may_set(struct span set_cookie);
-/* Appends the upstream's Set-Cookie as the client may see it: Domain and empty attributes
- * removed, Secure added when absent, everything else as it was. */
+/* Appends the upstream's Set-Cookie as the client may see it: Domain and empty attributes removed,
+ * Secure added when absent, SameSite=Lax when the console does not say, everything else as it was.
+ * Lax costs a console nothing here: postern's own cookie is Lax, so that a request of another site
+ * which the attribute would hold back has no session anyway. */
 must_check int cookie_rewrite(struct span set_cookie, struct buf *out);
 
 #endif

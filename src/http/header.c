@@ -60,6 +60,8 @@ static enum header_id candidate(struct span n)
         default:
             return HEADER_KEEP_ALIVE;
         }
+    case 11:
+        return HEADER_DESTINATION;
     case 12:
         return HEADER_CONTENT_TYPE;
     case 13:
@@ -97,8 +99,14 @@ static enum header_id candidate(struct span n)
         return HEADER_SEC_WEBSOCKET_ACCEPT;
     case 21:
         return HEADER_SEC_WEBSOCKET_VERSION;
+    case 23:
+        return HEADER_CONTENT_SECURITY_POLICY;
     case 25:
         return HEADER_STRICT_TRANSPORT_SECURITY;
+    case 27:
+        return HEADER_ACCESS_CONTROL_ALLOW_ORIGIN;
+    case 35:
+        return HEADER_CONTENT_SECURITY_POLICY_REPORT_ONLY;
     default:
         return HEADER_OTHER;
     }

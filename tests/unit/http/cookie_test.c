@@ -136,19 +136,19 @@ static void a_set_cookie_loses_its_domain_and_gains_secure(void **state)
     static const struct {
         const char *value, *rewritten;
     } cases[] = {
-        {"a=b", "a=b; Secure"},
-        {"a=b; Path=/x; HttpOnly", "a=b; Path=/x; HttpOnly; Secure"},
+        {"a=b", "a=b; Secure; SameSite=Lax"},
+        {"a=b; Path=/x; HttpOnly", "a=b; Path=/x; HttpOnly; Secure; SameSite=Lax"},
         {"a=b; Secure; SameSite=Strict", "a=b; Secure; SameSite=Strict"},
-        {"a=b;secure", "a=b;secure"},
-        {"a=b; Domain=.example", "a=b; Secure"},
-        {"a=b; DOMAIN = x ; Path=/", "a=b; Path=/; Secure"},
-        {"a=b; Domain", "a=b; Secure"},
-        {"domain=b; Path=/", "domain=b; Path=/; Secure"},
-        {"secure=b", "secure=b; Secure"},
-        {"a=b;; ;Secure;;", "a=b;Secure"},
-        {"a=\"x; y\"; Domain=z", "a=\"x; y\"; Secure"},
+        {"a=b;secure", "a=b;secure; SameSite=Lax"},
+        {"a=b; Domain=.example", "a=b; Secure; SameSite=Lax"},
+        {"a=b; DOMAIN = x ; Path=/", "a=b; Path=/; Secure; SameSite=Lax"},
+        {"a=b; Domain", "a=b; Secure; SameSite=Lax"},
+        {"domain=b; Path=/", "domain=b; Path=/; Secure; SameSite=Lax"},
+        {"secure=b", "secure=b; Secure; SameSite=Lax"},
+        {"a=b;; ;Secure;;", "a=b;Secure; SameSite=Lax"},
+        {"a=\"x; y\"; Domain=z", "a=\"x; y\"; Secure; SameSite=Lax"},
         {"a=b; Expires=Wed, 21 Oct 2026 07:28:00 GMT",
-         "a=b; Expires=Wed, 21 Oct 2026 07:28:00 GMT; Secure"},
+         "a=b; Expires=Wed, 21 Oct 2026 07:28:00 GMT; Secure; SameSite=Lax"},
     };
     for (size_t i = 0; i < countof(cases); i++) {
         struct buf b;

@@ -180,12 +180,12 @@ static void ordinary_headers_pass_as_they_are(void **state)
 {
     (void)state;
     static const char *const names[] = {
+        "Origin",
+        "Referer",
         "Accept",
         "Accept-Encoding",
         "Accept-Language",
         "User-Agent",
-        "Referer",
-        "Origin",
         "Content-Type",
         "If-None-Match",
         "If-Match",
@@ -215,7 +215,6 @@ static void ordinary_headers_pass_as_they_are(void **state)
         "X-Docker-Registry",
         "X-Registry-Auth",
         "X-PortainerAgent-Target",
-        "Destination",
         "Depth",
         "Authorization",
         "X-Request-Id",
@@ -261,18 +260,25 @@ static void an_answer_says_nothing_about_the_product_or_the_way(void **state)
                                           "Public-Key-Pins",
                                           "x_powered_by",
                                           "TE"};
-    static const char *const rewritten[] = {
-        "Connection", "Content-Length", "Transfer-Encoding", "Upgrade",
-        "Set-Cookie", "Location",       "Content-Location",  "Refresh"};
+    static const char *const rewritten[] = {"Connection",
+                                            "Content-Length",
+                                            "Transfer-Encoding",
+                                            "Upgrade",
+                                            "Set-Cookie",
+                                            "Location",
+                                            "Content-Location",
+                                            "Refresh",
+                                            "Link",
+                                            "Content-Security-Policy",
+                                            "Content-Security-Policy-Report-Only",
+                                            "Access-Control-Allow-Origin"};
     static const char *const passed[] = {"Content-Type",
                                          "ETag",
-                                         "Content-Security-Policy",
                                          "Date",
                                          "Vary",
                                          "WWW-Authenticate",
                                          "X-Frame-Options",
                                          "Cache-Control",
-                                         "Link",
                                          "X-com-ibm-team-repository-web-auth-msg",
                                          "Sec-WebSocket-Accept",
                                          "Referrer-Policy",
