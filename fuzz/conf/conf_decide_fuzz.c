@@ -85,6 +85,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool ok = pattern_ok(pattern), match = pattern_match(pattern, q.path);
     if (ok && match)
         check(q.path.len > 0 && q.path.at[0] == '/');
-    (void)policy_route(p, 9443, who.user);
+    (void)policy_route(p, 9443, who.user, who.scope_paths);
     return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "http/chars.h"
+#include "http/prefix.h"
 #include "http/uri.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -27,6 +28,19 @@ static struct span encode(struct span path, struct arena *a)
     return span_of(out, len);
 }
 
+/* Whatever is shortened is, read again, the canonical path without the prefix. */
+static void check_prefix(struct span path, struct span canonical, struct arena *a)
+{
+    struct span prefix = SPAN("/a"), got, again;
+    const char *why;
+    if (!prefix_covers(prefix, canonical) ||
+        prefix_strip(prefix, path, path, canonical, a, &got) < 0)
+        return;
+    assert(uri_canonical(got, a, &again, &why) == 0);
+    struct span rest = span_sub(canonical, prefix.len, SIZE_MAX);
+    assert(span_eq(again, rest.len > 0 ? rest : SPAN("/")));
+}
+
 static void check_path(struct span path, struct arena *a)
 {
     struct span canonical, again;
@@ -45,6 +59,7 @@ static void check_path(struct span path, struct arena *a)
     }
     assert(uri_canonical(encode(canonical, a), a, &again, &why) == 0);
     assert(span_eq(canonical, again));
+    check_prefix(path, canonical, a);
 }
 
 static void check_authority(struct span text, struct arena *a)

@@ -60,6 +60,8 @@ static const struct option_def TOKEN_ADD_OPTIONS[] = {
 static const struct option_def ROUTE_ADD_OPTIONS[] = {
     {"host", OPTION_TEXT, NULL, "HOST", "host name of the console (NAME.PORTAL)"},
     {"port", OPTION_TEXT, NULL, "PORT", "a listener's port that serves this console alone"},
+    {"path", OPTION_TEXT, NULL, "PREFIX", "prefix of the console's paths on a host that it shares"},
+    {"strip-path", OPTION_FLAG, "strip_path", NULL, "the console gets its paths without the prefix"},
     {"host-header", OPTION_TEXT, "host_header", "HOST", "what the console gets as Host (preserve)"},
     {"rewrite-name", OPTION_LIST, "rewrite_names", "HOST", "a further name the console uses for itself; may be repeated"},
     {"inject-basic-file", OPTION_TEXT, "inject_basic_file", "FILE", "user:password in the secrets directory, sent to the console"},

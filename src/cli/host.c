@@ -206,7 +206,8 @@ int run_url(struct invocation *v)
     const char *host = json_string_value(json_object_get(route, "host"));
     uint16_t port = (uint16_t)json_integer_value(json_object_get(route, "port"));
     paths_url(s, host != NULL && host[0] != 0 ? host : s->portal_host, port, url, sizeof(url));
-    (void)puts(url);
+    const char *below = json_string_value(json_object_get(route, "path"));
+    (void)printf("%s%s\n", url, below != NULL ? below : "");
     json_decref(route);
     return EXIT_DONE;
 }

@@ -181,7 +181,8 @@ int run_route_add(struct invocation *v)
     char url[512];
     paths_url(s, host != NULL ? host : s->portal_host,
               (uint16_t)(port != NULL ? number_of(port) : 0), url, sizeof(url));
-    (void)printf("%s is reached at %s\n", v->arg[0], url);
+    const char *below = invocation_option(v, "path");
+    (void)printf("%s is reached at %s%s\n", v->arg[0], url, below != NULL ? below : "");
     if (n == 0)
         (void)printf("Nobody is admitted yet. For instance:\n"
                      "  postern rule add %s --group owners --zone local --route %s\n",

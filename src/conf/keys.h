@@ -18,6 +18,7 @@ enum key_type {
     KEY_FILE, /* a name inside a known directory */
     KEY_TITLE,
     KEY_LINK,
+    KEY_PREFIX, /* of paths, on a host */
     KEY_METHOD,
     KEY_PATTERN,
     KEY_CIDR, /* lists only */

@@ -67,6 +67,8 @@ struct route_def {
     const char *name;
     const char *host; /* lower case, without port; "" when the route is reached by port alone */
     uint16_t port;    /* the listener port it is bound to; 0: any listener, found by host */
+    const char *path; /* "": all paths of the host; else this one and what is below it */
+    bool strip_path;  /* the upstream's own paths begin after `path` */
     struct upstream_def *upstreams; /* at least one */
     size_t upstream_count;
     enum host_policy host_policy;

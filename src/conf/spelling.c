@@ -93,6 +93,26 @@ bool spelling_link(struct span text)
     return true;
 }
 
+bool spelling_prefix(struct span text)
+{
+    struct span rest = text, segment;
+    if (!span_cut(&rest, '/', &segment) || segment.len > 0 || rest.len == 0 ||
+        text.at[text.len - 1] == '/' || span_is(text, "/.postern") ||
+        span_starts(text, SPAN("/.postern/")))
+        return false;
+    while (span_cut(&rest, '/', &segment)) {
+        if (segment.len == 0 || span_is(segment, ".") || span_is(segment, ".."))
+            return false;
+        for (size_t i = 0; i < segment.len; i++) {
+            uint8_t c = segment.at[i];
+            bool letter = is_lower_alnum(c) || (c >= 'A' && c <= 'Z');
+            if (!letter && c != '.' && c != '_' && c != '~' && c != '-')
+                return false;
+        }
+    }
+    return true;
+}
+
 bool spelling_method(struct span text)
 {
     for (size_t i = 0; i < text.len; i++) {

@@ -19,6 +19,9 @@ bool spelling_path(struct span text);
 bool spelling_file(struct span text);
 /* Path and query of a link on a console. */
 bool spelling_link(struct span text);
+/* A canonical path without "/" at its end, of characters that have one spelling only; not below
+ * /.postern, which is ours on every host. */
+bool spelling_prefix(struct span text);
 /* An HTTP method in upper case, at most 16 letters. */
 bool spelling_method(struct span text);
 

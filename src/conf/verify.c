@@ -234,25 +234,52 @@ static bool is_own_listener(const struct snapshot *s, const struct addr *a, uint
     return false;
 }
 
-static void check_route_host(struct check *c, size_t i, struct map *hosts)
+static void check_route_host(struct check *c, size_t i)
 {
     const struct route_def *r = &c->s->routes[i];
-    struct place at = place_key(SECTION_ROUTES, i, "host");
-    if (r->host[0] == 0)
-        return;
-    if (strcmp(r->host, c->s->portal_host) == 0)
-        report(c, &at, "expected another host than the portal's, found \"%s\"", r->host);
-    const struct route_def *other = map_find(hosts, span_str(r->host));
-    if (other != NULL) {
-        report(c, &at, "expected a host of its own, found the one of route \"%s\"", other->name);
+    struct place host = place_key(SECTION_ROUTES, i, "host");
+    struct place path = place_key(SECTION_ROUTES, i, "path");
+    struct place strip = place_key(SECTION_ROUTES, i, "strip_path");
+    if (r->host[0] != 0 && strcmp(r->host, c->s->portal_host) == 0)
+        report(c, &host, "expected another host than the portal's, found \"%s\"", r->host);
+    if (r->path[0] != 0 && (r->host[0] == 0 || r->port != 0))
+        report(c, &path, "expected a path beside a host and no port, found \"%s\"", r->path);
+    if (r->path[0] == 0 && r->strip_path)
+        report(c, &strip, "expected a path to strip, found none");
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct route_def *x = *(const struct route_def *const *)a;
+    const struct route_def *y = *(const struct route_def *const *)b;
+    int order = strcmp(x->host, y->host);
+    order = order != 0 ? order : strcmp(x->path, y->path);
+    return order != 0 ? order : x < y ? -1 : x > y;
+}
+
+/* Two routes at one place: which of them a request meets would depend on their order. */
+static void check_route_places(struct check *c)
+{
+    const struct snapshot *s = c->s;
+    const struct route_def **sorted = calloc(s->route_count + 1, sizeof(*sorted));
+    if (sorted == NULL) {
+        c->fault = -ENOMEM;
         return;
     }
-    union {
-        const struct route_def *given;
-        void *kept;
-    } route = {r};
-    if (map_put(hosts, span_str(r->host), route.kept) < 0)
-        c->fault = -ENOMEM;
+    for (size_t i = 0; i < s->route_count; i++)
+        sorted[i] = &s->routes[i];
+    qsort(sorted, s->route_count, sizeof(*sorted), by_place);
+    for (size_t i = 1; i < s->route_count; i++) {
+        const struct route_def *a = sorted[i - 1], *b = sorted[i];
+        if (b->host[0] == 0 || strcmp(a->host, b->host) != 0 || strcmp(a->path, b->path) != 0)
+            continue;
+        bool whole = b->path[0] == 0;
+        struct place at =
+            place_key(SECTION_ROUTES, (size_t)(b - s->routes), whole ? "host" : "path");
+        report(c, &at, "expected a %s of its own, found the one of route \"%s\"",
+               whole ? "host" : "path", a->name);
+    }
+    free(sorted);
 }
 
 static void check_route_port(struct check *c, size_t i, const struct route_def **by_port)
@@ -294,10 +321,9 @@ static void check_routes(struct check *c)
 {
     const struct snapshot *s = c->s;
     const struct route_def **by_port = calloc(65536, sizeof(*by_port));
-    struct map hosts;
-    map_init(&hosts, s->route_count);
     if (by_port == NULL)
         c->fault = -ENOMEM;
+    check_route_places(c);
     for (size_t i = 0; i < s->route_count && c->fault == 0; i++) {
         const struct route_def *r = &s->routes[i];
         struct place whole = place_key(SECTION_ROUTES, i, NULL);
@@ -305,7 +331,7 @@ static void check_routes(struct check *c)
             report(c, &whole, "expected host or port, found neither");
         if (strcmp(r->name, RESERVED_ROUTE) == 0)
             report(c, &whole, "expected another name, found the portal's own");
-        check_route_host(c, i, &hosts);
+        check_route_host(c, i);
         check_route_port(c, i, by_port);
         check_route_upstreams(c, i);
     }
@@ -318,7 +344,6 @@ static void check_routes(struct check *c)
             c, &at,
             "expected a listener left to the portal, found a port route or portal: false on each");
     }
-    map_fini(&hosts);
     free(by_port);
 }
 

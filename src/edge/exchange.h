@@ -71,6 +71,8 @@ struct exchange {
 
     /* Filled by the gate. */
     const struct route_def *route; /* NULL: the portal or nothing */
+    struct span target;            /* what the upstream is asked for: the request's own target, or
+                                    * without the route's prefix */
     struct view *view;             /* a reference, or NULL */
     struct list view_link;         /* in view->exchanges while view is set */
     struct decision decision;

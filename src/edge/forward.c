@@ -110,7 +110,8 @@ static void put_translated(const struct forward *f, const struct header *h, stru
     put(out, h->name);
     put(out, SPAN(": "));
     if (destination) {
-        put(out, path);
+        /* The gate has found that it shortens with one meaning. */
+        put(out, span_sub(path, f->route->strip_path ? strlen(f->route->path) : 0, SIZE_MAX));
         put(out, query);
     } else if (rewrite_request(names_of(f, &known), h->value, out) < 0) {
         out->bad = true;
@@ -144,6 +145,8 @@ static void put_forwarded(const struct forward *f, struct buf *out)
     struct forwarded told = {&f->source, true, f->request->authority, f->request->port};
     if (forwarded_write(&told, out) < 0)
         out->bad = true;
+    if (f->route->strip_path)
+        put_header(out, "X-Forwarded-Prefix", span_str(f->route->path));
     put(out, SPAN("Via: 1.1 "));
     put(out, span_str(f->via));
     put(out, SPAN("\r\n"));
@@ -155,7 +158,7 @@ int forward_request(const struct forward *f, struct buf *out, bool *chunked)
     *chunked = r->framing == BODY_CHUNKED;
     put(out, r->method);
     put(out, SPAN(" "));
-    put(out, r->target);
+    put(out, f->target);
     put(out, SPAN(" HTTP/1.1\r\nHost: "));
     put(out,
         f->route->host_policy == HOST_FIXED ? span_str(f->route->upstream_host) : r->authority);

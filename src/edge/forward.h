@@ -10,6 +10,7 @@
 
 struct forward {
     const struct request *request;
+    struct span target; /* for the upstream's request line */
     const struct route_def *route;
     const struct upstream_def *upstream; /* the one that is asked */
     struct addr source;

@@ -15,6 +15,7 @@
 #include "edge/pages.h"
 #include "edge/portal.h"
 #include "http/fetchmeta.h"
+#include "http/prefix.h"
 #include "http/rewrite.h"
 #include "http/uri.h"
 
@@ -157,12 +158,12 @@ static bool wants_login(const struct exchange *x)
 
 /* Could anybody at all be admitted to this console from there? From elsewhere not even the way to
  * the login page is shown. */
-static bool admits_place(struct exchange *x)
+static bool admits_place(struct exchange *x, const struct route_def *route)
 {
     const struct subject stranger = {.kind = SUBJECT_NOBODY};
     const struct question q = {.subject = &stranger,
                                .zones = x->zones,
-                               .route = x->route,
+                               .route = route,
                                .method = x->request.method,
                                .path = x->request.canonical,
                                .now = edge_wall_ms() / 1000};
@@ -170,10 +171,23 @@ static bool admits_place(struct exchange *x)
     return x->decision.reason == REASON_NOBODY;
 }
 
+/* The pages of ours on a console's host serve all routes of that host: what one of them could admit
+ * from there may see them, and stands for the host. */
+static bool host_admits_place(struct exchange *x, struct route_list routes)
+{
+    for (size_t i = 0; i < routes.count; i++) {
+        if (admits_place(x, routes.at[i])) {
+            x->route = routes.at[i];
+            return true;
+        }
+    }
+    return false;
+}
+
 /* kind: of the credential that came and is worth nothing. */
 static void nobody(struct exchange *x, enum credential_kind kind)
 {
-    if (!admits_place(x)) {
+    if (!admits_place(x, x->route)) {
         denied(x, x->decision.reason);
         return;
     }
@@ -208,6 +222,9 @@ static struct decision decide(const struct exchange *x, const struct generation 
     struct decision d = policy_decide(g->policy, &q);
     if (d.verdict != VERDICT_ALLOW || x->destination.len == 0)
         return d;
+    /* What is moved stays on its console: another one of this host has rules of its own. */
+    if (policy_route(g->policy, x->listener_port, x->request.host, x->destination) != route)
+        return (struct decision){.verdict = VERDICT_DENY, .reason = REASON_PATH, .rule = d.rule};
     q.path = x->destination;
     return policy_decide(g->policy, &q);
 }
@@ -228,6 +245,8 @@ static bool read_destination(struct exchange *x)
                  : rewrite_destination(x->request.authority, h->value, &path, &query);
     if (rc == 0)
         rc = uri_canonical(path, &x->arena, &x->destination, &why);
+    if (rc == 0 && x->route->strip_path)
+        rc = prefix_strip(span_str(x->route->path), path, path, x->destination, &x->arena, &path);
     if (rc == 0)
         return true;
     if (rc == FAULT_DENIED) {
@@ -251,7 +270,7 @@ static bool refit(struct exchange *x)
     generation_unref(x->generation);
     x->generation = generation_ref(now);
     x->zones = zones_find(policy_zones(now->policy), &x->source);
-    x->route = policy_route(now->policy, x->listener_port, x->request.host);
+    x->route = policy_route(now->policy, x->listener_port, x->request.host, x->request.canonical);
     return x->route != NULL;
 }
 
@@ -273,6 +292,41 @@ static bool names_another_method(const struct exchange *x, const struct view *v)
     return false;
 }
 
+/* A console that does not know of its prefix writes links relative to its root: they lead to the
+ * right place only from below the prefix. */
+static void send_below_prefix(struct exchange *x)
+{
+    const struct request *r = &x->request;
+    struct buf to;
+    buf_init(&to, 8192);
+    (void)buf_printf(&to, "%s/%s", x->route->path, r->has_query ? "?" : "");
+    (void)buf_append(&to, r->query);
+    struct answer a = {.status = 308};
+    answer_add(&a, "Location", to.bad ? SPAN("/") : arena_copy(&x->arena, buf_view(&to)));
+    buf_fini(&to);
+    answer_send(x, &a);
+}
+
+static void enter_proxy(struct exchange *x)
+{
+    const struct request *r = &x->request;
+    x->target = r->target;
+    if (x->route->strip_path) {
+        if (span_is(r->path, x->route->path) && !r->upgrade_websocket) {
+            send_below_prefix(x);
+            return;
+        }
+        int rc = prefix_strip(span_str(x->route->path), r->target, r->path, r->canonical, &x->arena,
+                              &x->target);
+        if (rc < 0) {
+            refuse(x, ACCESS_MALFORMED, 400,
+                   "This spelling of the path can not be shortened for the console.", "path");
+            return;
+        }
+    }
+    proxy_enter(x);
+}
+
 static void admit_or_refuse(struct exchange *x, struct view *v)
 {
     view_touch(v);
@@ -286,7 +340,7 @@ static void admit_or_refuse(struct exchange *x, struct view *v)
     switch (x->decision.verdict) {
     case VERDICT_ALLOW:
         x->outcome = ACCESS_ALLOWED;
-        proxy_enter(x);
+        enter_proxy(x);
         return;
     case VERDICT_PROVE:
         x->outcome = ACCESS_DENIED;
@@ -358,6 +412,20 @@ static void identify(struct exchange *x)
     }
 }
 
+/* A console's host, but none of its consoles. */
+static void enter_host(struct exchange *x, struct route_list routes, bool own)
+{
+    bool style = span_is(x->request.canonical, PAGES_STYLE);
+    if (!style && !host_admits_place(x, routes)) {
+        denied(x, x->decision.reason);
+    } else if (own) {
+        portal_enter(x);
+    } else {
+        x->route = NULL;
+        refuse(x, ACCESS_DENIED, 404, "No console is served under this path.", "path");
+    }
+}
+
 void gate_enter(struct exchange *x)
 {
     const struct request *r = &x->request;
@@ -369,16 +437,15 @@ void gate_enter(struct exchange *x)
         refuse(x, ACCESS_DENIED, 405, "This method is never allowed here.", "method");
         return;
     }
-    x->route = policy_route(p, x->listener_port, r->host);
-    if (x->route != NULL) {
-        bool own =
-            span_starts(r->canonical, SPAN("/.postern/")) || span_is(r->canonical, "/.postern");
-        if (!own)
-            identify(x);
-        else if (span_is(r->canonical, PAGES_STYLE) || admits_place(x))
-            portal_enter(x);
-        else
-            denied(x, x->decision.reason);
+    bool own = span_starts(r->canonical, SPAN("/.postern/")) || span_is(r->canonical, "/.postern");
+    x->route = policy_route(p, x->listener_port, r->host, r->canonical);
+    if (x->route != NULL && !own) {
+        identify(x);
+        return;
+    }
+    struct route_list routes = policy_routes(p, x->listener_port, r->host);
+    if (routes.count > 0) {
+        enter_host(x, routes, own);
         return;
     }
     if (span_is(r->canonical, PAGES_STYLE)) {
@@ -410,7 +477,8 @@ static bool is_open(const struct exchange *x)
 static bool still_admitted(const struct exchange *x, const struct view *v)
 {
     const struct generation *g = x->edge->generation;
-    const struct route_def *route = policy_route(g->policy, x->listener_port, x->request.host);
+    const struct route_def *route =
+        policy_route(g->policy, x->listener_port, x->request.host, x->request.canonical);
     if (route == NULL || x->route == NULL || strcmp(route->name, x->route->name) != 0)
         return false;
     struct zone_set zones = zones_find(policy_zones(g->policy), &x->source);

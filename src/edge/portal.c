@@ -162,8 +162,9 @@ static int handover_of(struct exchange *x, struct span text, struct handover *re
     int rc = handover_parse(text, &x->arena, ret);
     if (rc == FAULT_ABSENT)
         return 0;
-    if (rc == 0 && policy_route(x->generation->policy,
-                                ret->port != 0 ? ret->port : x->listener_port, ret->host) != NULL)
+    if (rc == 0 && policy_routes(x->generation->policy,
+                                 ret->port != 0 ? ret->port : x->listener_port, ret->host)
+                           .count > 0)
         return 1;
     refuse(x, 400, "The console that this login is for does not exist here.", "handover");
     return FAULT_FORMAT;

@@ -47,6 +47,7 @@ static struct forward forward_of(const struct exchange *x)
 {
     return (struct forward){
         .request = &x->request,
+        .target = x->target,
         .route = x->route,
         .upstream = &x->route->upstreams[0],
         .source = x->source,

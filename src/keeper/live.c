@@ -220,14 +220,24 @@ static uint16_t effective_port(uint16_t port)
     return port == 0 ? 443 : port;
 }
 
-const struct route_def *live_route(const struct live *l, struct span authority)
+const struct route_def *live_route(const struct live *l, struct span authority, struct span path)
 {
     struct span host;
     uint16_t port;
     if (!live_authority(authority, &host, &port)) {
         return NULL;
     }
-    return policy_route(l->policy, effective_port(port), host);
+    return policy_route(l->policy, effective_port(port), host, path);
+}
+
+struct route_list live_routes(const struct live *l, struct span authority)
+{
+    struct span host;
+    uint16_t port;
+    if (!live_authority(authority, &host, &port)) {
+        return (struct route_list){NULL, 0};
+    }
+    return policy_routes(l->policy, effective_port(port), host);
 }
 
 bool live_is_portal(const struct live *l, struct span authority)
@@ -263,10 +273,11 @@ const struct route_def *live_handover(const struct live *l, struct span authorit
         return NULL;
     }
     port = effective_port(port);
-    const struct route_def *route = policy_route(l->policy, port, host);
-    if (route == NULL || policy_is_portal(l->policy, host)) {
+    struct route_list routes = policy_routes(l->policy, port, host);
+    if (routes.count == 0) {
         return NULL;
     }
+    const struct route_def *route = routes.at[0];
     if (route->host[0] != '\0') {
         return span_is(host, route->host) ? route : NULL;
     }

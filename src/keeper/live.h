@@ -23,8 +23,10 @@ const struct policy *live_policy(const struct live *l);
 
 /* Splits "host:port" (or "host", "[v6]:port"); port 0 when there is none. false: malformed. */
 bool live_authority(struct span authority, struct span *host, uint16_t *port);
-/* The route that a request to this authority reaches, or NULL. */
-const struct route_def *live_route(const struct live *l, struct span authority);
+/* The route that a request to this authority and canonical path reaches, or NULL. */
+const struct route_def *live_route(const struct live *l, struct span authority, struct span path);
+/* All that some path of this authority reaches: a session is good for the authority. */
+struct route_list live_routes(const struct live *l, struct span authority);
 /* The authority is one under which the portal answers. */
 bool live_is_portal(const struct live *l, struct span authority);
 /* May a session be handed over to this authority? Only to names that the configuration vouches for:

@@ -250,7 +250,14 @@ static const struct route_def *explain_route(struct call *c, struct span *path)
             struct span rest = span_sub(url, cut, url.len);
             *path = span_sub(rest, 0, span_find(rest, '?'));
         }
-        return live_route(live, span_sub(url, 0, cut));
+        struct span authority = span_sub(url, 0, cut), canonical;
+        const char *why;
+        /* A path that is refused reaches no route; the caller says what is wrong with it. */
+        if (uri_canonical(*path, &c->arena, &canonical, &why) < 0) {
+            struct route_list routes = live_routes(live, authority);
+            return routes.count > 0 ? routes.at[0] : NULL;
+        }
+        return live_route(live, authority, canonical);
     }
     const struct snapshot *s = live_snapshot(live);
     for (size_t i = 0; i < s->route_count; i++) {

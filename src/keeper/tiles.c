@@ -27,6 +27,7 @@ void tile_url(const struct live *l, const struct route_def *route, struct buf *o
         if (d->port != 443) {
             (void)buf_printf(out, ":%u", d->port);
         }
+        (void)buf_text(out, route->path);
         (void)buf_text(out, route->start[0] != '\0' ? route->start : "/");
         return;
     }

@@ -11,7 +11,7 @@
 #include "store/users.h"
 
 #define GROUPS_MAX 4096u
-#define INJECT_MAX 2048u
+#define INJECT_MAX 16384u
 
 struct view_work {
     struct arena arena;
@@ -20,22 +20,27 @@ struct view_work {
     char token_name[STORE_NAME_SIZE];
 };
 
-/* The console's own credential, for the route that this view is for and only when some rule could
- * admit its holder: what an edge never gets, it cannot lose. */
-static void add_inject(struct keeper *k, struct view_work *w, const struct msg_session *m)
+/* The consoles' own credentials, for the routes that this view is for and only where some rule
+ * could admit its holder: what an edge never gets, it cannot lose. */
+static void add_injects(struct keeper *k, struct view_work *w, const struct msg_session *m)
 {
-    const struct route_def *route = live_route(k->live, m->host);
-    if (route == NULL || live_is_portal(k->live, m->host)) {
-        return;
+    struct route_list routes = live_routes(k->live, m->host);
+    for (size_t i = 0; i < routes.count; i++) {
+        const struct route_def *route = routes.at[i];
+        struct span value = live_inject(k->live, route);
+        if (value.len == 0 || !live_may_reach(k->live, route, span_str(w->user),
+                                              buf_view(&w->groups), span_str(w->token_name))) {
+            continue;
+        }
+        /* A line that does not fit is left out whole: half a credential would be sent as one. */
+        if (strlen(route->name) + 2 + value.len > INJECT_MAX - buf_len(&w->inject)) {
+            log_kv(LOG_LEVEL_WARN, "inject_left_out", "route", route->name);
+            continue;
+        }
+        (void)buf_printf(&w->inject, "%s\t", route->name);
+        (void)buf_append(&w->inject, value);
+        (void)buf_byte(&w->inject, '\n');
     }
-    struct span value = live_inject(k->live, route);
-    if (value.len == 0 || !live_may_reach(k->live, route, span_str(w->user), buf_view(&w->groups),
-                                          span_str(w->token_name))) {
-        return;
-    }
-    (void)buf_printf(&w->inject, "%s\t", route->name);
-    (void)buf_append(&w->inject, value);
-    (void)buf_byte(&w->inject, '\n');
 }
 
 static int fill_session(struct keeper *k, struct view_work *w, const struct msg_session *m,
@@ -108,7 +113,7 @@ void view_answer(struct peer *edge, uint32_t serial, const struct msg_session *m
         log_fault(LOG_LEVEL_ERROR, "view", r, "a session could not be looked up");
         v = (struct msg_view){.status = VIEW_FAILED, .kind = m->kind};
     } else if (v.status == VIEW_OK) {
-        add_inject(k, &w, m);
+        add_injects(k, &w, m);
         v.user = span_str(w.user);
         v.token_name = span_str(w.token_name);
         v.groups = buf_view(&w.groups);

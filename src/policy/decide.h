@@ -82,10 +82,17 @@ bool policy_admits_source(const struct policy *p, struct zone_set zones);
 bool policy_admits_portal(const struct policy *p, struct zone_set zones);
 
 /* The route for a request: on a port that belongs to a route that one alone (for any host, or for
- * the route's own host when it has one), elsewhere by host (lower case, no port). NULL: none. The
- * portal's own host is never a route. */
+ * the route's own host when it has one), elsewhere by host (lower case, no port) and there the one
+ * with the longest prefix of the canonical path, by whole segments. NULL: none. The portal's own
+ * host is never a route. */
 const struct route_def *policy_route(const struct policy *p, uint16_t listener_port,
-                                     struct span host);
+                                     struct span host, struct span path);
+/* Every route that some path of this host leads to; none: the host is no console's. Borrowed. */
+struct route_list {
+    const struct route_def *const *at;
+    size_t count;
+};
+struct route_list policy_routes(const struct policy *p, uint16_t listener_port, struct span host);
 bool policy_is_portal(const struct policy *p, struct span host);
 /* Is the portal served on this listener of the snapshot? Not where the port belongs to a route. */
 bool policy_serves_portal(const struct policy *p, const struct listener_def *l);

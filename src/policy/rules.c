@@ -41,6 +41,17 @@ struct rule_list {
     size_t count;
 };
 
+/* The routes of one host: by path, and one for every other path. */
+struct site {
+    const struct route_def **routes;
+    size_t count;
+    const struct route_def *whole; /* NULL: none */
+    struct map paths;              /* prefix → route */
+    size_t depth;                  /* segments of the longest prefix */
+};
+/* More than KEY_PREFIX can have. */
+#define SITE_DEPTH_MAX 128
+
 enum who { WHO_USER, WHO_GROUP, WHO_TOKEN, WHO_COUNT };
 
 struct policy {
@@ -52,7 +63,9 @@ struct policy {
     struct rule *rules;
     struct rule_list *by_route; /* of each route of the snapshot: the rules that name it */
     struct rule_list every;     /* the rules for every route */
-    struct map hosts;           /* host → route, for routes without a port */
+    struct map hosts;           /* host → site, for routes without a port */
+    struct site *sites;
+    size_t site_count;
     const struct route_def **port_routes;
     size_t port_route_count;
     uint16_t portal_port;
@@ -234,18 +247,58 @@ static int index_rules(struct policy *p)
     return rc;
 }
 
+static struct site *site_of(struct policy *p, const struct route_def *r)
+{
+    struct site *site = map_find(&p->hosts, span_str(r->host));
+    if (site != NULL)
+        return site;
+    site = &p->sites[p->site_count++];
+    map_init(&site->paths, SIZE_MAX);
+    return map_put(&p->hosts, span_str(r->host), site) < 0 ? NULL : site;
+}
+
+static int site_add(struct site *site, const struct route_def *r)
+{
+    union boxed route = {.constant = r};
+    size_t depth = 0;
+    site->routes[site->count++] = r;
+    if (r->path[0] == 0) {
+        site->whole = r;
+        return 0;
+    }
+    for (const char *c = r->path; *c != 0; c++)
+        depth += *c == '/';
+    site->depth = depth > site->depth ? depth : site->depth;
+    return map_put(&site->paths, span_str(r->path), route.pointer);
+}
+
 static int index_routes(struct policy *p)
 {
     const struct snapshot *s = p->snapshot;
     p->port_routes = arena_array(&p->arena, s->route_count, sizeof(*p->port_routes));
-    if (p->port_routes == NULL)
+    p->sites = arena_array(&p->arena, s->route_count, sizeof(*p->sites));
+    if (p->port_routes == NULL || p->sites == NULL)
         return -ENOMEM;
     for (size_t i = 0; i < s->route_count; i++) {
+        struct site *site = NULL;
+        if (s->routes[i].port != 0)
+            p->port_routes[p->port_route_count++] = &s->routes[i];
+        else if (s->routes[i].host[0] != 0 && (site = site_of(p, &s->routes[i])) == NULL)
+            return -ENOMEM;
+        else if (site != NULL)
+            site->count++;
+    }
+    for (size_t i = 0; i < p->site_count; i++) {
+        struct site *site = &p->sites[i];
+        site->routes = arena_array(&p->arena, site->count, sizeof(*site->routes));
+        site->count = 0;
+        if (site->routes == NULL)
+            return -ENOMEM;
+    }
+    for (size_t i = 0; i < s->route_count; i++) {
         const struct route_def *r = &s->routes[i];
-        union boxed route = {.constant = r};
-        if (r->port != 0)
-            p->port_routes[p->port_route_count++] = r;
-        else if (r->host[0] != 0 && map_put(&p->hosts, span_str(r->host), route.pointer) < 0)
+        if (r->port == 0 && r->host[0] != 0 &&
+            site_add(map_find(&p->hosts, span_str(r->host)), r) < 0)
             return -ENOMEM;
     }
     return 0;
@@ -282,6 +335,8 @@ void policy_free(struct policy *p)
     for (size_t i = 0; i < WHO_COUNT; i++)
         map_fini(&p->who[i]);
     map_fini(&p->hosts);
+    for (size_t i = 0; i < p->site_count; i++)
+        map_fini(&p->sites[i].paths);
     zones_free(p->zones);
     arena_fini(&p->arena);
     free(p);
@@ -314,17 +369,17 @@ bool policy_is_portal(const struct policy *p, struct span host)
     return host.len > 0 && span_is(host, p->snapshot->portal_host);
 }
 
-static const struct route_def *route_of_port(const struct policy *p, uint16_t port)
+static const struct route_def *const *place_of_port(const struct policy *p, uint16_t port)
 {
     for (size_t i = 0; i < p->port_route_count; i++)
         if (p->port_routes[i]->port == port)
-            return p->port_routes[i];
+            return &p->port_routes[i];
     return NULL;
 }
 
 bool policy_serves_portal(const struct policy *p, const struct listener_def *l)
 {
-    return l->portal && route_of_port(p, l->port) == NULL;
+    return l->portal && place_of_port(p, l->port) == NULL;
 }
 
 uint16_t policy_portal_port(const struct policy *p)
@@ -332,15 +387,43 @@ uint16_t policy_portal_port(const struct policy *p)
     return p->portal_port;
 }
 
+/* The longest prefix first; no deeper than any prefix is. */
+static const struct route_def *route_of_path(const struct site *site, struct span path)
+{
+    size_t ends[SITE_DEPTH_MAX], depth = 0;
+    for (size_t i = 1; i <= path.len && depth < site->depth && depth < countof(ends); i++)
+        if (i == path.len || path.at[i] == '/')
+            ends[depth++] = i;
+    while (depth > 0) {
+        const struct route_def *r = map_find(&site->paths, span_sub(path, 0, ends[--depth]));
+        if (r != NULL)
+            return r;
+    }
+    return site->whole;
+}
+
 const struct route_def *policy_route(const struct policy *p, uint16_t listener_port,
-                                     struct span host)
+                                     struct span host, struct span path)
 {
     if (policy_is_portal(p, host))
         return NULL;
-    const struct route_def *r = route_of_port(p, listener_port);
+    const struct route_def *const *r = place_of_port(p, listener_port);
     if (r != NULL)
-        return r->host[0] == 0 || span_is(host, r->host) ? r : NULL;
-    return map_find(&p->hosts, host);
+        return (*r)->host[0] == 0 || span_is(host, (*r)->host) ? *r : NULL;
+    const struct site *site = map_find(&p->hosts, host);
+    return site == NULL ? NULL : route_of_path(site, path);
+}
+
+struct route_list policy_routes(const struct policy *p, uint16_t listener_port, struct span host)
+{
+    if (policy_is_portal(p, host))
+        return (struct route_list){NULL, 0};
+    const struct route_def *const *r = place_of_port(p, listener_port);
+    if (r != NULL)
+        return (struct route_list){r, (*r)->host[0] == 0 || span_is(host, (*r)->host)};
+    const struct site *site = map_find(&p->hosts, host);
+    return site == NULL ? (struct route_list){NULL, 0}
+                        : (struct route_list){site->routes, site->count};
 }
 
 /* ---- trying a rule --------------------------------------------------------------------------- */

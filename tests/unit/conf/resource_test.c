@@ -30,7 +30,7 @@ static const struct {
     {"zone", "{\"na\\u0001me\":\"a\",\"name\":\"b\",\"cidrs\":[\"::1\"]}", "na\\x01me: expected a key of zone, found \"a\"; did you mean \"name\"?\n"},
     {"zone", "{\"name\":\"a\\u0000b\",\"cidrs\":[\"::1\"]}", "syntax: expected JSON, found a mistake in line 1 (\\\\u0000 is not allowed without JSON_ALLOW_NUL)\n"},
     {"route", "{\"name\":\"t\",\"host\":\"t.test\",\"upstream\":\"http://127.0.0.1:8080\"}", ""},
-    {"route", "{\"name\":\"t\",\"port\":9444,\"upstream\":\"http://127.0.0.1:8080\",\"body_bytes\":1048576,\"response_timeout\":\"5m\",\"stream_idle\":60}", ""},
+    {"route", "{\"name\":\"t\",\"port\":9444,\"strip_path\":false,\"upstream\":\"http://127.0.0.1:8080\",\"body_bytes\":1048576,\"response_timeout\":\"5m\",\"stream_idle\":60}", ""},
     {"route", "{\"name\":\"t\",\"port\":\"9444\",\"upstream\":\"http://127.0.0.1:8080\"}", "port: expected a port from 1 to 65535, found \"9444\"\n"},
     {"route", "{\"name\":\"t\",\"port\":70000,\"upstream\":\"http://127.0.0.1:8080\"}", "port: expected a port from 1 to 65535, found 70000\n"},
     {"route", "{\"name\":\"t\",\"port\":-1,\"upstream\":\"http://127.0.0.1:8080\"}", "port: expected a port from 1 to 65535, found -1\n"},
@@ -124,7 +124,8 @@ static void a_document_has_a_fixed_form(void **state)
     assert_int_equal(resource_write(s, "route", "redis", &out), 0);
     char *text = sample_text(&out);
     assert_string_equal(text,
-                        "{\"name\":\"redis\",\"port\":9444,\"upstream\":\"http://[::1]:8081\","
+                        "{\"name\":\"redis\",\"port\":9444,\"strip_path\":false,"
+                        "\"upstream\":\"http://[::1]:8081\","
                         "\"host_header\":\"preserve\",\"rewrite_names\":[],\"body_bytes\":0,"
                         "\"response_timeout\":60,\"stream_idle\":600,\"start\":\"/\"}");
     free(text);

@@ -351,6 +351,62 @@ static const struct {
      "listeners: [{name: main, address: 127.0.0.1:9443, portal: false}]\n",
      "f:2: listeners: expected a listener left to the portal, found a port route or portal: false on each\n"},
     {"portal: {host: p.test}\n"
+     "routes:\n"
+     "  t: {host: t.test, path: '/redis/', upstream: 'http://127.0.0.1:1'}\n",
+     "f:3: routes.t.path: expected a path such as /redis (A-Z, a-z, 0-9, . _ ~ -, no / at its end), found \"/redis/\"\n"},
+    {"portal: {host: p.test}\n"
+     "routes:\n"
+     "  t: {host: t.test, path: 'redis', upstream: 'http://127.0.0.1:1'}\n",
+     "f:3: routes.t.path: expected a path such as /redis (A-Z, a-z, 0-9, . _ ~ -, no / at its end), found \"redis\"\n"},
+    {"portal: {host: p.test}\n"
+     "routes:\n"
+     "  t: {host: t.test, path: '/', upstream: 'http://127.0.0.1:1'}\n",
+     "f:3: routes.t.path: expected a path such as /redis (A-Z, a-z, 0-9, . _ ~ -, no / at its end), found \"/\"\n"},
+    {"portal: {host: p.test}\n"
+     "routes:\n"
+     "  t: {host: t.test, path: '//a', upstream: 'http://127.0.0.1:1'}\n",
+     "f:3: routes.t.path: expected a path such as /redis (A-Z, a-z, 0-9, . _ ~ -, no / at its end), found \"//a\"\n"},
+    {"portal: {host: p.test}\n"
+     "routes:\n"
+     "  t: {host: t.test, path: '/a/../b', upstream: 'http://127.0.0.1:1'}\n",
+     "f:3: routes.t.path: expected a path such as /redis (A-Z, a-z, 0-9, . _ ~ -, no / at its end), found \"/a/../b\"\n"},
+    {"portal: {host: p.test}\n"
+     "routes:\n"
+     "  t: {host: t.test, path: '/a%20', upstream: 'http://127.0.0.1:1'}\n",
+     "f:3: routes.t.path: expected a path such as /redis (A-Z, a-z, 0-9, . _ ~ -, no / at its end), found \"/a%20\"\n"},
+    {"portal: {host: p.test}\n"
+     "routes:\n"
+     "  t: {host: t.test, path: '/.postern', upstream: 'http://127.0.0.1:1'}\n",
+     "f:3: routes.t.path: expected a path such as /redis (A-Z, a-z, 0-9, . _ ~ -, no / at its end), found \"/.postern\"\n"},
+    {"portal: {host: p.test}\n"
+     "routes:\n"
+     "  t: {host: t.test, path: '/.postern/x', upstream: 'http://127.0.0.1:1'}\n",
+     "f:3: routes.t.path: expected a path such as /redis (A-Z, a-z, 0-9, . _ ~ -, no / at its end), found \"/.postern/x\"\n"},
+    {"portal: {host: p.test}\n"
+     "routes:\n"
+     "  t: {host: t.test, path: '/a;b', upstream: 'http://127.0.0.1:1'}\n",
+     "f:3: routes.t.path: expected a path such as /redis (A-Z, a-z, 0-9, . _ ~ -, no / at its end), found \"/a;b\"\n"},
+    {"portal: {host: p.test}\n"
+     "routes:\n"
+     "  t: {host: t.test, path: /a, strip_path: true, upstream: 'http://127.0.0.1:1'}\n"
+     "  u: {host: t.test, path: /a/b, upstream: 'http://127.0.0.1:1'}\n"
+     "  v: {host: t.test, upstream: 'http://127.0.0.1:1'}\n",
+     ""},
+    {"portal: {host: p.test}\n"
+     "routes:\n"
+     "  t: {host: t.test, path: /a, upstream: 'http://127.0.0.1:1'}\n"
+     "  u: {host: t.test, path: /a, upstream: 'http://127.0.0.1:1'}\n",
+     "f:4: routes.u.path: expected a path of its own, found the one of route \"t\"\n"},
+    {"portal: {host: p.test}\n"
+     "routes:\n"
+     "  t: {port: 9443, path: /a, upstream: 'http://127.0.0.1:1'}\n",
+     "f:1: listeners: expected a listener left to the portal, found a port route or portal: false on each\n"
+     "f:3: routes.t.path: expected a path beside a host and no port, found \"/a\"\n"},
+    {"portal: {host: p.test}\n"
+     "routes:\n"
+     "  t: {host: t.test, strip_path: true, upstream: 'http://127.0.0.1:1'}\n",
+     "f:3: routes.t.strip_path: expected a path to strip, found none\n"},
+    {"portal: {host: p.test}\n"
      "listeners: [{name: main, address: 0.0.0.0:9443}]\n",
      ""},
     {"portal: {host: p.test}\n"

@@ -22,7 +22,8 @@ static int setup(void **state)
     buf_init(&out, HEAD_MAX);
     request = (struct request){0};
     response = (struct response){0};
-    route = (struct route_def){.name = "app", .host = "app.example", .upstream_host = ""};
+    route =
+        (struct route_def){.name = "app", .host = "app.example", .upstream_host = "", .path = ""};
     assert_int_equal(addr_parse(SPAN("127.0.0.1"), &upstream_addr), 0);
     upstream = (struct upstream_def){.addrs = &upstream_addr, .addr_count = 1, .port = 8080};
     forward = (struct forward){
@@ -45,6 +46,7 @@ static void given_request(const char *head)
     const char *why = "";
     if (h1_request_parse(span_str(head), &limits, &arena, &request, &status, &why) < 0)
         fail_msg("%u %s", status, why);
+    forward.target = request.target;
 }
 
 static void given_response(const char *head)

@@ -331,7 +331,8 @@ static void a_route_is_found_by_port_and_then_by_host(void **state)
     struct policy *p;
     assert_int_equal(policy_new(s, &p), 0);
     for (size_t i = 0; i < countof(CASES); i++) {
-        const struct route_def *r = policy_route(p, CASES[i].port, span_str(CASES[i].host));
+        const struct route_def *r =
+            policy_route(p, CASES[i].port, span_str(CASES[i].host), SPAN("/"));
         assert_true((r == NULL) == (CASES[i].route == NULL));
         if (r != NULL)
             assert_string_equal(r->name, CASES[i].route);
@@ -344,6 +345,55 @@ static void a_route_is_found_by_port_and_then_by_host(void **state)
     assert_true(policy_serves_portal(p, &here));
     assert_false(policy_serves_portal(p, &not_here));
     assert_false(policy_serves_portal(p, &routes));
+    policy_free(p);
+    snapshot_free(s);
+}
+
+static void routes_of_one_host_are_told_apart_by_the_longest_prefix(void **state)
+{
+    (void)state;
+    static const char TEXT[] =
+        "portal: {host: p.test}\n"
+        "routes:\n"
+        "  whole: {host: a.test, upstream: 'http://127.0.0.1:1'}\n"
+        "  redis: {host: a.test, path: /redis, upstream: 'http://127.0.0.1:2'}\n"
+        "  deep: {host: a.test, path: /redis/ui/x, upstream: 'http://127.0.0.1:3'}\n"
+        "  only: {host: b.test, path: /only, upstream: 'http://127.0.0.1:4'}\n";
+    static const struct {
+        const char *host, *path, *route;
+    } CASES[] = {
+        {"a.test", "/", "whole"},
+        {"a.test", "/redis", "redis"},
+        {"a.test", "/redis/", "redis"},
+        {"a.test", "/redis/ui", "redis"},
+        {"a.test", "/redis/ui/xy", "redis"},
+        {"a.test", "/redis/ui/x", "deep"},
+        {"a.test", "/redis/ui/x/y/z/a/b/c/d", "deep"},
+        {"a.test", "/redisx", "whole"},
+        {"a.test", "/x/redis", "whole"},
+        {"a.test", "/REDIS", "whole"},
+        {"a.test", "*", "whole"},
+        {"a.test", "", "whole"},
+        {"b.test", "/", NULL},
+        {"b.test", "/only/x", "only"},
+        {"b.test", "/onl", NULL},
+        {"c.test", "/only", NULL},
+        {"p.test", "/only", NULL},
+    };
+    struct snapshot *s = sample_parse(TEXT);
+    struct policy *p;
+    assert_int_equal(policy_new(s, &p), 0);
+    for (size_t i = 0; i < countof(CASES); i++) {
+        const struct route_def *r =
+            policy_route(p, 9443, span_str(CASES[i].host), span_str(CASES[i].path));
+        if ((r == NULL) != (CASES[i].route == NULL) ||
+            (r != NULL && strcmp(r->name, CASES[i].route) != 0))
+            fail_msg("%s%s: %s", CASES[i].host, CASES[i].path, r == NULL ? "none" : r->name);
+    }
+    assert_int_equal(policy_routes(p, 9443, SPAN("a.test")).count, 3);
+    assert_int_equal(policy_routes(p, 9443, SPAN("b.test")).count, 1);
+    assert_int_equal(policy_routes(p, 9443, SPAN("c.test")).count, 0);
+    assert_int_equal(policy_routes(p, 9443, SPAN("p.test")).count, 0);
     policy_free(p);
     snapshot_free(s);
 }
@@ -436,6 +486,7 @@ int main(void)
         cmocka_unit_test(a_route_of_another_snapshot_is_refused),
         cmocka_unit_test(a_person_in_thousands_of_groups_is_admitted_or_refused_but_never_harms),
         cmocka_unit_test(a_route_is_found_by_port_and_then_by_host),
+        cmocka_unit_test(routes_of_one_host_are_told_apart_by_the_longest_prefix),
         cmocka_unit_test(a_source_that_nothing_admits_is_known_before_tls),
         cmocka_unit_test(words_read_back),
         cmocka_unit_test(the_explanation_names_every_rule_and_its_failure),

@@ -176,7 +176,7 @@ static void a_decision_allocates_nothing(void **state)
     allocations = 0;
     struct question q = {&who,
                          zones_find(policy_zones(p), &source),
-                         policy_route(p, 9443, SPAN("tomcat.test")),
+                         policy_route(p, 9443, SPAN("tomcat.test"), SPAN("/")),
                          SPAN("GET"),
                          SPAN("/manager/html"),
                          1001};
