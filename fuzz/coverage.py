@@ -33,6 +33,7 @@ FOR = {
     "message": ["ipc/messages.def", "ipc/records.def", "base/cursor.c"],
     "operations": ["keeper/frame.c", "keeper/control.c", "keeper/operation.c", "keeper/call.c",
                    "keeper/json.c"],
+    "proxyproto": ["net/proxyproto.c"],
     "sign": ["signer/certverify.c"],
     "text": ["base/text.c"],
     "uri": ["http/uri.c"],

@@ -86,6 +86,14 @@ bool cidr_contains(const struct cidr *c, const struct addr *a)
     return rest == 0 || (c->addr.byte[whole] ^ a->byte[whole]) >> (8 - rest) == 0;
 }
 
+bool cidrs_contain(const struct cidr *c, size_t count, const struct addr *a)
+{
+    for (size_t i = 0; i < count; i++)
+        if (cidr_contains(&c[i], a))
+            return true;
+    return false;
+}
+
 void cidr_format(const struct cidr *c, char out[ADDR_TEXT_SIZE + 4])
 {
     char text[ADDR_TEXT_SIZE];

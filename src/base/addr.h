@@ -32,6 +32,8 @@ bool addr_is_v4(const struct addr *a);
 /* "10.0.0.0/8", "::1", "2001:db8::/32". Refuses set host bits: FAULT_FORMAT. */
 must_check int cidr_parse(struct span text, struct cidr *ret);
 bool cidr_contains(const struct cidr *c, const struct addr *a);
+/* Does any of them? For a handful; for many there is policy/zones.h. */
+bool cidrs_contain(const struct cidr *c, size_t count, const struct addr *a);
 /* "10.0.0.0/8" */
 void cidr_format(const struct cidr *c, char out[ADDR_TEXT_SIZE + 4]);
 /* From and to the kernel's form. addr_from_sockaddr: FAULT_FORMAT for another family. */

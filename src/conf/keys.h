@@ -30,6 +30,7 @@ enum key_type {
     KEY_SIZE64,
     KEY_SANDBOX,
     KEY_ASSURANCE,
+    KEY_PROXY_PROTOCOL,
     KEY_ENDPOINT,
     KEY_UPSTREAM, /* lists only */
     KEY_HOST_HEADER,

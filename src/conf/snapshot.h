@@ -29,6 +29,8 @@ struct names {
     size_t count;
 };
 
+enum proxy_protocol { PROXY_PROTOCOL_OFF = 0, PROXY_PROTOCOL_V1V2 = 1 };
+
 struct listener_def {
     const char *name; /* "main"; letters, digits, '-' */
     struct addr addr;
@@ -37,6 +39,9 @@ struct listener_def {
     uint32_t connections;            /* per edge; 0: only limits.connections holds */
     uint32_t connections_per_source; /* per edge; 0: limits.connections_per_source, which all
                                       * listeners without a number of their own share */
+    struct cidr *proxies;            /* whom a word about others is believed */
+    size_t proxy_count;
+    enum proxy_protocol proxy_protocol;
 };
 
 struct zone_def {

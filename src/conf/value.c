@@ -20,6 +20,9 @@ static const char *const SANDBOX_WORDS[] = {[SANDBOX_STRICT] = "strict", [SANDBO
 
 static const char *const BOOL_WORDS[] = {"false", "true"};
 
+static const char *const PROXY_PROTOCOL_WORDS[] = {
+    [PROXY_PROTOCOL_OFF] = "off", [PROXY_PROTOCOL_V1V2] = "v1v2"};
+
 static const char *const HOST_WORDS[] = {"preserve"};
 
 /* ---- types ----------------------------------------------------------------------------------- */
@@ -60,6 +63,8 @@ static const struct type TYPES[KEY_TYPE_COUNT] = {
     [KEY_SANDBOX] = {"word", "strict or best", NULL, 4, SANDBOX_WORDS, countof(SANDBOX_WORDS)},
     [KEY_ASSURANCE] = {"word", "none, password, mfa, phishing-resistant or hardware", NULL, 4,
                        ASSURANCE_WORDS, countof(ASSURANCE_WORDS)},
+    [KEY_PROXY_PROTOCOL] = {"word", "off or v1v2", NULL, 4, PROXY_PROTOCOL_WORDS,
+                            countof(PROXY_PROTOCOL_WORDS)},
     [KEY_ENDPOINT] = {"address:port", "an address and port such as 127.0.0.1:9443 or [::1]:9443",
                       NULL},
     [KEY_UPSTREAM] = {"URL", "http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path", NULL},

@@ -415,24 +415,24 @@ static bool covers(const struct cidr *sorted, size_t count, const struct cidr *s
 
 /* All of IPv4, or all of the IPv6 that is routed (2000::/3), whether in one network or in halves.
  */
-static bool is_whole_internet(struct check *c, const struct zone_def *z)
+static bool is_whole_internet(struct check *c, const struct cidr *cidrs, size_t count)
 {
     static const struct cidr V4 = {{{[10] = 0xff, [11] = 0xff}}, 96};
     static const struct cidr V6 = {{{0x20}}, 3};
-    if (z->cidr_count == 0)
+    if (count == 0)
         return false;
     /* A length that is none has been reported already; no arithmetic may start from it. */
-    for (size_t i = 0; i < z->cidr_count; i++)
-        if (z->cidrs[i].bits > 128)
+    for (size_t i = 0; i < count; i++)
+        if (cidrs[i].bits > 128)
             return false;
-    struct cidr *sorted = malloc(z->cidr_count * sizeof(*sorted));
+    struct cidr *sorted = malloc(count * sizeof(*sorted));
     if (sorted == NULL) {
         c->fault = -ENOMEM;
         return false;
     }
-    memcpy(sorted, z->cidrs, z->cidr_count * sizeof(*sorted));
-    qsort(sorted, z->cidr_count, sizeof(*sorted), by_start);
-    bool whole = covers(sorted, z->cidr_count, &V4) || covers(sorted, z->cidr_count, &V6);
+    memcpy(sorted, cidrs, count * sizeof(*sorted));
+    qsort(sorted, count, sizeof(*sorted), by_start);
+    bool whole = covers(sorted, count, &V4) || covers(sorted, count, &V6);
     free(sorted);
     return whole;
 }
@@ -465,7 +465,7 @@ static void check_public(struct check *c)
         return;
     }
     for (size_t i = 0; i < s->zone_count; i++)
-        c->whole[i] = is_whole_internet(c, &s->zones[i]);
+        c->whole[i] = is_whole_internet(c, s->zones[i].cidrs, s->zones[i].cidr_count);
     check_zone_list(c, SECTION_PORTAL, 0, &s->portal_zones);
     for (size_t i = 0; i < s->rule_count; i++) {
         struct place at = place_key(SECTION_RULES, i, "assurance");
@@ -473,6 +473,23 @@ static void check_public(struct check *c)
         if (s->rules[i].assurance < ASSURANCE_MFA)
             report(c, &at, "expected mfa or more while a listener is not on loopback, found \"%s\"",
                    ASSURANCE_WORDS[s->rules[i].assurance]);
+    }
+}
+
+/* Whom a listener believes: nobody unless told how, and never everybody. */
+static void check_proxies(struct check *c)
+{
+    const struct snapshot *s = c->s;
+    for (size_t i = 0; i < s->listener_count; i++) {
+        const struct listener_def *l = &s->listeners[i];
+        struct place at = place_key(SECTION_LISTENERS, i, "trusted_proxies");
+        bool believes = l->proxy_protocol != PROXY_PROTOCOL_OFF;
+        if (believes && l->proxy_count == 0)
+            report(c, &at, "expected the addresses of the proxies in front, found none");
+        if (!believes && l->proxy_count > 0)
+            report(c, &at, "expected proxy_protocol beside it, found nothing to believe them");
+        if (is_whole_internet(c, l->proxies, l->proxy_count))
+            report(c, &at, "expected the addresses of proxies, found the whole internet");
     }
 }
 
@@ -500,6 +517,7 @@ int verify_each(const struct snapshot *s, verify_found found, void *ctx)
     check_routes(&c);
     check_rules(&c);
     check_public(&c);
+    check_proxies(&c);
     check_session(&c);
     for (enum section_id id = 0; id < SECTION_COUNT; id++)
         map_fini(&c.name[id]);

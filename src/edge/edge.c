@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "edge/access.h"
+#include "edge/arrival.h"
 #include "edge/conn.h"
 #include "edge/gate.h"
 #include "edge/keeper.h"
@@ -20,6 +21,7 @@ static void on_drain_due(struct deadline *d)
 {
     struct edge *e = container_of(d, struct edge, drain_due);
     log_event(LOG_LEVEL_WARN, "drain_cut");
+    arrivals_close(e);
     while (!list_empty(&e->conns))
         conn_retire(container_of(e->conns.next, struct conn, link));
     edge_drained(e);
@@ -30,6 +32,7 @@ int edge_init(struct edge *e, uv_loop_t *loop, uint32_t id)
     *e = (struct edge){.loop = loop, .id = id, .reserve_fd = -1};
     e->control.fd = e->signer.channel.fd = -1;
     list_init(&e->listeners);
+    list_init(&e->arrivals);
     list_init(&e->conns);
     list_init(&e->again);
     list_init(&e->pools);

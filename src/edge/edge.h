@@ -31,7 +31,7 @@ enum edge_phase { EDGE_STARTING, EDGE_SERVING, EDGE_DRAINING };
 
 /* What happened since the start; shown by status. */
 struct edge_counters {
-    uint64_t accepted, refused_source, refused_limit, refused_descriptors;
+    uint64_t accepted, refused_source, refused_limit, refused_descriptors, refused_proxy;
     uint64_t handshakes, handshakes_failed;
     uint64_t exchanges, malformed, timeouts;
     uint64_t upstream_opened, upstream_reused, upstream_failed, upstream_retried;
@@ -65,8 +65,9 @@ struct edge {
     char via[300]; /* our pseudonym in Via (RFC 9110 section 7.6.3) */
 
     struct list listeners;
-    struct map sources; /* open connections per source, struct source of listener.c */
-    struct list conns;  /* struct conn by its link */
+    struct map sources;   /* open connections per source, struct source of listener.c */
+    struct list arrivals; /* connections of which the PROXY header is still to come (arrival.h) */
+    struct list conns;    /* struct conn by its link */
     uint32_t conn_count, tunnel_count, exchange_count;
     struct list again;                  /* conns that must step once more before the loop waits */
     struct list pools;                  /* struct pool */
@@ -80,6 +81,7 @@ struct edge {
     struct buf build;        /* heads and answers are built here */
     struct access_log *access;
     struct edge_counters count;
+    uint64_t proxy_said_at; /* ms: when the log last heard of a refused proxy */
 
     uint8_t random[1024]; /* for request ids: they are names, not secrets */
     size_t random_left;

@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "edge/access.h"
+#include "edge/arrival.h"
 #include "edge/conn.h"
 
 /* How long a listener rests when the process has no descriptor left. */
@@ -54,7 +55,7 @@ static struct source *source_enter(struct listener *l, const struct addr *a)
 
 void source_leave(struct edge *e, struct source *s)
 {
-    if (--s->open > 0)
+    if (s == NULL || --s->open > 0)
         return;
     (void)map_remove(&e->sources, span_of(&s->key, sizeof(s->key)));
     free(s);
@@ -62,27 +63,54 @@ void source_leave(struct edge *e, struct source *s)
 
 /* ---- the early gate ---- */
 
+static bool is_full(struct listener *l)
+{
+    const struct edge *e = l->edge;
+    uint32_t own = listener_def(l)->connections;
+    return e->conn_count >= e->generation->snapshot->limits.connections ||
+           (own != 0 && l->open >= own);
+}
+
 /* Cheapest question first; nothing is allocated before the last. */
-static struct source *admit(struct listener *l, const struct addr *a)
+static bool admit(struct listener *l, const struct addr *a, bool proxy, struct source **ret)
 {
     struct edge *e = l->edge;
     const struct generation *g = e->generation;
-    const struct listener_def *def = listener_def(l);
-    if (e->conn_count >= g->snapshot->limits.connections ||
-        (def->connections != 0 && l->open >= def->connections)) {
+    *ret = NULL;
+    if (is_full(l)) {
         e->count.refused_limit++;
-        return NULL;
+        return false;
     }
     struct zone_set zones = zones_find(policy_zones(g->policy), a);
     if (!policy_admits_source(g->policy, zones)) {
         e->count.refused_source++;
         access_source(e, a, zones, l->name);
-        return NULL;
+        return false;
     }
-    struct source *s = source_enter(l, a);
-    if (s == NULL)
+    /* Behind the address of a proxy are all who come through it. */
+    if (proxy)
+        return true;
+    *ret = source_enter(l, a);
+    if (*ret == NULL)
         e->count.refused_limit++;
-    return s;
+    return *ret != NULL;
+}
+
+void listener_admit(struct listener *l, int fd, const struct addr *a, bool proxy)
+{
+    struct edge *e = l->edge;
+    struct source *s;
+    if (!listener_serves(l) || !admit(l, a, proxy, &s)) {
+        (void)close(fd);
+        return;
+    }
+    e->count.accepted++;
+    conn_open(e, fd, a, l, s);
+}
+
+bool listener_serves(struct listener *l)
+{
+    return l->edge->tls != NULL && listener_def(l) != NULL;
 }
 
 static void take(struct listener *l, int fd, const struct sockaddr_storage *from)
@@ -90,18 +118,18 @@ static void take(struct listener *l, int fd, const struct sockaddr_storage *from
     struct edge *e = l->edge;
     struct addr a;
     uint16_t port;
-    if (addr_from_sockaddr((const struct sockaddr *)from, &a, &port) < 0 || e->tls == NULL ||
-        listener_def(l) == NULL) {
+    if (addr_from_sockaddr((const struct sockaddr *)from, &a, &port) < 0 || !listener_serves(l)) {
         (void)close(fd);
         return;
     }
-    struct source *s = admit(l, &a);
-    if (s == NULL) {
+    if (listener_def(l)->proxy_protocol == PROXY_PROTOCOL_OFF) {
+        listener_admit(l, fd, &a, false);
+    } else if (is_full(l)) {
+        e->count.refused_limit++;
         (void)close(fd);
-        return;
+    } else {
+        arrival_open(l, fd, &a);
     }
-    e->count.accepted++;
-    conn_open(e, fd, &a, l, s);
 }
 
 static void listener_arm(struct listener *l)

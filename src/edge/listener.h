@@ -33,6 +33,11 @@ struct source {
 /* Takes fd. Accepting starts with listener_resume. */
 must_check int listener_new(struct edge *e, int fd, struct span name);
 void listener_unref(struct listener *l);
+/* Is there an identity to show, and does the configuration in force still name it? */
+bool listener_serves(struct listener *l);
+/* A connection from this address: admitted and opened, or closed. Takes fd. proxy: the address is
+ * that of a trusted proxy, which limits per source do not concern. */
+void listener_admit(struct listener *l, int fd, const struct addr *a, bool proxy);
 /* What the generation in force says of it; NULL when it no longer names it. */
 const struct listener_def *listener_def(struct listener *l);
 /* A connection begins and ends. */

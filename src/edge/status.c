@@ -34,6 +34,7 @@ void status_write(const struct edge *e, struct buf *out)
         {"accepted", n->accepted},
         {"refused_source", n->refused_source},
         {"refused_limit", n->refused_limit},
+        {"refused_proxy", n->refused_proxy},
         {"refused_descriptors", n->refused_descriptors},
         {"handshakes", n->handshakes},
         {"handshakes_failed", n->handshakes_failed},

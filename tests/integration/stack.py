@@ -106,13 +106,15 @@ class Answer:
 class Connection:
     """One TLS connection, spoken to in raw bytes."""
 
-    def __init__(self, stack, host, port=None, source=None, timeout=20, context=None):
+    def __init__(self, stack, host, port=None, source=None, timeout=20, context=None, to=None, preface=b""):
+        """to: where to connect, in place of this port on loopback. preface: what is said before TLS."""
         raw = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         raw.settimeout(timeout)
         if source:
             raw.bind((source, 0))
-        raw.connect(("127.0.0.1", port or stack.port))
+        raw.connect(to or ("127.0.0.1", port or stack.port))
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        raw.sendall(preface)
         try:
             self.sock = (context or stack.tls).wrap_socket(raw, server_hostname=host)
         except Exception:
@@ -320,6 +322,7 @@ class Person:
         self.jar = {}
         self.recovery = []
         self.connections = {}
+        self.way = {}  # how connections are made: source, to and preface of Connection
 
     def request(self, method, url, body=b"", headers=(), navigate=True, keep=False, cookies=True):
         parts = urllib.parse.urlsplit(url)
@@ -342,7 +345,7 @@ class Person:
         if body or method in ("POST", "PUT"):
             lines.append(f"Content-Length: {len(body)}")
         lines += [f"{n}: {v}" for n, v in headers]
-        with Connection(self.stack, host, parts.port) as c:
+        with Connection(self.stack, host, parts.port or 443, **self.way) as c:
             c.send("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
             answer = c.read(method=method)
         jar = self.jar.setdefault(host, {})
@@ -385,7 +388,8 @@ class Person:
             form = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', answer.text))
             form = {k: html.unescape(v) for k, v in form.items()}
             form.update(user=self.name, password=PASSWORD, code=self.next_code())
-            answer, at = self.follow(self.post(self.stack.portal + "/login", form), self.stack.portal)
+            portal = f"https://{urllib.parse.urlsplit(at).netloc}"
+            answer, at = self.follow(self.post(portal + "/login", form), portal)
         return answer, at
 
 

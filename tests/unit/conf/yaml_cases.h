@@ -824,6 +824,21 @@ static const struct {
     {"portal: {host: p.test, zones: [all]}\n"
      "zones: {all: [0.0.0.0/0]}\n",
      ""},
+    {"portal: {host: p.test}\n"
+     "listeners: [{name: m, address: '127.0.0.1:9443', proxy_protocol: v1v2, trusted_proxies: [10.0.0.2, 2001:db8::/32]}]\n",
+     ""},
+    {"portal: {host: p.test}\n"
+     "listeners: [{name: m, address: '127.0.0.1:9443', proxy_protocol: v2}]\n",
+     "f:2: listeners.m.proxy_protocol: expected off or v1v2, found \"v2\"; did you mean \"v1v2\"?\n"},
+    {"portal: {host: p.test}\n"
+     "listeners: [{name: m, address: '127.0.0.1:9443', proxy_protocol: v1v2}]\n",
+     "f:2: listeners.m.trusted_proxies: expected the addresses of the proxies in front, found none\n"},
+    {"portal: {host: p.test}\n"
+     "listeners: [{name: m, address: '127.0.0.1:9443', trusted_proxies: [10.0.0.2]}]\n",
+     "f:2: listeners.m.trusted_proxies: expected proxy_protocol beside it, found nothing to believe them\n"},
+    {"portal: {host: p.test}\n"
+     "listeners: [{name: m, address: '127.0.0.1:9443', proxy_protocol: v1v2, trusted_proxies: ['0.0.0.0/0']}]\n",
+     "f:2: listeners.m.trusted_proxies: expected the addresses of proxies, found the whole internet\n"},
     {"title: \377\n",
      "f:1: document: expected UTF-8 text, found other bytes\n"},
     /* clang-format on */
