@@ -115,6 +115,7 @@ struct limits {
     uint32_t connect_timeout;        /* upstream; 5 s */
     uint32_t upstream_idle;          /* pooled upstream connection; 30 s */
     uint32_t upstream_connections;   /* per route and edge; 256 */
+    uint32_t drain_timeout;          /* a replaced edge's; 1 h */
 };
 
 struct session_conf {

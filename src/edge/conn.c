@@ -285,7 +285,8 @@ static bool step_head(struct conn *c)
     unsigned status = 400;
     if (wire_blocked(&c->wire))
         return false;
-    if (c->edge->phase == EDGE_DRAINING && buf_len(&c->in) == 0) {
+    if (c->edge->phase == EDGE_DRAINING && edge_now(c->edge) >= c->edge->idle_until &&
+        buf_len(&c->in) == 0) {
         enter(c, CONN_CLOSING);
         return true;
     }
@@ -633,7 +634,10 @@ static void derive(struct conn *c)
         if (wait == WAIT_WRITE)
             conn_progress(c);
     }
-    deadline_set(&c->edge->deadlines, &c->deadline, c->waits_since + seconds(c, wait) * 1000);
+    uint64_t due = c->waits_since + seconds(c, wait) * 1000;
+    if (wait == WAIT_IDLE && c->edge->phase == EDGE_DRAINING && due > c->edge->idle_until)
+        due = c->edge->idle_until;
+    deadline_set(&c->edge->deadlines, &c->deadline, due);
     watch_arm(&c->watch,
               (wants_client(c) ? UV_READABLE : 0) | (wire_blocked(&c->wire) ? UV_WRITABLE : 0));
     if (c->exchange != NULL && c->exchange->upstream != NULL)

@@ -17,6 +17,11 @@
 #include "edge/listener.h"
 #include "edge/pool.h"
 
+/* How long a draining edge waits for another request on a connection that is kept alive. Clients
+ * that poll come back within it and are told to close; for the others closing an idle connection is
+ * what any server may do. */
+#define DRAIN_IDLE_MS 10000u
+
 static void on_drain_due(struct deadline *d)
 {
     struct edge *e = container_of(d, struct edge, drain_due);
@@ -152,7 +157,9 @@ void edge_drain(struct edge *e, uint32_t seconds)
         return;
     e->phase = EDGE_DRAINING;
     listeners_close(e);
-    deadline_set(&e->deadlines, &e->drain_due, edge_now(e) + (uint64_t)seconds * 1000);
+    uint64_t limit = (uint64_t)seconds * 1000;
+    e->idle_until = limit > DRAIN_IDLE_MS ? edge_now(e) + DRAIN_IDLE_MS : 0;
+    deadline_set(&e->deadlines, &e->drain_due, edge_now(e) + limit);
     list_each_safe(it, &e->conns) conn_drain(container_of(it, struct conn, link));
     edge_drained(e);
 }

@@ -75,6 +75,7 @@ struct edge {
     unsigned spare_count;
     int reserve_fd; /* given up when descriptors run out, so that one can be accepted and closed */
     struct deadline drain_due;
+    uint64_t idle_until; /* ms: while draining, connections without a request end then */
 
     struct wire_stage stage; /* ciphertext on its way out, one connection at a time */
     uint8_t *scratch;        /* EDGE_SCRATCH plain-text bytes, good within one step */
@@ -106,7 +107,8 @@ void edge_random(struct edge *e, uint8_t *at, size_t len);
 
 /* The generation and its identity are in force from now on; takes both references. */
 void edge_commit(struct edge *e, struct generation *g, SSL_CTX *tls);
-/* Accept nothing new, finish what runs, at most so long. */
+/* Accept nothing new, finish what runs, at most so long. When there is time, a connection without a
+ * request is kept a little longer: its client may be about to send one, and would find it cut. */
 void edge_drain(struct edge *e, uint32_t seconds);
 /* Draining, and nothing is left: the loop is told to stop. */
 void edge_drained(struct edge *e);

@@ -19,20 +19,29 @@
 /* The channel counts a queue of its maximum as a dead peer; what is refused before that is merely
  * busy. */
 #define QUEUE_MAX (2u * 1024 * 1024)
+/* A question that finds no keeper waits so long for the next one: a keeper that is replaced is back
+ * within a few hundred milliseconds. */
+#define PARK_MS 2000u
+#define PARKED_BYTES_MAX (4u * 1024 * 1024)
 #define BATCH_MS 10000u
 #define SEEN_ITEM 24u
 #define SEEN_MAX (60000u / SEEN_ITEM)
 #define UPSTREAMS_MAX 16384u
 
 struct keeper_ask {
-    struct list link;
-    struct line *line;
+    struct list link; /* in line->asks or keeper->parked */
+    struct keeper *keeper;
+    struct line *line; /* NULL: parked */
+    enum msg_type type;
     uint32_t serial;
-    uint16_t reply;
     uint64_t due_ms;
     uint64_t heard; /* what the line had heard when this was asked */
+    bool orphaned;  /* a keeper has gone over it */
     keeper_done done;
     void *owner;
+    /* What to send; kept while it may have to be sent again. */
+    size_t len;
+    uint8_t payload[];
 };
 
 /* One channel, from its installation to its close callback. */
@@ -55,7 +64,11 @@ struct line {
 
 struct keeper {
     struct edge *edge;
-    struct line *line; /* NULL: no keeper */
+    struct line *line;  /* NULL: no keeper */
+    struct list parked; /* questions that wait for one, in the order of their deadlines */
+    size_t parked_count, parked_bytes;
+    uv_timer_t patience;
+    unsigned handles;
     uv_timer_t batch;
     uint8_t seen[SEEN_MAX * SEEN_ITEM];
     size_t seen_len;
@@ -78,8 +91,60 @@ void keeper_cancel(struct keeper_ask *ask)
     if (ask == NULL)
         return;
     list_remove(&ask->link);
-    ask->line->ask_count--;
+    if (ask->line != NULL) {
+        ask->line->ask_count--;
+    } else {
+        ask->keeper->parked_count--;
+        ask->keeper->parked_bytes -= ask->len;
+    }
+    secret_wipe(ask->payload, ask->len);
     free(ask);
+}
+
+static void on_patience(uv_timer_t *t);
+
+static void park(struct keeper_ask *ask)
+{
+    struct keeper *k = ask->keeper;
+    ask->line = NULL;
+    ask->due_ms = clock_mono_ms() + PARK_MS;
+    if (list_empty(&k->parked))
+        (void)uv_timer_start(&k->patience, on_patience, PARK_MS, 0);
+    list_push(&k->parked, &ask->link);
+    k->parked_count++;
+    k->parked_bytes += ask->len;
+}
+
+static void on_patience(uv_timer_t *t)
+{
+    struct keeper *k = t->data;
+    uint64_t now = clock_mono_ms();
+    while (!list_empty(&k->parked)) {
+        struct keeper_ask *ask = container_of(k->parked.next, struct keeper_ask, link);
+        if (ask->due_ms > now) {
+            (void)uv_timer_start(t, on_patience, ask->due_ms - now, 0);
+            return;
+        }
+        finish_ask(ask, FAULT_CLOSED, SPAN_NONE);
+    }
+}
+
+static void send_parked(struct keeper *k);
+
+/* Who a session belongs to may be asked twice, but not more: perhaps the question is what the
+ * keeper dies of. Whether anything else was done before it went is not known, so it is not done
+ * again. */
+static void orphan(struct line *l, struct keeper_ask *ask)
+{
+    struct keeper *k = l->edge->keeper;
+    if (k == NULL || ask->type != MSG_SESSION || ask->orphaned) {
+        finish_ask(ask, FAULT_CLOSED, SPAN_NONE);
+        return;
+    }
+    list_remove(&ask->link);
+    l->ask_count--;
+    ask->orphaned = true;
+    park(ask);
 }
 
 static void on_line_close(uv_handle_t *h)
@@ -88,7 +153,9 @@ static void on_line_close(uv_handle_t *h)
     if (--l->handles > 0)
         return;
     while (!list_empty(&l->asks))
-        finish_ask(container_of(l->asks.next, struct keeper_ask, link), FAULT_CLOSED, SPAN_NONE);
+        orphan(l, container_of(l->asks.next, struct keeper_ask, link));
+    if (l->edge->keeper != NULL)
+        send_parked(l->edge->keeper);
     channel_fini(&l->channel);
     free(l);
 }
@@ -144,7 +211,7 @@ static int on_reply(struct line *l, const struct message *m)
         struct keeper_ask *ask = container_of(it, struct keeper_ask, link);
         if (ask->serial != m->serial)
             continue;
-        if (ask->reply != m->type || msg_check(m->type, m->payload) < 0)
+        if (msg_info(ask->type)->reply != m->type || msg_check(m->type, m->payload) < 0)
             return FAULT_FORMAT;
         finish_ask(ask, 0, m->payload);
         return 0;
@@ -211,12 +278,15 @@ static int keeper_make(struct edge *e)
     if (k == NULL)
         return -ENOMEM;
     k->edge = e;
+    k->handles = 2;
+    list_init(&k->parked);
     buf_init(&k->upstreams, UPSTREAMS_MAX);
+    /* Neither can fail: they only set fields and link the handle into the loop. */
+    (void)uv_timer_init(e->loop, &k->patience);
     int rc = uv_timer_init(e->loop, &k->batch);
-    if (rc == 0) {
-        k->batch.data = k;
+    k->batch.data = k->patience.data = k;
+    if (rc == 0)
         rc = uv_timer_start(&k->batch, on_batch, BATCH_MS, BATCH_MS);
-    }
     if (rc < 0) {
         free(k);
         return rc;
@@ -270,12 +340,15 @@ int keeper_link_init(struct edge *e, int fd)
     tell_upstreams(k);
     if (e->views != NULL)
         views_ask_all(e->views);
+    send_parked(k);
     return 0;
 }
 
 static void on_keeper_close(uv_handle_t *h)
 {
     struct keeper *k = h->data;
+    if (--k->handles > 0)
+        return;
     buf_fini(&k->upstreams);
     free(k);
 }
@@ -289,7 +362,10 @@ void keeper_link_fini(struct edge *e)
     if (k->line != NULL)
         line_break(k->line, 0);
     e->keeper = NULL;
+    while (!list_empty(&k->parked))
+        finish_ask(container_of(k->parked.next, struct keeper_ask, link), FAULT_CLOSED, SPAN_NONE);
     uv_close((uv_handle_t *)&k->batch, on_keeper_close);
+    uv_close((uv_handle_t *)&k->patience, on_keeper_close);
 }
 
 bool keeper_is_up(const struct edge *e)
@@ -299,61 +375,116 @@ bool keeper_is_up(const struct edge *e)
 
 /* ---- questions ---- */
 
-static int ask_begin(struct edge *e, enum msg_type type, size_t bytes, keeper_done done,
-                     void *owner, struct keeper_ask **ret)
+static int ask_make(struct keeper *k, enum msg_type type, struct span payload, keeper_done done,
+                    void *owner, struct keeper_ask **ret)
 {
-    if (!keeper_is_up(e))
-        return FAULT_CLOSED;
-    struct line *l = e->keeper->line;
-    if (l->ask_count >= ASKS_MAX || l->channel.waiting + bytes > QUEUE_MAX)
-        return FAULT_BUSY;
-    uint64_t now = clock_mono_ms();
-    if (l->silent && now < l->asked_ms + PROBE_MS)
-        return FAULT_BUSY;
-    uint64_t patience = l->silent ? PROBE_MS : ASK_TIMEOUT_MS;
-    struct keeper_ask *ask = calloc(1, sizeof(*ask));
+    struct keeper_ask *ask = calloc(1, sizeof(*ask) + payload.len);
     if (ask == NULL)
         return -ENOMEM;
-    *ask = (struct keeper_ask){.line = l,
-                               .serial = channel_serial(&l->channel),
-                               .reply = msg_info(type)->reply,
-                               .due_ms = now + patience,
-                               .heard = l->heard,
-                               .done = done,
-                               .owner = owner};
+    ask->keeper = k;
+    ask->type = type;
+    ask->done = done;
+    ask->owner = owner;
+    ask->len = payload.len;
+    if (payload.len > 0)
+        memcpy(ask->payload, payload.at, payload.len);
+    list_init(&ask->link);
+    *ret = ask;
+    return 0;
+}
+
+/* Into the list of those whose answer the line owes. */
+static void ask_due(struct line *l, struct keeper_ask *ask, uint64_t now)
+{
+    uint64_t patience = l->silent ? PROBE_MS : ASK_TIMEOUT_MS;
+    ask->line = l;
+    ask->serial = channel_serial(&l->channel);
+    ask->due_ms = now + patience;
+    ask->heard = l->heard;
     if (list_empty(&l->asks))
         (void)uv_timer_start(&l->timer, on_timer, patience, 0);
     list_push(&l->asks, &ask->link);
     l->ask_count++;
     l->asked_ms = now;
-    *ret = ask;
-    return 0;
 }
 
-static int ask_sent(struct keeper_ask *ask, int rc)
+static int may_ask(const struct line *l, size_t bytes, uint64_t now)
 {
-    struct line *l = ask->line;
+    if (l->ask_count >= ASKS_MAX || l->channel.waiting + bytes > QUEUE_MAX)
+        return FAULT_BUSY;
+    return l->silent && now < l->asked_ms + PROBE_MS ? FAULT_BUSY : 0;
+}
+
+/* Those who do not fit wait on, with what is left of their time. */
+static void send_parked(struct keeper *k)
+{
+    uint64_t now = clock_mono_ms();
+    while (k->line != NULL && !list_empty(&k->parked)) {
+        struct line *l = k->line;
+        struct keeper_ask *ask = container_of(k->parked.next, struct keeper_ask, link);
+        if (may_ask(l, ask->len, now) < 0)
+            break;
+        list_remove(&ask->link);
+        k->parked_count--;
+        k->parked_bytes -= ask->len;
+        ask_due(l, ask, now);
+        int rc = channel_send(&l->channel, ask->type, ask->serial, ask->payload, ask->len, -1);
+        if (rc < 0)
+            line_break(l, rc);
+        derive_interest(l);
+    }
+}
+
+static int ask_put(struct edge *e, enum msg_type type, struct span payload, keeper_done done,
+                   void *owner, struct keeper_ask **ret)
+{
+    struct keeper *k = e->keeper;
+    if (k == NULL)
+        return FAULT_CLOSED;
+    struct line *l = k->line;
+    uint64_t now = clock_mono_ms();
+    int rc = l != NULL ? may_ask(l, payload.len, now) : 0;
+    if (l == NULL &&
+        (k->parked_count >= ASKS_MAX || k->parked_bytes + payload.len > PARKED_BYTES_MAX))
+        rc = FAULT_BUSY;
+    struct keeper_ask *ask = NULL;
+    if (rc == 0) {
+        bool keeps = l == NULL || type == MSG_SESSION;
+        rc = ask_make(k, type, keeps ? payload : SPAN_NONE, done, owner, &ask);
+    }
+    if (rc < 0)
+        return rc;
+    if (l == NULL) {
+        park(ask);
+        *ret = ask;
+        return 0;
+    }
+    ask_due(l, ask, now);
+    rc = channel_send(&l->channel, type, ask->serial, payload.at, payload.len, -1);
     if (rc < 0)
         keeper_cancel(ask);
-    /* A field that does not fit (FAULT_LIMIT of the encoder) says nothing about the channel; the
-     * channel's own limit is never reached, see QUEUE_MAX. */
+    else
+        *ret = ask;
+    /* The channel's own limit is never reached, see QUEUE_MAX. */
     if (rc < 0 && rc != FAULT_LIMIT && rc != -ENOMEM)
         line_break(l, rc);
     derive_interest(l);
     return rc;
 }
 
+static uint8_t encoded[MSG_PACKET_MAX];
+
 #define ASK(name, NAME)                                                                            \
     int keeper_ask_##name(struct edge *e, const struct msg_##name *m, keeper_done done,            \
                           void *owner, struct keeper_ask **ret)                                    \
     {                                                                                              \
-        struct keeper_ask *ask;                                                                    \
-        int rc = ask_begin(e, MSG_##NAME, msg_info(MSG_##NAME)->max, done, owner, &ask);           \
-        if (rc < 0)                                                                                \
-            return rc;                                                                             \
-        rc = ask_sent(ask, channel_send_##name(&ask->line->channel, ask->serial, m, -1));          \
-        if (rc == 0)                                                                               \
-            *ret = ask;                                                                            \
+        struct writer w = writer_into(encoded, sizeof(encoded));                                   \
+        msg_##name##_encode(&w, m);                                                                \
+        int len = writer_finish(&w);                                                               \
+        if (len < 0)                                                                               \
+            return len;                                                                            \
+        int rc = ask_put(e, MSG_##NAME, span_of(encoded, (size_t)len), done, owner, ret);          \
+        secret_wipe(encoded, (size_t)len);                                                         \
         return rc;                                                                                 \
     }
 ASK(session, SESSION)

@@ -4,7 +4,9 @@
  * with a fault when five seconds pass, when the channel breaks, or when too much is outstanding
  * already. keeper_cancel forgets it; the callback is then never called. Callbacks never run inside
  * the call that asks. The link outlives the keeper: a new channel (the supervisor sends one when it
- * has started a new keeper) replaces the old one, whose questions all fail.
+ * has started a new keeper) replaces the old one. Questions that find no keeper wait two seconds for
+ * the next one; of those that a keeper left unanswered only the ones about sessions are asked again,
+ * the others fail, because what they did may have been done.
  *
  * The keeper's word is the stronger side's: an edge that gets a malformed packet closes the channel
  * and waits for the supervisor to send another. */

@@ -19,10 +19,9 @@
 /* With a new generation of edges: their start is part of it. */
 #define ROLLOUT_NEW_EDGES_MS 10000u
 #define JOIN_MS 10000u
-/* Old edges keep to the newest rules, so they may finish what runs: a long upload, a WebSocket. */
-#define RETIRE_SECONDS 3600u
-/* Who adds ports all day must not fill the machine with old edges. */
-#define RETIRED_GENERATIONS_MAX 4u
+/* Old edges keep to the newest rules, so they may finish what runs: a long upload, a WebSocket. Who
+ * adds ports all day must not fill the machine with them, though. */
+#define RETIRED_GENERATIONS_MAX 8u
 
 static void delivery_fini(struct delivery *d)
 {
@@ -187,10 +186,10 @@ static void hand_over_to_successors(struct supervisor *sv)
         }
         c->retired = true;
         if (c->state == CHILD_SERVING) {
-            struct msg_drain m = {.seconds = RETIRE_SECONDS};
+            struct msg_drain m = {.seconds = sv->file->limits.drain_timeout};
             c->state = CHILD_DRAINING;
             child_sent(c, channel_send_drain(&c->channel, 0, &m, -1));
-            child_expect_within(c, (RETIRE_SECONDS + 1) * 1000);
+            child_expect_within(c, ((uint64_t)m.seconds + 1) * 1000);
         } else if (c->pid > 0) {
             child_kill(c);
         }

@@ -422,7 +422,7 @@ def test_a_keeper_that_hangs_and_dies(streaming):
     e.silence()
     started_dead = time.monotonic()
     assert e.ask(token="N" * 42 + "A").status == 503
-    assert time.monotonic() - started_dead < 1, "without a channel nothing is waited for"
+    assert time.monotonic() - started_dead < 4, "the next keeper is waited for, and not for long"
     assert person.post(e.portal + "/login", {"user": "a", "password": "b", "code": "c"}).status == 503
     stream(e).close()
     assert ended(c, 40)

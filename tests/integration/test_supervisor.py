@@ -366,10 +366,10 @@ def test_an_edge_that_finishes_what_runs_follows_the_new_rules_and_there_are_not
         assert service.ask("reload")["ok"]
         wait_for(lambda: next(p for p in service.processes("edge")
                               if p["pid"] == first)["status"]["committed"] == "3")
-        for n in range(2, 8):
+        for n in range(2, 12):
             service.write(routes=[8080 + i for i in range(n)])
             assert service.ask("reload")["ok"]
-        wait_for(lambda: sum(p["state"] == "draining" for p in service.processes("edge")) == 4)
+        wait_for(lambda: sum(p["state"] == "draining" for p in service.processes("edge")) == 8)
         assert not alive(first)
         assert service.say().startswith("edge ")
 

@@ -1,0 +1,75 @@
+"""Reloads of every kind, and a keeper that dies, under clients of every kind: none of them may notice.
+
+The ordinary run is short and gentle; ./dev storm (POSTERN_LONG=1) is what the numbers in bench/RESULTS.md
+come from: 500 new TLS connections a second for a minute.
+"""
+import itertools
+import os
+import signal
+import time
+
+import pytest
+
+import stack as harness
+from stack import free_port, wait_for
+from storm import Storm, cloudless, complaints
+
+LONG = os.environ.get("POSTERN_LONG") == "1"
+SECONDS, RATE, RELOADS = (60, 500, 20) if LONG else (9, 60, 6)
+
+
+@pytest.fixture
+def site():
+    s = harness.Stack(edges=2, extra_yaml="\nlimits: {connections_per_source: 20000}\n")
+    console = None
+    try:
+        console, s.admin = cloudless(s)
+        s.original = s.config.read_text()
+        yield s
+    finally:
+        s.close()
+        if console:
+            console.close()
+
+
+def changes(site):
+    """One file after another: a limit, an upstream on a new port, a listener more, none of it any more."""
+    listener = f"\n  - {{name: more, address: 127.0.0.1:{free_port()}}}\n"
+    for n in itertools.count():
+        yield site.original.replace("limits: {", f"limits: {{header_timeout: {11 + n}s, ")
+        yield site.original + f"\nroutes: {{extra: {{host: extra.test, upstream: 'http://127.0.0.1:{20001 + n}'}}}}\n"
+        yield site.original.replace("\nlisteners:\n", f"\nlisteners:{listener}", 1)
+        yield site.original
+
+
+def tell(what, tally):
+    print(f"\n{what}: " + ", ".join(f"{kind} {t['good']} of {t['begun']}, worst {t['worst_ms']} ms"
+                                    for kind, t in tally.items()))
+
+
+def test_nobody_notices_reloads(site):
+    storm = Storm(site, site.admin).begin(seconds=SECONDS, rate=RATE)
+    for text in itertools.islice(changes(site), RELOADS):
+        begin = time.monotonic()
+        site.config.write_text(text)
+        site.cli("reload")
+        time.sleep(max(0.0, (SECONDS - 2) / RELOADS - (time.monotonic() - begin)))
+    tally = storm.end()
+    tell(f"{RELOADS} reloads", tally)
+    assert not complaints(tally), (tally, storm.errors[:4000])
+    assert tally["new"]["good"] > SECONDS * RATE / 2 and tally["post"]["good"] and tally["keep"]["good"]
+    assert tally["socket"]["begun"] == 50, "every WebSocket lived through all of it"
+    assert tally["socket"]["frames"] - tally["socket"]["echoes"] <= 50 < tally["socket"]["frames"], \
+        "but for the last ones, which were on their way"
+
+
+def test_nobody_notices_a_keeper_that_dies(site):
+    storm = Storm(site, site.admin).begin(seconds=SECONDS // 2 + 2, rate=RATE)
+    keeper = site.pids("keeper")[0]
+    time.sleep(1)
+    os.kill(keeper, signal.SIGKILL)
+    wait_for(lambda: site.pids("keeper") not in ([], [keeper]))
+    tally = storm.end()
+    tell("a dead keeper", tally)
+    assert not complaints(tally), (tally, storm.errors[:4000])
+    assert tally["socket"]["begun"] == 50
