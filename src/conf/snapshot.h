@@ -83,7 +83,8 @@ struct route_def {
                                 * Never in an edge's slice. */
     uint64_t body_bytes;       /* greatest request body; 0: no limit of ours */
     uint32_t response_timeout; /* until the upstream's response head */
-    uint32_t stream_idle;      /* between bytes of bodies and tunnels */
+    uint32_t stream_idle;      /* between bytes of bodies */
+    uint32_t websocket_idle;   /* between bytes of tunnels, either way; 0: as stream_idle */
     const char *title;         /* for the tile; "" → name */
     const char *start;         /* path that the tile opens; "/" */
     enum origin origin;

@@ -165,7 +165,7 @@ void access_exchange(const struct exchange *x)
     uint64_t duration = (clock_mono_us() - x->started_us) / 1000;
     struct access_record r = {
         .wall_ms = edge_wall_ms() - duration,
-        .version = 1,
+        .version = 2,
         .outcome = (uint8_t)x->outcome,
         .status = (uint16_t)x->status,
         .listener = span_sub(span_str(x->listener), 0, 64),
@@ -178,6 +178,7 @@ void access_exchange(const struct exchange *x)
         .duration_ms = duration > UINT32_MAX ? UINT32_MAX : (uint32_t)duration,
         .bytes_in = x->bytes_in,
         .bytes_out = x->bytes_out,
+        .stream = (uint8_t)x->stream,
     };
     memcpy(r.request_id, x->id, sizeof(r.request_id));
     memcpy(r.source, x->source.byte, sizeof(r.source));
@@ -211,7 +212,7 @@ void access_source(struct edge *e, const struct addr *source, struct zone_set zo
         return;
     struct access_record r = {
         .wall_ms = edge_wall_ms(),
-        .version = 1,
+        .version = 2,
         .outcome = ACCESS_SOURCE,
         .listener = span_sub(span_str(listener), 0, 64),
         .zones = zones_text(e->generation->snapshot, zones, text, sizeof(text)),

@@ -14,7 +14,7 @@
 
 must_check int access_init(struct edge *e);
 void access_fini(struct edge *e);
-/* The record of a finished exchange. */
+/* The record of a finished exchange, and of a tunnel that opens. */
 void access_exchange(const struct exchange *x);
 /* A source that was closed before TLS. Bounded in rate: beyond it only counters tell. */
 void access_source(struct edge *e, const struct addr *source, struct zone_set zones,

@@ -156,6 +156,9 @@ bool conn_may_keep(const struct exchange *x)
 {
     if (!x->clean || !x->request.keep_alive || x->edge->phase == EDGE_DRAINING || x->conn->wire.eof)
         return false;
+    /* What a client sent behind an upgrade that was refused is not a request. */
+    if (x->request.upgrade_websocket)
+        return false;
     if (x->body.done)
         return true;
     /* A client that waits for permission may send the body or not: nobody can tell where the next
@@ -586,6 +589,8 @@ static uint64_t seconds(const struct conn *c, enum conn_wait wait)
         return x->route->response_timeout;
     case WAIT_STREAM:
         return x->route->stream_idle;
+    case WAIT_TUNNEL:
+        return x->route->websocket_idle != 0 ? x->route->websocket_idle : x->route->stream_idle;
     case WAIT_CONTINUE:
         return CONTINUE_SECONDS;
     case WAIT_LINGER:
@@ -725,6 +730,7 @@ static void on_conn_due(struct deadline *d)
     case WAIT_REQUEST:
     case WAIT_RESPONSE:
     case WAIT_STREAM:
+    case WAIT_TUNNEL:
         proxy_timeout(x, c->wait);
         return;
     case WAIT_KEEPER:

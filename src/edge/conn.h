@@ -37,7 +37,8 @@ enum conn_wait {
     WAIT_REQUEST,  /* the upstream takes the request */
     WAIT_RESPONSE, /* the upstream's response head */
     WAIT_CONTINUE, /* the upstream's word on whether the body may come */
-    WAIT_STREAM,   /* bytes of a body or tunnel */
+    WAIT_STREAM,   /* bytes of a body */
+    WAIT_TUNNEL,   /* bytes of a tunnel, in either direction */
     WAIT_KEEPER,
     WAIT_LINGER,
 };

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/rng.h"
 #include "edge/access.h"
@@ -145,8 +146,11 @@ void edge_commit(struct edge *e, struct generation *g, SSL_CTX *tls)
     (void)snprintf(e->via, sizeof(e->via), "postern-%s", g->snapshot->portal_host);
     if (e->phase == EDGE_STARTING)
         e->phase = EDGE_SERVING;
-    if (old != NULL)
+    if (old != NULL) {
+        e->revoking_us = clock_mono_us();
         (void)gate_recheck(e);
+        e->revoking_us = 0;
+    }
     generation_unref(old);
     listeners_resume(e);
 }

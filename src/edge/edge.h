@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "edge/deadline.h"
 #include "edge/exchange.h"
+#include "edge/latency.h"
 #include "edge/watch.h"
 #include "edge/wire.h"
 #include "net/tls.h"
@@ -82,7 +83,9 @@ struct edge {
     struct buf build;        /* heads and answers are built here */
     struct access_log *access;
     struct edge_counters count;
-    uint64_t proxy_said_at; /* ms: when the log last heard of a refused proxy */
+    uint64_t proxy_said_at;    /* ms: when the log last heard of a refused proxy */
+    uint64_t revoking_us;      /* while streams are being ended: when that was decided; else 0 */
+    struct latency revocation; /* from there until each of them had ended */
 
     uint8_t random[1024]; /* for request ids: they are names, not secrets */
     size_t random_left;

@@ -103,16 +103,30 @@ void exchange_retire(struct exchange *x)
     free(x);
 }
 
+static void count_revoked(struct exchange *x)
+{
+    struct edge *e = x->edge;
+    x->outcome = ACCESS_DENIED;
+    e->count.revoked++;
+    if (e->revoking_us != 0)
+        latency_note(&e->revocation, clock_mono_us() - e->revoking_us);
+}
+
 void exchange_revoke(struct exchange *x, unsigned status, const char *cause)
 {
     switch (x->state) {
     case EXCHANGE_ANSWER:
     case EXCHANGE_DONE:
         return;
-    case EXCHANGE_PROXY:
     case EXCHANGE_TUNNEL:
-        x->outcome = ACCESS_DENIED;
-        x->edge->count.revoked++;
+        count_revoked(x);
+        if (status == 503)
+            tunnel_end(x, STREAM_GATEWAY, CLOSE_TRY_LATER, cause);
+        else
+            tunnel_end(x, STREAM_REVOKED, CLOSE_REVOKED, cause);
+        return;
+    case EXCHANGE_PROXY:
+        count_revoked(x);
         /* The head of an answer is at the client: nothing that could still be said would be
          * understood. */
         if (x->status != 0) {

@@ -78,6 +78,7 @@ struct exchange {
     struct decision decision;
     enum access_outcome outcome;
     struct span destination;     /* canonical path of a WebDAV Destination, or empty */
+    enum access_stream stream;   /* of a tunnel: why it ends, as far as is known */
     bool token_in_authorization; /* the Authorization header was ours: strip it */
     struct keeper_ask *ask;      /* outstanding question, or NULL */
 

@@ -400,6 +400,11 @@ static void identify(struct exchange *x)
                "cross-site");
         return;
     }
+    if (fetchmeta_foreign_socket(r)) {
+        refuse(x, ACCESS_DENIED, 403, "This WebSocket was asked for by a page of another site.",
+               "origin");
+        return;
+    }
     struct view *v;
     int rc = views_find(x->edge->views, c.kind, c.token, r->authority, &x->source, &v);
     if (rc < 0) {

@@ -227,8 +227,11 @@ static int on_revoke(struct line *l, const struct message *m)
         revoke.kind > REVOKE_ALL)
         return FAULT_FORMAT;
     uint32_t closed = 0;
+    uint64_t now_us = clock_mono_us();
+    l->edge->revoking_us = revoke.said_us < now_us ? revoke.said_us : now_us;
     if (l->edge->views != NULL)
         closed = views_revoke(l->edge->views, (enum revoke_kind)revoke.kind, revoke.id);
+    l->edge->revoking_us = 0;
     if (l->broken)
         return 0;
     struct msg_revoked revoked = {.epoch = revoke.epoch, .closed = closed};

@@ -98,6 +98,8 @@ void proxy_timeout(struct exchange *x, enum conn_wait wait)
         if (x->upstream != NULL)
             pool_says_down(x->upstream->pool, -ETIMEDOUT);
         proxy_fail(x, 504, "The console did not accept a connection in time.", "connect_timeout");
+    } else if (wait == WAIT_TUNNEL) {
+        tunnel_end(x, STREAM_IDLE, CLOSE_GOING_AWAY, "Nothing was said for too long.");
     } else {
         proxy_fail(x, 504, "The console did not answer in time.", "response_timeout");
     }
@@ -368,8 +370,7 @@ static void respond(struct exchange *x, const struct response *r, struct span re
         proxy_fail(x, 502, "The console switched to a protocol nobody asked for.", "upgrade");
         return;
     }
-    /* What a client sent behind an upgrade that was refused is not a request. */
-    reply.close = !conn_may_keep(x) || !p->request_done || x->request.upgrade_websocket;
+    reply.close = !conn_may_keep(x) || !p->request_done;
     buf_clear(&x->edge->build);
     if (forward_response(&f, r, &reply, &x->edge->build) < 0) {
         buf_clear(&x->edge->build);
@@ -380,6 +381,7 @@ static void respond(struct exchange *x, const struct response *r, struct span re
     x->close = x->close || reply.close;
     if (reply.upgrade) {
         push_down(x, SPAN_NONE);
+        p->websocket = true;
         if (here(x))
             tunnel_enter(x, rest);
         return;
@@ -575,9 +577,7 @@ enum conn_wait proxy_waits(const struct exchange *x)
         break;
     case PROXY_TUNNEL:
         /* Half a tunnel is on its way out. */
-        if (p->up_closed || p->down_closed)
-            return WAIT_BODY;
-        break;
+        return p->up_closed || p->down_closed ? WAIT_BODY : WAIT_TUNNEL;
     }
     return WAIT_STREAM;
 }

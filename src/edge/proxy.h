@@ -13,6 +13,13 @@
 
 #include "edge/conn.h"
 #include "edge/pool.h"
+#include "http/ws_frame.h"
+
+/* Close codes of our own (RFC 6455 section 7.4.2 leaves 4000 and up to applications): a page that
+ * sees this one has lost its session or its right, and goes to log in instead of trying again. */
+#define CLOSE_REVOKED 4401
+#define CLOSE_GOING_AWAY 1001 /* section 7.4.1 */
+#define CLOSE_TRY_LATER 1013  /* IANA WebSocket Close Code Number Registry */
 
 enum proxy_state {
     PROXY_CONNECT, /* waiting for the connection */
@@ -37,6 +44,8 @@ struct proxy {
     bool up_closed;    /* tunnel: the client has ended its half, … */
     bool up_finished;  /* … and the upstream has been told */
     bool down_closed;  /* tunnel: the upstream has ended its half */
+    bool websocket;    /* tunnel: of WebSocket frames, which … */
+    struct ws_frame frames_up, frames_down; /* … begin and end here */
 };
 
 /* Moves what can be moved. True when something changed that may allow more. */
@@ -44,6 +53,10 @@ bool proxy_step(struct exchange *x);
 bool tunnel_step(struct exchange *x);
 /* The tunnel begins: the upstream's 101 is at the client. */
 void tunnel_enter(struct exchange *x, struct span early);
+/* It may not go on. Both ends of a WebSocket are told by a close frame, the client with this code
+ * and reason (RFC 6455 section 7.4), where one can stand: what the client has not taken yet, or
+ * half a frame of which the rest has not come, leaves only the end of the connection. */
+void tunnel_end(struct exchange *x, enum access_stream why, uint16_t code, const char *reason);
 /* What the exchange waits for, for conn.c's deadline and interests. */
 enum conn_wait proxy_waits(const struct exchange *x);
 bool proxy_wants_client(const struct exchange *x);

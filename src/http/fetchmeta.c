@@ -22,20 +22,26 @@ enum fetchmeta fetchmeta_judge(const struct request *r)
     const struct headers *h = &r->headers;
     const struct header *origin = headers_find(h, HEADER_ORIGIN);
     bool same = origin != NULL && origin_matches(origin->value, r->authority);
-    /* SameSite and CORS do not hold WebSockets back: where Origin is sent it must be this one,
-     * whatever else is said (RFC 6455 section 10.2). */
-    if (r->upgrade_websocket && origin != NULL)
+    /* SameSite and CORS do not hold WebSockets back. Every browser sends Origin with them, so it
+     * must be there and be this one, whatever else is said (RFC 6455 section 10.2). */
+    if (r->upgrade_websocket)
         return same ? FETCHMETA_SAME_ORIGIN : FETCHMETA_REFUSED;
     if (same || value_is(h, HEADER_SEC_FETCH_SITE, "same-origin"))
         return FETCHMETA_SAME_ORIGIN;
     if (value_is(h, HEADER_SEC_FETCH_SITE, "none"))
         return FETCHMETA_USER;
     /* "document" is the top level; frames say "iframe". */
-    if (!r->upgrade_websocket && (span_is(r->method, "GET") || span_is(r->method, "HEAD")) &&
+    if ((span_is(r->method, "GET") || span_is(r->method, "HEAD")) &&
         value_is(h, HEADER_SEC_FETCH_MODE, "navigate") &&
         value_is(h, HEADER_SEC_FETCH_DEST, "document"))
         return FETCHMETA_NAVIGATION;
     return FETCHMETA_REFUSED;
+}
+
+bool fetchmeta_foreign_socket(const struct request *r)
+{
+    const struct header *origin = headers_find(&r->headers, HEADER_ORIGIN);
+    return r->upgrade_websocket && origin != NULL && !origin_matches(origin->value, r->authority);
 }
 
 const char *fetchmeta_name(enum fetchmeta f)

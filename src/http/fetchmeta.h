@@ -21,6 +21,9 @@ static inline bool fetchmeta_may_proceed(const struct request *r)
 {
     return fetchmeta_judge(r) != FETCHMETA_REFUSED;
 }
+/* Does a page of another origin ask for this WebSocket? A program sends no Origin and proves itself
+ * by its token; one that sends a foreign Origin repeats what a page told it. */
+bool fetchmeta_foreign_socket(const struct request *r);
 /* "same-origin", "user", "navigation", "refused": for logs. */
 const char *fetchmeta_name(enum fetchmeta f);
 

@@ -134,6 +134,22 @@ int msg_check(unsigned type, struct span payload)
     }
 }
 
+const char *access_stream_name(uint8_t stream)
+{
+    static const char *const NAMES[] = {
+        [STREAM_NONE] = "",
+        [STREAM_OPENED] = "opened",
+        [STREAM_CLIENT] = "client",
+        [STREAM_UPSTREAM] = "upstream",
+        [STREAM_CLIENT_LOST] = "client-lost",
+        [STREAM_UPSTREAM_LOST] = "upstream-lost",
+        [STREAM_IDLE] = "idle",
+        [STREAM_REVOKED] = "revoked",
+        [STREAM_GATEWAY] = "gateway",
+    };
+    return stream < countof(NAMES) ? NAMES[stream] : "";
+}
+
 const char *ipc_role_name(enum ipc_role role)
 {
     switch (role) {

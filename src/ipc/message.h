@@ -138,4 +138,19 @@ enum access_outcome {
     ACCESS_OWN = 8,         /* a page of the portal or an operation of the API */
 };
 
+/* Of a tunnel's two records: which one, and what ended it. */
+enum access_stream {
+    STREAM_NONE = 0,          /* no tunnel */
+    STREAM_OPENED = 1,        /* nothing has passed yet */
+    STREAM_CLIENT = 2,        /* ended by the client, … */
+    STREAM_UPSTREAM = 3,      /* … by the upstream, both in good order */
+    STREAM_CLIENT_LOST = 4,   /* the client's connection broke or took nothing any more */
+    STREAM_UPSTREAM_LOST = 5, /* the upstream's did */
+    STREAM_IDLE = 6,          /* nothing came in time */
+    STREAM_REVOKED = 7,       /* session, user, token, route, zone or rule no longer allow it */
+    STREAM_GATEWAY = 8,       /* this gateway goes away, or can no longer ask who may */
+};
+/* "opened", "idle", …; "" for STREAM_NONE and for a number that is none of them. */
+const char *access_stream_name(uint8_t stream);
+
 #endif

@@ -33,7 +33,8 @@ uint64_t revoke_push(struct keeper *k, enum revoke_kind kind, struct span id)
 {
     uint64_t epoch = ++k->revokes.epoch;
     struct revocation *v = calloc(1, sizeof(*v));
-    struct msg_revoke m = {.epoch = epoch, .kind = (uint8_t)kind, .id = id};
+    struct msg_revoke m = {
+        .epoch = epoch, .said_us = clock_mono_us(), .kind = (uint8_t)kind, .id = id};
     list_each_safe(at, &k->edges)
     {
         struct peer *edge = container_of(at, struct peer, link);

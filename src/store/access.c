@@ -36,6 +36,7 @@ static int add(struct db *d, const struct access_record *r)
     query_u64(&q, r->duration_ms);
     bind_u64(&q, r->bytes_in);
     bind_u64(&q, r->bytes_out);
+    query_u64(&q, r->stream);
     int rc = query_run(&q);
     return rc < 0 ? rc : 0;
 }
@@ -110,6 +111,7 @@ static void read_row(struct query *q, struct access_row *row)
     r->duration_ms = (uint32_t)query_get_u64(q);
     r->bytes_in = query_get_u64(q);
     r->bytes_out = query_get_u64(q);
+    r->stream = (uint8_t)query_get_u64(q);
 }
 
 int access_list(struct store *s, const struct access_filter *filter, const struct page *page,

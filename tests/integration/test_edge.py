@@ -19,6 +19,7 @@ import time
 import pytest
 
 import edge_alone
+from wsock import STREAM
 import stack as harness
 
 Recorder, wait_for = harness.Recorder, harness.wait_for
@@ -463,7 +464,7 @@ def test_a_websocket_is_two_streams_until_it_is_revoked(run):
             pass
         assert time.monotonic() - start < 0.5
         wait_for(lambda: (7, 1) in edge.keeper.revoked)
-    record = edge.keeper.find(status=101)
+    record = edge.keeper.find(status=101, stream=STREAM["revoked"])
     assert record["bytes_in"] == len(blob) and record["bytes_out"] == len(blob) + 5
 
 

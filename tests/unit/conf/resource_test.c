@@ -123,11 +123,11 @@ static void a_document_has_a_fixed_form(void **state)
     buf_init(&out, 65536);
     assert_int_equal(resource_write(s, "route", "redis", &out), 0);
     char *text = sample_text(&out);
-    assert_string_equal(text,
-                        "{\"name\":\"redis\",\"port\":9444,\"strip_path\":false,"
-                        "\"upstream\":\"http://[::1]:8081\","
-                        "\"host_header\":\"preserve\",\"rewrite_names\":[],\"body_bytes\":0,"
-                        "\"response_timeout\":60,\"stream_idle\":600,\"start\":\"/\"}");
+    assert_string_equal(
+        text, "{\"name\":\"redis\",\"port\":9444,\"strip_path\":false,"
+              "\"upstream\":\"http://[::1]:8081\","
+              "\"host_header\":\"preserve\",\"rewrite_names\":[],\"body_bytes\":0,"
+              "\"response_timeout\":60,\"stream_idle\":600,\"websocket_idle\":0,\"start\":\"/\"}");
     free(text);
     assert_int_equal(resource_write(s, "rule", "bots", &out), 0);
     text = sample_text(&out);

@@ -76,7 +76,9 @@ static void a_cookie_acts_only_for_its_own_origin_or_a_navigation(void **state)
         {"GET", SOCKET ORIGIN("null") SITE("none"), FETCHMETA_REFUSED},
         {"GET", SOCKET, FETCHMETA_REFUSED},
         {"GET", SOCKET SITE("cross-site") MODE("navigate") DEST("document"), FETCHMETA_REFUSED},
-        {"GET", SOCKET SITE("same-origin"), FETCHMETA_SAME_ORIGIN},
+        {"GET", SOCKET SITE("same-origin"), FETCHMETA_REFUSED},
+        {"GET", SOCKET SITE("none"), FETCHMETA_REFUSED},
+        {"GET", SOCKET ORIGIN("https://gw.example:9443") SITE("cross-site"), FETCHMETA_SAME_ORIGIN},
     };
     for (size_t i = 0; i < countof(cases); i++)
         if (judge(cases[i].method, cases[i].lines) != cases[i].expected)
