@@ -117,6 +117,7 @@ struct limits {
     uint32_t upstream_idle;          /* pooled upstream connection; 30 s */
     uint32_t upstream_connections;   /* per route and edge; 256 */
     uint32_t drain_timeout;          /* a replaced edge's; 1 h */
+    uint32_t name_refresh;           /* names of upstreams are resolved again after this; 30 s */
 };
 
 struct session_conf {

@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "base/text.h"
+#include "conf/egress.h"
 #include "conf/spelling.h"
 
 #define EXPECTED "http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path"
@@ -16,12 +17,7 @@ static const struct span SCHEMES[] = {
 
 bool upstream_def_addr_ok(const struct addr *a)
 {
-    static const struct addr ANY6 = {{0}};
-    if (!addr_is_v4(a))
-        return !addr_eq(a, &ANY6) && a->byte[0] != 0xff &&
-               !(a->byte[0] == 0xfe && (a->byte[1] & 0xc0) == 0x80);
-    const uint8_t *b = a->byte + 12;
-    return b[0] != 0 && b[0] < 224 && !(b[0] == 169 && b[1] == 254);
+    return egress_refusal(a) == NULL;
 }
 
 static int put_address(struct upstream_def *u, struct arena *a, const struct addr *addr)

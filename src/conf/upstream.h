@@ -20,8 +20,7 @@ must_check int upstream_def_parse(struct span text, struct arena *a, struct upst
                                   struct complaint *c);
 /* Appends the one text that parses into it. 0 or FAULT_LIMIT. */
 must_check int upstream_def_write(const struct upstream_def *u, struct buf *out);
-/* Is this an address that one host can have? Multicast, broadcast, "any" and link-local (where the
- * metadata services of clouds live) are none that a console is reached by. */
+/* May a console have it (conf/egress.h)? */
 bool upstream_def_addr_ok(const struct addr *a);
 /* Does it hold together, wherever it came from? */
 bool upstream_def_ok(const struct upstream_def *u);

@@ -161,6 +161,8 @@ const char *ipc_role_name(enum ipc_role role)
         return "signer";
     case IPC_KEEPER:
         return "keeper";
+    case IPC_COURIER:
+        return "courier";
     case IPC_CHILD:
     default:
         return "unknown";

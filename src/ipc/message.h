@@ -7,7 +7,14 @@
 
 #include "base/cursor.h"
 
-enum ipc_role { IPC_SUPERVISOR = 1, IPC_EDGE = 2, IPC_SIGNER = 4, IPC_KEEPER = 8, IPC_CHILD = 14 };
+enum ipc_role {
+    IPC_SUPERVISOR = 1,
+    IPC_EDGE = 2,
+    IPC_SIGNER = 4,
+    IPC_KEEPER = 8,
+    IPC_COURIER = 16,
+    IPC_CHILD = 30
+};
 
 const char *ipc_role_name(enum ipc_role role);
 
@@ -124,6 +131,13 @@ enum revoke_kind {
     REVOKE_TOKEN = 3,   /* id: 16 bytes */
     REVOKE_ROUTE = 4,   /* id: route name */
     REVOKE_ALL = 5,     /* every view; streams are re-asked */
+};
+
+enum resolve_result {
+    RESOLVE_OK = 0,
+    RESOLVE_ABSENT = 1, /* there is no such name, or it has no address */
+    RESOLVE_FAILED = 2, /* nobody could say: no answer, too late, too many questions */
+    RESOLVE_DENIED = 3, /* it has an address that no console may have (conf/egress.h) */
 };
 
 enum access_outcome {

@@ -109,6 +109,9 @@ int change_make(struct call *call, const char *kind, struct span name, bool exis
             (void)refuse_with(call, &errors);
         }
     }
+    if (r == 0) {
+        r = live_fill(c->candidate, &k->hosts);
+    }
     buf_fini(&errors);
     if (r < 0) {
         change_free(c);
@@ -193,6 +196,7 @@ void change_go_on(struct keeper *k)
         all->waiting_count--;
         call_begin(k, r);
     }
+    hosts_step(&k->hosts);
     turn_settle(&k->turn);
 }
 
@@ -216,8 +220,12 @@ static void undo(struct keeper *k, unsigned status, struct span reason)
     log_num(&line, "number", (int64_t)c->number);
     log_field(&line, "reason", reason);
     log_end(&line);
-    int r =
-        c->is_file ? turn_run(&k->turn, refused_step, &reason) : turn_run(&k->turn, undo_step, c);
+    int r = c->is_refresh ? 0
+            : c->is_file  ? turn_run(&k->turn, refused_step, &reason)
+                          : turn_run(&k->turn, undo_step, c);
+    if (c->is_refresh) {
+        hosts_again(&k->hosts);
+    }
     if (r < 0) {
         log_fault(LOG_LEVEL_ERROR, "change_undo", r,
                   "the store keeps a change that is not in force");
@@ -294,7 +302,7 @@ static int configure_step(struct keeper *k, void *context)
     if (r == 0) {
         r = live_new(c->file, k->store, k->secrets_dir, c->number, &c->candidate, &f->errors);
     }
-    return r;
+    return r < 0 ? r : live_fill(c->candidate, &k->hosts);
 }
 
 static void refuse_file(struct keeper *k, struct configure *f, int fault)
@@ -342,6 +350,34 @@ void change_configure(struct keeper *k, uint64_t generation, int fd)
     buf_fini(&f.errors);
 }
 
+/* ---- other addresses ---- */
+
+static int refresh_step(struct keeper *k, void *context)
+{
+    struct change *c = context;
+    struct buf errors;
+    buf_init(&errors, ERRORS_MAX);
+    int r = next_number(k, &c->number);
+    r = r < 0 ? r : live_new(k->file, k->store, k->secrets_dir, c->number, &c->candidate, &errors);
+    buf_fini(&errors);
+    return r < 0 ? r : live_fill(c->candidate, &k->hosts);
+}
+
+void change_refresh(struct keeper *k)
+{
+    struct change *c = change_new();
+    int r = c == NULL ? -ENOMEM : turn_run(&k->turn, refresh_step, c);
+    if (r < 0) {
+        /* The edges go on with the addresses they have. */
+        log_fault(LOG_LEVEL_WARN, "names_not_published", r, "tried again soon");
+        change_free(c);
+        hosts_again(&k->hosts);
+        return;
+    }
+    c->is_refresh = true;
+    k->changes.current = c;
+}
+
 /* ---- what the supervisor says of it ---- */
 
 static struct change *in_flight(struct keeper *k, uint64_t number)
@@ -360,6 +396,7 @@ void change_committed(struct keeper *k, uint64_t number)
     c->previous = k->live;
     k->live = c->candidate;
     c->candidate = NULL;
+    hosts_follow(&k->hosts, live_snapshot(k->live));
     if (c->is_file) {
         c->previous_file = k->file;
         k->file = c->file;
@@ -384,7 +421,7 @@ static int loaded_step(struct keeper *k, void *context)
  * somebody without it, or with yesterday's. Zones alone change neither. */
 static bool views_are_old(const struct keeper *k, const struct change *c)
 {
-    if (c->previous == NULL || strcmp(c->kind, "zone") == 0) {
+    if (c->previous == NULL || c->is_refresh || strcmp(c->kind, "zone") == 0) {
         return false;
     }
     return live_injects(c->previous) || live_injects(k->live);

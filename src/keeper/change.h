@@ -31,6 +31,7 @@ struct change {
     uint64_t since_ms;      /* monotonic, of publishing */
     struct live *candidate; /* owned until it is in force */
     struct live *previous;  /* after COMMIT: what was in force, owned */
+    bool is_refresh;        /* neither: the same, with other addresses of names */
     /* A new file. */
     bool is_file;
     struct snapshot *file; /* owned until it is in force */
@@ -65,6 +66,10 @@ must_check int change_make(struct call *call, const char *kind, struct span name
 void change_publish(struct keeper *k);
 /* Nothing is in flight any more: parked changes and a newer file get their turn. */
 void change_go_on(struct keeper *k);
+
+/* The addresses of names have changed: the same configuration with the new ones. Nothing may be in
+ * flight. */
+void change_refresh(struct keeper *k);
 
 /* From the supervisor. */
 void change_configure(struct keeper *k, uint64_t generation, int fd);

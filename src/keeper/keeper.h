@@ -19,6 +19,7 @@
 #include "base/list.h"
 #include "ipc/channel.h"
 #include "keeper/change.h"
+#include "keeper/hosts.h"
 #include "keeper/live.h"
 #include "keeper/pool.h"
 #include "keeper/revoke.h"
@@ -31,7 +32,7 @@ struct control;
 /* More than this many edges are a mistake, not a machine. */
 #define KEEPER_EDGES_MAX 256u
 
-/* The keeper's end of a channel to the supervisor or to an edge. */
+/* The keeper's end of a channel to the supervisor, to an edge or to the courier. */
 struct peer {
     struct list link; /* in keeper.edges */
     struct keeper *keeper;
@@ -61,6 +62,7 @@ struct keeper {
     const char *head_file; /* or NULL: none is kept */
     bool alarmed;          /* the trail is not what the head file says; recorded once */
     struct changes changes;
+    struct hosts hosts; /* of upstreams, by name */
     struct throttled throttled;
     uint64_t access_lost; /* records, since it was last written down */
     char *fleet;          /* what the supervisor says of the processes, or NULL */
@@ -72,6 +74,7 @@ struct keeper {
     uv_loop_t loop;
     struct peer supervisor;
     struct list edges;
+    struct peer *courier; /* NULL: there is none now */
     size_t edge_count;
     uint64_t next_peer;
     struct pool pool;
@@ -110,6 +113,7 @@ must_check int peer_open(struct keeper *k, struct peer *p, int fd, enum ipc_role
 void peer_settle(struct peer *p, int fault);
 void peer_retire(struct peer *p);
 must_check int peer_add_edge(struct keeper *k, uint32_t id, int fd);
+must_check int peer_set_courier(struct keeper *k, int fd);
 struct peer *peer_find(struct keeper *k, uint64_t number);
 void keeper_stop(struct keeper *k, int exit_code);
 

@@ -10,6 +10,7 @@
 #include "conf/merge.h"
 #include "conf/resource.h"
 #include "conf/verify.h"
+#include "keeper/hosts.h"
 #include "store/resources.h"
 
 /* "user:password" of a console. */
@@ -162,6 +163,11 @@ int live_new(const struct snapshot *file, struct store *store, const char *secre
     }
     *ret = l;
     return 0;
+}
+
+int live_fill(struct live *l, const struct hosts *hosts)
+{
+    return hosts_fill(hosts, l->snapshot);
 }
 
 void live_free(struct live *l)

@@ -10,6 +10,7 @@
 #include "policy/decide.h"
 #include "store/store.h"
 
+struct hosts;
 struct live;
 
 /* What the file says merged with what the store holds now (inside the present transaction). number
@@ -17,6 +18,8 @@ struct live;
  * fault. store NULL: the file alone. secrets_dir NULL: secret files are not read. */
 must_check int live_new(const struct snapshot *file, struct store *store, const char *secrets_dir,
                         uint64_t number, struct live **ret, struct buf *errors);
+/* Writes the addresses that are known of named upstreams into a new one. 0 or -ENOMEM. */
+must_check int live_fill(struct live *l, const struct hosts *hosts);
 void live_free(struct live *l);
 const struct snapshot *live_snapshot(const struct live *l);
 const struct policy *live_policy(const struct live *l);

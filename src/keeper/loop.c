@@ -97,6 +97,7 @@ static int open_loop(struct keeper *k)
     }
     k->looped = true;
     r = turn_start(&k->turn);
+    r = r < 0 ? r : hosts_start(&k->hosts, k);
     r = r < 0 ? r : uv_timer_init(&k->loop, &k->minute);
     r = r < 0 ? r : uv_signal_init(&k->loop, &k->term);
     r = r < 0 ? r : uv_signal_init(&k->loop, &k->interrupt);
@@ -191,10 +192,14 @@ static void close_loop(struct keeper *k)
         (void)uv_run(&k->loop, UV_RUN_ONCE);
     }
     changes_fini(&k->changes);
+    hosts_stop(&k->hosts);
     control_close(k);
     list_each_safe(at, &k->edges)
     {
         peer_retire(container_of(at, struct peer, link));
+    }
+    if (k->courier != NULL) {
+        peer_retire(k->courier);
     }
     if (k->supervisor.keeper != NULL) {
         peer_retire(&k->supervisor);
@@ -214,6 +219,7 @@ static void keeper_fini(struct keeper *k)
         close_loop(k);
     }
     revokes_fini(&k->revokes);
+    hosts_fini(&k->hosts);
     live_free(k->live);
     snapshot_free(k->file);
     store_close(k->store);
@@ -235,6 +241,7 @@ int keeper_serve(const struct keeper_options *options)
     k->head_file = head;
     list_init(&k->edges);
     changes_init(&k->changes);
+    hosts_init(&k->hosts);
     revokes_init(&k->revokes);
     turn_init(&k->turn, k);
     json_set_alloc_funcs(malloc, wiping_free);

@@ -1,4 +1,5 @@
-/* Channels: to the supervisor on descriptor 3, to every edge as the supervisor sends them.
+/* Channels: to the supervisor on descriptor 3, to every edge and to the courier as the supervisor
+ * sends them.
  *
  * A peer is retired at most once, from anywhere; its memory goes with the loop's close callback. A
  * broken packet costs the sender its channel; the supervisor's own channel is the keeper's life. */
@@ -8,6 +9,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "keeper/courier.h"
 #include "keeper/keeper.h"
 
 /* So many packets of one channel in one pass, then the others have their turn. */
@@ -69,12 +71,30 @@ void peer_retire(struct peer *p)
         keeper_stop(k, 1);
         return;
     }
+    if (p == k->courier) {
+        k->courier = NULL;
+        courier_gone(k);
+        return;
+    }
     list_remove(&p->link);
     k->edge_count--;
     /* Whoever waited for this edge need not any more: an edge without a keeper serves nobody new
      * and asks about everybody when it comes back. Answered soon and not here: whoever retires a
      * channel may be walking a list of them. */
     turn_soon(&k->turn);
+}
+
+/* Who speaks nonsense is broken, or somebody else's by now: the supervisor replaces it. */
+static void accuse(struct peer *p, bool courier)
+{
+    struct peer *supervisor = &p->keeper->supervisor;
+    struct msg_stalled stalled = {.id = p->id, .epoch = p->keeper->revokes.epoch};
+    struct msg_lost lost = {.role = IPC_COURIER};
+    if (p == supervisor || supervisor->retired) {
+        return;
+    }
+    peer_settle(supervisor, courier ? channel_send_lost(&supervisor->channel, 0, &lost, -1)
+                                    : channel_send_stalled(&supervisor->channel, 0, &stalled, -1));
 }
 
 void peer_settle(struct peer *p, int fault)
@@ -84,14 +104,10 @@ void peer_settle(struct peer *p, int fault)
     }
     if (fault < 0) {
         log_fault(LOG_LEVEL_WARN, "channel", fault, ipc_role_name(p->channel.peer));
-        struct msg_stalled m = {.id = p->id, .epoch = p->keeper->revokes.epoch};
+        bool courier = p == p->keeper->courier;
         peer_retire(p);
-        /* An edge that speaks nonsense is broken, or somebody else's by now. */
-        if (fault != FAULT_CLOSED && p != &p->keeper->supervisor &&
-            !p->keeper->supervisor.retired) {
-            struct peer *supervisor = &p->keeper->supervisor;
-            peer_settle(supervisor, channel_send_stalled(&supervisor->channel, 0, &m, -1));
-        }
+        if (fault != FAULT_CLOSED)
+            accuse(p, courier);
         return;
     }
     watch(p);
@@ -108,6 +124,8 @@ static int receive(struct peer *p)
         }
         if (p == &k->supervisor) {
             supervisor_message(k, &m);
+        } else if (p == k->courier) {
+            r = courier_message(k, &m);
         } else {
             r = edge_message(p, &m);
         }
@@ -168,6 +186,25 @@ int peer_add_edge(struct keeper *k, uint32_t id, int fd)
     }
     list_push(&k->edges, &p->link);
     k->edge_count++;
+    return 0;
+}
+
+int peer_set_courier(struct keeper *k, int fd)
+{
+    if (k->courier != NULL) {
+        peer_retire(k->courier);
+    }
+    struct peer *p = calloc(1, sizeof(*p));
+    if (p == NULL) {
+        return FAULT_LIMIT;
+    }
+    int r = peer_open(k, p, fd, IPC_COURIER);
+    if (r < 0) {
+        free(p);
+        return r;
+    }
+    k->courier = p;
+    courier_here(k);
     return 0;
 }
 

@@ -14,13 +14,17 @@ static int on_peer(struct keeper *k, const struct message *m)
     if (r < 0) {
         return r;
     }
-    if (p.role != IPC_EDGE || m->fd < 0) {
+    if ((p.role != IPC_EDGE && p.role != IPC_COURIER) || m->fd < 0) {
         return FAULT_FORMAT;
     }
     int fd = fcntl(m->fd, F_DUPFD_CLOEXEC, 3);
-    r = fd < 0 ? FAULT_LIMIT : peer_add_edge(k, p.id, fd);
+    if (fd < 0) {
+        r = FAULT_LIMIT;
+    } else {
+        r = p.role == IPC_EDGE ? peer_add_edge(k, p.id, fd) : peer_set_courier(k, fd);
+    }
     if (r < 0) {
-        log_fault(LOG_LEVEL_ERROR, "edge_channel", r, "an edge could not be connected");
+        log_fault(LOG_LEVEL_ERROR, "peer_channel", r, ipc_role_name((enum ipc_role)p.role));
         if (fd >= 0) {
             (void)close(fd);
         }

@@ -195,6 +195,9 @@ static void fail_turn(struct turn *t)
 {
     struct keeper *k = t->keeper;
     if (k->changes.current != NULL && k->changes.current->state == CHANGE_MADE) {
+        if (k->changes.current->is_refresh) {
+            hosts_again(&k->hosts);
+        }
         change_free(k->changes.current);
         k->changes.current = NULL;
     }

@@ -1,10 +1,11 @@
 /* One row per system call and, where the arguments decide, one row per permitted shape.
  *
- * The columns say who: the edge, the signer, the keeper, the supervisor. A child keeps the filter
+ * The columns say who: the edge, the signer, the keeper, the courier, the
+ * supervisor. A child keeps the filter
  * of the supervisor that started it and adds its own, so the supervisor needs whatever any child
- * needs; the macros EDGE, SIGNER and KEEPER carry its bit along and only rows with an argument
- * check name the bare columns. What a starting program needs (the loader, threads, its own sandbox)
- * is in the supervisor's part and gone once the child has entered its own filter.
+ * needs; the macros EDGE, SIGNER, KEEPER and COURIER carry its bit along and only rows with an
+ * argument check name the bare columns. What a starting program needs (the loader, threads, its own
+ * sandbox) is in the supervisor's part and gone once the child has entered its own filter.
  *
  * Long for one reason only: the table. */
 #include "sandbox/filter.h"
@@ -24,11 +25,13 @@ enum {
     E = 1 << SANDBOX_EDGE,
     G = 1 << SANDBOX_SIGNER,
     K = 1 << SANDBOX_KEEPER,
+    C = 1 << SANDBOX_COURIER,
     EDGE = E | S,
     SIGNER = G | S,
     KEEPER = K | S,
-    CHILDREN = E | G | K,
-    ALL = S | E | G | K,
+    COURIER = C | S,
+    CHILDREN = E | G | K | C,
+    ALL = S | E | G | K | C,
 };
 
 /* An argument, masked, must equal the value. Masks of 32 bits leave out what the caller's registers
@@ -144,31 +147,41 @@ static const struct row ROWS[] = {
     /* glibc asks fstat this way; with a path it would look at files. */
     {SCMP_SYS(newfstatat), E, {{4, AT_EMPTY_PATH, AT_EMPTY_PATH}}},
     /* Connections: the edge takes clients and calls upstreams, the keeper takes the control
-       socket's. */
+       socket's, the courier calls name servers and whatever it probes. */
     {SCMP_SYS(accept4), EDGE | KEEPER, {{0}}},
     {SCMP_SYS(accept), KEEPER, {{0}}},
-    {SCMP_SYS(connect), EDGE, {{0}}},
-    {SCMP_SYS(getpeername), EDGE | KEEPER, {{0}}},
-    {SCMP_SYS(socket), E, {{1, INT, AF_INET}, {2, SOCKET_TYPE, SOCK_STREAM}}},
-    {SCMP_SYS(socket), E, {{1, INT, AF_INET6}, {2, SOCKET_TYPE, SOCK_STREAM}}},
-    {SCMP_SYS(setsockopt), E | K, {{2, INT, SOL_SOCKET}}},
-    {SCMP_SYS(setsockopt), E, {{2, INT, IPPROTO_TCP}}},
+    {SCMP_SYS(connect), EDGE | COURIER, {{0}}},
+    {SCMP_SYS(getpeername), EDGE | KEEPER | COURIER, {{0}}},
+    {SCMP_SYS(socket), E | C, {{1, INT, AF_INET}, {2, SOCKET_TYPE, SOCK_STREAM}}},
+    {SCMP_SYS(socket), E | C, {{1, INT, AF_INET6}, {2, SOCKET_TYPE, SOCK_STREAM}}},
+    {SCMP_SYS(setsockopt), E | K | C, {{2, INT, SOL_SOCKET}}},
+    {SCMP_SYS(setsockopt), E | C, {{2, INT, IPPROTO_TCP}}},
+    /* Questions to name servers. libc would also like to ask the kernel for its interfaces and the
+     * cache daemon for its memory; told that there is neither, it goes on without. */
+    {SCMP_SYS(socket), COURIER, {{1, INT, AF_INET}, {2, SOCKET_TYPE, SOCK_DGRAM}}},
+    {SCMP_SYS(socket), COURIER, {{1, INT, AF_INET6}, {2, SOCKET_TYPE, SOCK_DGRAM}}},
+    {SCMP_SYS(socket), COURIER, {{1, INT, AF_NETLINK}}, EACCES},
+    {SCMP_SYS(socket), C, {{1, INT, AF_UNIX}}, EACCES},
+    {SCMP_SYS(setsockopt), C, {{2, INT, IPPROTO_IP}}},
+    {SCMP_SYS(setsockopt), C, {{2, INT, IPPROTO_IPV6}}},
+    {SCMP_SYS(sendmmsg), COURIER, {{0}}},
+    {SCMP_SYS(uname), C, {{0}}},
     /* A listener that is bound already; the keeper has no way to make another socket. */
     {SCMP_SYS(listen), KEEPER, {{0}}},
     /* Files, where Landlock says which. */
-    {SCMP_SYS(open), SIGNER | KEEPER, {{0}}},
-    {SCMP_SYS(openat), SIGNER | KEEPER, {{0}}},
-    {SCMP_SYS(newfstatat), SIGNER | KEEPER, {{0}}},
-    {SCMP_SYS(stat), SIGNER | KEEPER, {{0}}},
-    {SCMP_SYS(lstat), SIGNER | KEEPER, {{0}}},
-    {SCMP_SYS(statx), SIGNER | KEEPER, {{0}}},
-    {SCMP_SYS(lseek), SIGNER | KEEPER, {{0}}},
-    {SCMP_SYS(access), SIGNER | KEEPER, {{0}}},
-    {SCMP_SYS(faccessat), SIGNER | KEEPER, {{0}}},
-    {SCMP_SYS(faccessat2), SIGNER | KEEPER, {{0}}},
-    {SCMP_SYS(readlink), SIGNER | KEEPER, {{0}}},
-    {SCMP_SYS(readlinkat), SIGNER | KEEPER, {{0}}},
-    {SCMP_SYS(getdents64), SIGNER | KEEPER, {{0}}},
+    {SCMP_SYS(open), SIGNER | KEEPER | COURIER, {{0}}},
+    {SCMP_SYS(openat), SIGNER | KEEPER | COURIER, {{0}}},
+    {SCMP_SYS(newfstatat), SIGNER | KEEPER | COURIER, {{0}}},
+    {SCMP_SYS(stat), SIGNER | KEEPER | COURIER, {{0}}},
+    {SCMP_SYS(lstat), SIGNER | KEEPER | COURIER, {{0}}},
+    {SCMP_SYS(statx), SIGNER | KEEPER | COURIER, {{0}}},
+    {SCMP_SYS(lseek), SIGNER | KEEPER | COURIER, {{0}}},
+    {SCMP_SYS(access), SIGNER | KEEPER | COURIER, {{0}}},
+    {SCMP_SYS(faccessat), SIGNER | KEEPER | COURIER, {{0}}},
+    {SCMP_SYS(faccessat2), SIGNER | KEEPER | COURIER, {{0}}},
+    {SCMP_SYS(readlink), SIGNER | KEEPER | COURIER, {{0}}},
+    {SCMP_SYS(readlinkat), SIGNER | KEEPER | COURIER, {{0}}},
+    {SCMP_SYS(getdents64), SIGNER | KEEPER | COURIER, {{0}}},
     {SCMP_SYS(pwrite64), KEEPER, {{0}}},
     {SCMP_SYS(pwritev), KEEPER, {{0}}},
     {SCMP_SYS(preadv), KEEPER, {{0}}},

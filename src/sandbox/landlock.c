@@ -120,7 +120,9 @@ int landlock_enter(const struct sandbox *s, struct landlock_active *ret)
     /* The supervisor binds new listeners on reload, and what it gave up its edges could not have.
      */
     if (abi >= ABI_NET && s->profile != SANDBOX_SUPERVISOR) {
-        attr.handled_net = NET_BIND_TCP | NET_CONNECT_TCP;
+        /* The courier calls whatever place it is asked to look at, and listens nowhere. */
+        attr.handled_net =
+            s->profile == SANDBOX_COURIER ? NET_BIND_TCP : NET_BIND_TCP | NET_CONNECT_TCP;
         size += sizeof(attr.handled_net);
     }
     if (abi >= ABI_SCOPE) {

@@ -24,6 +24,7 @@ enum sandbox_profile {
     SANDBOX_EDGE,       /* accept, connect to connect_ports, nothing else */
     SANDBOX_SIGNER,     /* read its directory */
     SANDBOX_KEEPER,     /* files of the store; no sockets but what it inherited */
+    SANDBOX_COURIER, /* outbound TCP, datagrams to name servers; reads what resolving names needs */
 };
 
 struct sandbox {

@@ -261,7 +261,7 @@ static void give_up(struct supervisor *sv, struct span reason)
     list_each(it, &sv->children)
     {
         struct child *c = container_of(it, struct child, link);
-        if (child_is_up(c) && c->kind != ROLE_KEEPER && !c->successor)
+        if (child_is_up(c) && ROLES[c->kind].prepares && !c->successor)
             tell_abort(c, sv->running.number, reason);
     }
     if (keeper != NULL) {
@@ -356,7 +356,7 @@ static void begin(struct supervisor *sv, struct delivery *d)
         struct child *c = container_of(it, struct child, link);
         /* An edge that is just joining changes over to this one. */
         bool old = (c->state == CHILD_SERVING || c->state == CHILD_READY) &&
-                   c->kind != ROLE_KEEPER && !c->successor;
+                   ROLES[c->kind].prepares && !c->successor;
         bool drains = c->state == CHILD_DRAINING && c->kind == ROLE_EDGE;
         if (rc == 0 && (old || (c->successor && !c->retired)))
             rc = rollout_add(&sv->rollout, c->key);

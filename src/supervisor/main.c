@@ -26,7 +26,7 @@
 #endif
 
 #define EDGES_MAX 64
-#define PATHS_MAX 32
+#define PATHS_MAX 40
 
 static struct supervisor sv;
 
@@ -186,9 +186,13 @@ static int enter_sandbox(struct arena *a)
     }
     grant(&g, interpreter, SANDBOX_EXECUTE);
     static const char *const READ_ONLY[] = {
-        "/usr/lib",       "/usr/lib64",       "/lib",     "/lib64",
-        "/usr/local/lib", "/etc/ld.so.cache", "/etc/ssl", "/usr/share/zoneinfo",
-        "/etc/localtime", "/dev/urandom"};
+        "/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib", "/etc/ld.so.cache",
+        "/etc/ssl", "/usr/share/zoneinfo", "/etc/localtime", "/dev/urandom",
+        /* For the courier. Directories, because what lies there is replaced while postern runs: a
+         * lease or a tunnel that comes and goes brings another resolv.conf. The courier itself may
+         * read the few files that it needs. */
+        "/etc", "/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager",
+        "/usr/share/ca-certificates", "/usr/local/share/ca-certificates"};
     for (size_t i = 0; i < countof(READ_ONLY); i++)
         grant(&g, READ_ONLY[i], SANDBOX_READ);
     grant(&g, "/dev/null", SANDBOX_WRITE);

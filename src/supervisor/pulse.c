@@ -8,7 +8,7 @@
 /* In beats. The keeper has the longest work that is still work: a disk that takes its time, a lock
  * that somebody else holds. */
 static const unsigned patience[ROLE_COUNT] = {
-    [ROLE_SIGNER] = 5, [ROLE_KEEPER] = 15, [ROLE_EDGE] = 5};
+    [ROLE_SIGNER] = 5, [ROLE_KEEPER] = 15, [ROLE_COURIER] = 5, [ROLE_EDGE] = 5};
 
 static bool hangs(const struct child *c)
 {
@@ -57,8 +57,16 @@ void pulse_heard(struct child *c)
 int pulse_lost(struct child *c, struct message *m)
 {
     struct msg_lost lost;
-    if (msg_lost_decode(m->payload, &lost) < 0 ||
-        (lost.role != IPC_SIGNER && lost.role != IPC_KEEPER))
+    if (msg_lost_decode(m->payload, &lost) < 0)
+        return FAULT_FORMAT;
+    if (c->kind == ROLE_KEEPER && lost.role == IPC_COURIER) {
+        struct child *courier = supervisor_find(c->supervisor, ROLE_COURIER);
+        log_event(LOG_LEVEL_ERROR, "courier_spoke_nonsense");
+        if (courier != NULL)
+            child_kill(courier);
+        return 0;
+    }
+    if (c->kind != ROLE_EDGE || (lost.role != IPC_SIGNER && lost.role != IPC_KEEPER))
         return FAULT_FORMAT;
     /* The next beat asks the other side; its answer is what brings the new channel. */
     c->lost |= lost.role;

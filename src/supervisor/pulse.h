@@ -5,7 +5,10 @@
  * A channel between two children that both live can break as well: an edge gives up on a signer
  * that answers late. It says so, and gets a new channel once the other side has shown here that it
  * answers; if it does not, the count above replaces it. Without this one late answer would cost the
- * edge its signer for good. */
+ * edge its signer for good.
+ *
+ * A courier that the keeper could not understand is replaced as a whole: it holds nothing that a
+ * new one would miss. */
 #ifndef SUPERVISOR_PULSE_H
 #define SUPERVISOR_PULSE_H
 

@@ -75,11 +75,35 @@ static char **edge_arguments(struct arena *a, const struct role_facts *f)
     return words(a, list, countof(list));
 }
 
+static char **courier_arguments(struct arena *a, const struct role_facts *f)
+{
+    const char *const list[] = {"postern-courier", "--sandbox", mode_word(f->file)};
+    return words(a, list, countof(list));
+}
+
 const struct role ROLES[ROLE_COUNT] = {
-    [ROLE_SIGNER] = {"signer", "postern-signer", IPC_SIGNER, false, false, IPC_EDGE,
-                     signer_arguments},
-    [ROLE_KEEPER] = {"keeper", "postern-keeper", IPC_KEEPER, false, true, IPC_EDGE,
-                     keeper_arguments},
-    [ROLE_EDGE] = {"edge", "postern-edge", IPC_EDGE, true, false, IPC_SIGNER | IPC_KEEPER,
-                   edge_arguments},
+    [ROLE_SIGNER] = {.name = "signer",
+                     .executable = "postern-signer",
+                     .ipc = IPC_SIGNER,
+                     .prepares = true,
+                     .peers = IPC_EDGE,
+                     .arguments = signer_arguments},
+    [ROLE_KEEPER] = {.name = "keeper",
+                     .executable = "postern-keeper",
+                     .ipc = IPC_KEEPER,
+                     .with_keeper_socket = true,
+                     .peers = IPC_EDGE | IPC_COURIER,
+                     .arguments = keeper_arguments},
+    [ROLE_COURIER] = {.name = "courier",
+                      .executable = "postern-courier",
+                      .ipc = IPC_COURIER,
+                      .peers = IPC_KEEPER,
+                      .arguments = courier_arguments},
+    [ROLE_EDGE] = {.name = "edge",
+                   .executable = "postern-edge",
+                   .ipc = IPC_EDGE,
+                   .per_edge = true,
+                   .prepares = true,
+                   .peers = IPC_SIGNER | IPC_KEEPER,
+                   .arguments = edge_arguments},
 };

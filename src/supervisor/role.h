@@ -6,7 +6,8 @@
 #include "conf/snapshot.h"
 #include "ipc/message.h"
 
-enum role_kind { ROLE_SIGNER, ROLE_KEEPER, ROLE_EDGE, ROLE_COUNT };
+/* Those before the edges are started first, one of each. */
+enum role_kind { ROLE_SIGNER, ROLE_KEEPER, ROLE_COURIER, ROLE_EDGE, ROLE_COUNT };
 
 /* What an argument list is made from. */
 struct role_facts {
@@ -22,6 +23,7 @@ struct role {
     enum ipc_role ipc;
     bool per_edge;           /* one per edge slot; else exactly one */
     bool with_keeper_socket; /* descriptor 4 */
+    bool prepares;           /* takes part in a rollout: it uses what a snapshot says */
     unsigned peers;          /* mask of enum ipc_role: with whom it shares a channel */
     /* A NULL-terminated list in the arena, argv[0] included; NULL without memory. */
     char **(*arguments)(struct arena *a, const struct role_facts *facts);

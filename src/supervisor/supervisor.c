@@ -577,7 +577,7 @@ int supervisor_init(struct supervisor *sv)
 
 void supervisor_run(struct supervisor *sv)
 {
-    for (int kind = ROLE_SIGNER; kind <= ROLE_KEEPER; kind++) {
+    for (int kind = 0; kind < ROLE_EDGE; kind++) {
         struct child *c = child_new(sv, (enum role_kind)kind, 0, 0);
         if (c == NULL) {
             supervisor_fail(sv, "out_of_memory");

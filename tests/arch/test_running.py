@@ -32,7 +32,7 @@ def test_every_process_is_filtered_and_can_gain_nothing(site):
         assert s["Seccomp"] == "2", p
         assert int(s["CapEff"], 16) == 0 or os.geteuid() == 0, p
         seen.add(p["role"])
-    assert seen == {"supervisor", "edge", "signer", "keeper"}
+    assert seen == {"supervisor", "edge", "signer", "keeper", "courier"}
 
 
 def test_every_thread_of_a_process_is_filtered(site):
@@ -64,5 +64,5 @@ def test_core_dumps_are_off(site):
 
 def test_doctor_says_what_is_active(site):
     text = site.cli("doctor")
-    for word in ("supervisor", "edge", "signer", "keeper", "seccomp", "landlock"):
+    for word in ("supervisor", "edge", "signer", "keeper", "courier", "seccomp", "landlock"):
         assert word in text.lower()

@@ -38,7 +38,14 @@ ATTEMPTS = [
     ("keeper", "killed", "make an internet socket", "(int)socket(2, 1, 0)"),
     ("keeper", "refused", "open a file", OPEN_PASSWD),
     ("keeper", "killed", "execute", '(int)execl("/bin/true", "true", (char*)0)'),
-    ("supervisor", "refused", "open a file", OPEN_PASSWD),
+    ("courier", "killed", "execute", '(int)execl("/bin/true", "true", (char*)0)'),
+    ("courier", "refused", "open a file", OPEN_PASSWD),
+    ("courier", "killed", "bind a port", "(int)bind(3, 0, 0)"),
+    ("courier", "refused", "make a unix socket", "(int)socket(1, 1, 0)"),
+    ("courier", "refused", "make a netlink socket", "(int)socket(16, 3, 0)"),
+    ("courier", "killed", "make memory executable", "(int)mprotect((void*)((unsigned long)$sp & ~4095), 4096, 5)"),
+    ("courier", "killed", "signal its parent", "(int)kill((int)getppid(), 9)"),
+    ("supervisor", "refused", "open a file", '(long)open("/proc/version", 0)'),
     ("supervisor", "refused", "execute", '(int)execl("/bin/true", "true", (char*)0)'),
     ("supervisor", "refused", "signal a stranger", "(int)kill({stranger}, 0)"),
 ]
@@ -91,7 +98,7 @@ def serving(site):
 
 def test_the_debugger_really_makes_the_process_call(site):
     """Positive control: a harmless call is made and its answer seen."""
-    for role in ("edge", "signer", "keeper", "supervisor"):
+    for role in ("edge", "signer", "keeper", "courier", "supervisor"):
         pid = site.pids(role)[0]
         assert inject(site, pid, "(int)getpid()")[0] == pid
     harness.wait_for(lambda: serving(site))

@@ -24,6 +24,7 @@ MAY_INCLUDE = {
     "signer": {"base", "ipc", "conf", "sandbox"},
     "edge": {"base", "ipc", "conf", "policy", "http", "sandbox", "net"},
     "keeper": {"base", "ipc", "conf", "policy", "http", "sandbox", "store", "identity", "audit"},
+    "courier": {"base", "ipc", "conf", "sandbox"},
     "supervisor": {"base", "ipc", "conf", "sandbox"},
     "cli": {"base", "conf"},
 }
@@ -64,8 +65,8 @@ def test_a_pure_folder_does_no_io(folder):
 
 
 def test_foreign_event_loop_and_tls_headers_stay_at_their_border():
-    allowed = {"uv.h": {"edge", "keeper", "supervisor", "net"},
-               "openssl/ssl.h": {"net", "edge"},
+    allowed = {"uv.h": {"edge", "keeper", "courier", "supervisor", "net"},
+               "openssl/ssl.h": {"net", "edge", "courier"},
                "sqlite3.h": {"store"},
                "jansson.h": {"conf", "keeper", "cli"},
                "yaml.h": {"conf"},
@@ -85,6 +86,7 @@ NEVER_LINKED = {
     "postern-keeper": {"ssl", "nghttp2"},
     "postern-supervisor": {"ssl", "crypto", "sqlite3", "nghttp2", "jansson", "sodium", "fido2"},
     "postern-signer": {"ssl", "uv", "sqlite3", "jansson", "nghttp2", "sodium", "yaml", "fido2"},
+    "postern-courier": {"sqlite3", "pq", "fido2", "jansson", "sodium", "yaml", "qrencode", "nghttp2"},
     "postern": {"ssl", "crypto", "sqlite3", "uv", "nghttp2", "sodium", "fido2"},
 }
 

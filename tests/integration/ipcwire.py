@@ -14,7 +14,7 @@ import struct
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PACKET_MAX = 160000
-ROLES = {"SUPERVISOR": 1, "EDGE": 2, "SIGNER": 4, "KEEPER": 8, "CHILD": 14}
+ROLES = {"SUPERVISOR": 1, "EDGE": 2, "SIGNER": 4, "KEEPER": 8, "COURIER": 16, "CHILD": 30}
 NUMBERS = {"U8": ">B", "U16": ">H", "U32": ">I", "U64": ">Q"}
 
 

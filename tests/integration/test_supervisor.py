@@ -31,7 +31,7 @@ class Service:
         self.dir.chmod(0o755)
         self.libexec = self.dir / "libexec"
         self.libexec.mkdir()
-        for role in ("edge", "signer", "keeper"):
+        for role in ("edge", "signer", "keeper", "courier"):
             shutil.copy(STAND_IN, self.libexec / f"postern-{role}")
         self.state, self.runtime = self.dir / "state", self.dir / "run"
         self.state.mkdir()
@@ -144,7 +144,8 @@ def test_it_serves_on_its_listeners_and_ends_cleanly():
         assert service.say().startswith("edge ")
         report = service.ask("doctor")
         assert report["ok"] and report["snapshot"] == 1 and report["generation"] == 1
-        assert sorted(p["role"] for p in report["processes"]) == ["edge", "edge", "keeper", "signer", "supervisor"]
+        assert sorted(p["role"] for p in report["processes"]) == ["courier", "edge", "edge", "keeper", "signer",
+                                                                  "supervisor"]
         assert report["listeners"][0]["open"]
         edge = service.processes("edge")[0]
         assert edge["state"] == "serving" and edge["status"]["peers"] == "2"
@@ -193,6 +194,27 @@ def test_when_the_signer_or_keeper_is_replaced_every_edge_gets_a_new_channel(rol
         wait_for(lambda: any(p["pid"] != before and p["state"] == "serving"
                              for p in service.processes(role)))
         wait_for(lambda: {p["status"]["peers"] for p in service.processes("edge")} == {"3"})
+        assert service.say().startswith("edge ")
+
+
+def test_when_the_courier_is_replaced_the_keeper_alone_gets_a_new_channel():
+    with Service() as service:
+        keeper = service.first("keeper")["status"]["peers"]
+        before = service.first("courier")["pid"]
+        assert service.first("courier")["status"]["peers"] == "1"
+        os.kill(before, signal.SIGKILL)
+        wait_for(lambda: service.first("courier").get("state") == "serving" and service.first("courier")["pid"] != before)
+        wait_for(lambda: service.first("keeper")["status"]["peers"] == str(int(keeper) + 1))
+        assert {p["status"]["peers"] for p in service.processes("edge")} == {"2"}
+        assert service.first("courier")["status"]["prepared"] == "0", "it takes no part in snapshots"
+
+
+def test_a_courier_that_hangs_is_replaced():
+    with Service() as service:
+        before = service.first("courier")["pid"]
+        os.kill(before, signal.SIGSTOP)
+        wait_for(lambda: service.first("courier").get("pid") not in (None, 0, before), 30)
+        assert "child_hangs role=courier" in service.log()
         assert service.say().startswith("edge ")
 
 

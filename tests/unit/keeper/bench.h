@@ -96,6 +96,7 @@ static inline void bench_open(struct bench *b)
     bench_must(store_open(path, STORE_CREATE, &b->k.store, &note) == 0);
     list_init(&b->k.edges);
     changes_init(&b->k.changes);
+    hosts_init(&b->k.hosts);
     revokes_init(&b->k.revokes);
     turn_init(&b->k.turn, &b->k);
     bench_must(yaml_parse("bench", SPAN(BENCH_CONFIG), &b->k.file, &note) == 0);
@@ -110,6 +111,7 @@ static inline void bench_close(struct bench *b)
 {
     char child[512];
     changes_fini(&b->k.changes);
+    hosts_fini(&b->k.hosts);
     revokes_fini(&b->k.revokes);
     live_free(b->k.live);
     snapshot_free(b->k.file);

@@ -35,7 +35,7 @@
 enum outcome { DONE = 0, REFUSED = 1, KILLED = 2, BROKEN = 3 };
 
 static const char *const OUTCOME[] = {"done", "refused", "killed", "broken"};
-static const char *const PROFILE[] = {"supervisor", "edge", "signer", "keeper"};
+static const char *const PROFILE[] = {"supervisor", "edge", "signer", "keeper", "courier"};
 
 /* Prepared by the parent, so that the children find the same world. */
 static struct {
@@ -191,41 +191,46 @@ static int try_ordinary_work(void)
 
 #define ALL_OF(x)                                                                                  \
     {                                                                                              \
-        x, x, x, x                                                                                 \
+        x, x, x, x, x                                                                              \
     }
 
-/* Expected per profile, in the order of enum sandbox_profile: supervisor, edge, signer, keeper. */
+/* Expected per profile, in the order of enum sandbox_profile: supervisor, edge, signer, keeper,
+ * courier. */
 static const struct attempt {
     const char *what;
     int (*run)(void);
-    enum outcome expect[4];
+    enum outcome expect[5];
     int abi; /* the Landlock ABI without which a refusal is not expected */
 } ATTEMPTS[] = {
     {"ordinary work", try_ordinary_work, ALL_OF(DONE), 0},
-    {"open /etc/passwd", try_open_passwd, {REFUSED, KILLED, REFUSED, REFUSED}, 1},
-    {"open a file of its own", try_open_own_file, {DONE, KILLED, DONE, DONE}, 0},
-    {"create a file of its own", try_create_in_own_directory, {DONE, KILLED, REFUSED, DONE}, 1},
-    {"execve", try_execve, {REFUSED, KILLED, KILLED, KILLED}, 1},
-    {"bind", try_bind, {DONE, KILLED, KILLED, KILLED}, 0},
-    {"connect to the permitted port", try_connect_permitted, {DONE, DONE, KILLED, KILLED}, 0},
-    {"connect to another port", try_connect_elsewhere, {DONE, REFUSED, KILLED, KILLED}, 4},
-    {"a UDP socket", try_udp_socket, ALL_OF(KILLED), 0},
-    {"a unix socket", try_unix_socket, {DONE, KILLED, KILLED, KILLED}, 0},
+    {"open /etc/passwd", try_open_passwd, {REFUSED, KILLED, REFUSED, REFUSED, REFUSED}, 1},
+    {"open a file of its own", try_open_own_file, {DONE, KILLED, DONE, DONE, DONE}, 0},
+    {"create a file of its own",
+     try_create_in_own_directory,
+     {DONE, KILLED, REFUSED, DONE, REFUSED},
+     1},
+    {"execve", try_execve, {REFUSED, KILLED, KILLED, KILLED, KILLED}, 1},
+    {"bind", try_bind, {DONE, KILLED, KILLED, KILLED, KILLED}, 0},
+    {"connect to the permitted port", try_connect_permitted, {DONE, DONE, KILLED, KILLED, DONE}, 0},
+    {"connect to another port", try_connect_elsewhere, {DONE, REFUSED, KILLED, KILLED, DONE}, 4},
+    {"a UDP socket", try_udp_socket, {DONE, KILLED, KILLED, KILLED, DONE}, 0},
+    {"a unix socket", try_unix_socket, {DONE, KILLED, KILLED, KILLED, REFUSED}, 0},
     {"ptrace", try_ptrace, ALL_OF(KILLED), 0},
-    {"mprotect exec", try_writable_then_executable, {DONE, KILLED, KILLED, KILLED}, 0},
-    {"mmap exec", try_executable_memory, {DONE, KILLED, KILLED, KILLED}, 0},
-    {"fork", try_fork, {DONE, KILLED, KILLED, KILLED}, 0},
+    {"mprotect exec", try_writable_then_executable, {DONE, KILLED, KILLED, KILLED, KILLED}, 0},
+    {"mmap exec", try_executable_memory, {DONE, KILLED, KILLED, KILLED, KILLED}, 0},
+    {"fork", try_fork, {DONE, KILLED, KILLED, KILLED, KILLED}, 0},
     {"unshare", try_namespace, ALL_OF(KILLED), 0},
     {"clone into a namespace", try_namespace_by_clone, ALL_OF(KILLED), 0},
-    {"signal the parent", try_signal_parent, {REFUSED, KILLED, KILLED, KILLED}, 6},
-    {"a memory file", try_memfd, {DONE, KILLED, KILLED, DONE}, 0},
+    {"signal the parent", try_signal_parent, {REFUSED, KILLED, KILLED, KILLED, KILLED}, 6},
+    {"a memory file", try_memfd, {DONE, KILLED, KILLED, DONE, KILLED}, 0},
 };
 
 static struct sandbox sandbox_for(enum sandbox_profile profile)
 {
     static struct sandbox_path own[1];
-    own[0] =
-        (struct sandbox_path){world.dir, profile == SANDBOX_SIGNER ? SANDBOX_READ : SANDBOX_WRITE};
+    own[0] = (struct sandbox_path){
+        world.dir,
+        profile == SANDBOX_SIGNER || profile == SANDBOX_COURIER ? SANDBOX_READ : SANDBOX_WRITE};
     return (struct sandbox){
         .profile = profile,
         .mode = SANDBOX_STRICT,

@@ -23,7 +23,7 @@
 #define LISTENERS_MAX 32
 
 static struct {
-    const char *role; /* "edge", "signer", "keeper" */
+    const char *role; /* "edge", "signer", "keeper", "courier" */
     enum ipc_role ipc;
     unsigned id;
     char behaviour[512];
@@ -217,9 +217,10 @@ int main(int argc, char **argv)
         (void)snprintf(exe, sizeof(exe), "%s", argv[0]);
     const char *name = strrchr(argv[0], '-');
     me.role = name == NULL ? "" : name + 1;
-    me.ipc = strcmp(me.role, "edge") == 0     ? IPC_EDGE
-             : strcmp(me.role, "signer") == 0 ? IPC_SIGNER
-                                              : IPC_KEEPER;
+    me.ipc = strcmp(me.role, "edge") == 0      ? IPC_EDGE
+             : strcmp(me.role, "signer") == 0  ? IPC_SIGNER
+             : strcmp(me.role, "courier") == 0 ? IPC_COURIER
+                                               : IPC_KEEPER;
     for (int i = 1; i + 1 < argc; i++) {
         if (strcmp(argv[i], "--id") == 0)
             me.id = (unsigned)strtoul(argv[i + 1], NULL, 10);

@@ -1,0 +1,61 @@
+/* The courier: the process that goes out. It asks name servers and looks at the certificates of
+ * strangers, so that no process which has something to lose has to read their answers.
+ *
+ *   keeper ──resolve, probe──▶ question ──▶ a thread of the pool ──▶ name server, upstream
+ *          ◀─resolved, probed── answer  ◀──┘        at most 5 s, else the answer is "too late"
+ *
+ * It has no credentials, no database and no configuration: what it needs is in the question. What
+ * it may read are the few files that resolving names needs and the certificates of authorities.
+ *
+ *   main.c      arguments, sandbox, READY
+ *   courier.c   channels, questions, limits
+ *   lookup.c    a name becomes addresses
+ *   probe.c     a connection, a handshake, what was shown
+ *   facts.c     a certificate in words
+ *   system.c    the files of this system: which, and whether they were replaced */
+#ifndef COURIER_COURIER_H
+#define COURIER_COURIER_H
+
+#include <uv.h>
+
+#include "base/list.h"
+#include "courier/probe.h"
+#include "courier/system.h"
+#include "ipc/channel.h"
+
+/* Each question has this long, waiting for a thread included. */
+#define QUESTION_MS 5000u
+/* Questions that are open or whose thread has not come back. */
+#define QUESTIONS_MAX 64u
+/* A name server that is silent keeps a thread for as long as libc likes; as many can wait at once
+ * as there are threads. */
+#define COURIER_THREADS 16u
+
+struct courier {
+    uv_loop_t loop;
+    struct channel control, keeper; /* fd -1: none */
+    uv_poll_t *control_poll, *keeper_poll;
+    uint64_t
+        keeper_number; /* counts the channels to the keeper; answers go to the one that asked */
+    struct list questions;
+    unsigned count; /* in the list */
+    uv_timer_t clock;
+    struct system system;
+    struct prober prober;
+    struct {
+        uint64_t resolved, probed, failed, late, refused;
+    } seen;
+    char sandbox[2048];
+    bool ending;
+    int exit_code;
+};
+
+/* The loop, without threads and channels. */
+must_check int courier_init(struct courier *c, int control_fd);
+/* Starts the threads, which the filter forbids later, and loads what threads would open. */
+must_check int courier_warm_up(struct courier *c);
+/* Serves until told to end; the exit code. */
+int courier_run(struct courier *c);
+void courier_fini(struct courier *c);
+
+#endif

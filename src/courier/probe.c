@@ -1,0 +1,190 @@
+#include "courier/probe.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "conf/egress.h"
+#include "courier/lookup.h"
+
+/* So many addresses of a name are tried. */
+#define ADDRESSES_MAX 4u
+
+int prober_init(struct prober *p)
+{
+    p->context = SSL_CTX_new(TLS_client_method());
+    p->trusted = X509_STORE_new();
+    if (p->context == NULL || p->trusted == NULL ||
+        SSL_CTX_set_min_proto_version(p->context, TLS1_2_VERSION) != 1)
+        return FAULT_CRYPTO;
+    /* A console with an old key is to be seen, and then to be judged by a person. */
+    SSL_CTX_set_security_level(p->context, 0);
+    SSL_CTX_set_verify(p->context, SSL_VERIFY_NONE, NULL);
+    (void)SSL_CTX_set_options(p->context, SSL_OP_LEGACY_SERVER_CONNECT |
+                                              SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_TICKET);
+    (void)SSL_CTX_set_session_cache_mode(p->context, SSL_SESS_CACHE_OFF);
+    /* A system without authorities trusts nobody, which is an answer too. */
+    (void)X509_STORE_set_default_paths(p->trusted);
+    ERR_clear_error();
+    return 0;
+}
+
+void prober_fini(struct prober *p)
+{
+    SSL_CTX_free(p->context);
+    X509_STORE_free(p->trusted);
+    *p = (struct prober){.context = NULL};
+}
+
+/* 0, or FAULT_TIMEOUT. */
+static int wait_for(int fd, short events, uint64_t until)
+{
+    for (;;) {
+        uint64_t now = clock_mono_ms();
+        struct pollfd p = {.fd = fd, .events = events};
+        if (now >= until)
+            return FAULT_TIMEOUT;
+        int n = poll(&p, 1, (int)(until - now));
+        if (n > 0)
+            return 0;
+        if (n < 0 && errno != EINTR)
+            return -errno;
+    }
+}
+
+static int connect_to(const struct addr *a, uint16_t port, uint64_t until)
+{
+    struct sockaddr_storage to;
+    socklen_t len = addr_to_sockaddr(a, port, &to);
+    int fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    int rc = connect(fd, (const struct sockaddr *)&to, len) < 0 ? -errno : 0;
+    if (rc == -EINPROGRESS) {
+        int error = 0;
+        socklen_t size = sizeof(error);
+        rc = wait_for(fd, POLLOUT, until);
+        if (rc == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+            rc = -errno;
+        rc = rc == 0 ? -error : rc;
+    }
+    if (rc < 0) {
+        (void)close(fd);
+        return rc;
+    }
+    return fd;
+}
+
+/* The addresses to try; false with a text. */
+static bool find_addresses(struct probe *q, struct lookup *l)
+{
+    struct addr a;
+    if (addr_parse(span_str(q->host), &a) < 0) {
+        lookup_name(q->host, l);
+        (void)snprintf(q->text, sizeof(q->text), "%s", l->text);
+        return l->result == RESOLVE_OK;
+    }
+    const char *what = egress_refusal(&a);
+    *l = (struct lookup){.addrs = {a}, .count = 1};
+    if (what != NULL)
+        (void)snprintf(q->text, sizeof(q->text), "this is %s, which no console may have", what);
+    return what == NULL;
+}
+
+/* A connected descriptor, or a fault with a text. */
+static int reach(struct probe *q)
+{
+    struct lookup l;
+    if (!find_addresses(q, &l))
+        return FAULT_DENIED;
+    size_t count = l.count < ADDRESSES_MAX ? l.count : ADDRESSES_MAX;
+    int fd = FAULT_ABSENT;
+    for (size_t i = 0; i < count && fd < 0; i++) {
+        /* The others of the name have their share of the time. */
+        uint64_t now = clock_mono_ms();
+        uint64_t left = q->until_ms > now ? q->until_ms - now : 0;
+        q->address = l.addrs[i];
+        fd = connect_to(&l.addrs[i], q->port, now + left / (count - i));
+    }
+    if (fd < 0)
+        (void)snprintf(q->text, sizeof(q->text), "no connection: %s", fault_text(fd));
+    return fd;
+}
+
+/* What the library's complaint means to a person. */
+static void explain(struct probe *q, int rc)
+{
+    unsigned long e = ERR_peek_error();
+    int reason = ERR_GET_LIB(e) == ERR_LIB_SSL ? ERR_GET_REASON(e) : 0;
+    const char *text = "the other side closed the connection";
+    if (rc == FAULT_TIMEOUT)
+        text = "no answer to the TLS hello in time";
+    else if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST ||
+             reason == SSL_R_PACKET_LENGTH_TOO_LONG)
+        text = "this port does not speak TLS";
+    else if (reason == SSL_R_UNSUPPORTED_PROTOCOL || reason == SSL_R_TLSV1_ALERT_PROTOCOL_VERSION)
+        text = "it speaks neither TLS 1.2 nor TLS 1.3";
+    else if (e != 0 && ERR_reason_error_string(e) != NULL)
+        text = ERR_reason_error_string(e);
+    (void)snprintf(q->text, sizeof(q->text), "no TLS handshake: %s", text);
+}
+
+static int shake_hands(SSL *ssl, uint64_t until)
+{
+    for (;;) {
+        ERR_clear_error();
+        int n = SSL_connect(ssl);
+        if (n == 1)
+            return 0;
+        int why = SSL_get_error(ssl, n);
+        if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
+            return FAULT_CRYPTO;
+        int rc = wait_for(SSL_get_fd(ssl), why == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, until);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+static void look(const struct prober *p, struct probe *q, SSL *ssl)
+{
+    int rc = shake_hands(ssl, q->until_ms);
+    if (rc < 0)
+        explain(q, rc);
+    /* A server that wants a certificate of us may end the handshake after it has shown its own. */
+    X509 *certificate = SSL_get1_peer_certificate(ssl);
+    if (certificate == NULL) {
+        if (rc == 0)
+            (void)snprintf(q->text, sizeof(q->text), "it showed no certificate");
+        return;
+    }
+    (void)snprintf(q->protocol, sizeof(q->protocol), "%s", SSL_get_version(ssl));
+    rc = facts_read(certificate, SSL_get_peer_cert_chain(ssl), p->trusted, q->name, &q->facts);
+    q->ok = rc == 0;
+    if (rc < 0)
+        (void)snprintf(q->text, sizeof(q->text), "the certificate can not be read");
+    X509_free(certificate);
+}
+
+void probe_run(const struct prober *p, struct probe *q)
+{
+    int fd = reach(q);
+    if (fd < 0)
+        return;
+    SSL *ssl = SSL_new(p->context);
+    if (ssl != NULL && SSL_set_fd(ssl, fd) == 1 &&
+        (q->sni[0] == 0 || SSL_set_tlsext_host_name(ssl, q->sni) == 1)) {
+        look(p, q, ssl);
+        (void)SSL_shutdown(ssl);
+    } else {
+        (void)snprintf(q->text, sizeof(q->text), "%s", fault_text(-ENOMEM));
+    }
+    SSL_free(ssl);
+    ERR_clear_error();
+    (void)close(fd);
+}
