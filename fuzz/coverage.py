@@ -19,6 +19,7 @@ FOR = {
     "conf_slice": ["conf/slice.c"],
     "conf_yaml": ["conf/yaml.c", "conf/value.c", "conf/verify.c", "conf/dump.c"],
     "cookie": ["http/cookie.c"],
+    "forwarded": ["http/forwarded.c"],
     "h1_body": ["http/h1_body.c"],
     "h1_request": ["http/h1_head.c", "http/h1_request.c", "http/h1_fields.c", "http/header.c",
                    "http/fetchmeta.c", "http/websocket.c"],

@@ -31,6 +31,7 @@ enum key_type {
     KEY_SANDBOX,
     KEY_ASSURANCE,
     KEY_PROXY_PROTOCOL,
+    KEY_FORWARDED,
     KEY_ENDPOINT,
     KEY_UPSTREAM, /* lists only */
     KEY_HOST_HEADER,

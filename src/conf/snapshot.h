@@ -29,6 +29,8 @@ struct names {
     size_t count;
 };
 
+/* Which header of a trusted proxy names the client. */
+enum forwarded_by { FORWARDED_OFF = 0, FORWARDED_FOR = 1, FORWARDED_RFC7239 = 2 };
 enum proxy_protocol { PROXY_PROTOCOL_OFF = 0, PROXY_PROTOCOL_V1V2 = 1 };
 
 struct listener_def {
@@ -42,6 +44,7 @@ struct listener_def {
     struct cidr *proxies;            /* whom a word about others is believed */
     size_t proxy_count;
     enum proxy_protocol proxy_protocol;
+    enum forwarded_by forwarded;
 };
 
 struct zone_def {

@@ -23,6 +23,10 @@ static const char *const BOOL_WORDS[] = {"false", "true"};
 static const char *const PROXY_PROTOCOL_WORDS[] = {
     [PROXY_PROTOCOL_OFF] = "off", [PROXY_PROTOCOL_V1V2] = "v1v2"};
 
+static const char *const FORWARDED_WORDS[] = {[FORWARDED_OFF] = "off",
+                                              [FORWARDED_FOR] = "x-forwarded-for",
+                                              [FORWARDED_RFC7239] = "forwarded"};
+
 static const char *const HOST_WORDS[] = {"preserve"};
 
 /* ---- types ----------------------------------------------------------------------------------- */
@@ -63,6 +67,8 @@ static const struct type TYPES[KEY_TYPE_COUNT] = {
     [KEY_SANDBOX] = {"word", "strict or best", NULL, 4, SANDBOX_WORDS, countof(SANDBOX_WORDS)},
     [KEY_ASSURANCE] = {"word", "none, password, mfa, phishing-resistant or hardware", NULL, 4,
                        ASSURANCE_WORDS, countof(ASSURANCE_WORDS)},
+    [KEY_FORWARDED] = {"word", "off, x-forwarded-for or forwarded", NULL, 4, FORWARDED_WORDS,
+                       countof(FORWARDED_WORDS)},
     [KEY_PROXY_PROTOCOL] = {"word", "off or v1v2", NULL, 4, PROXY_PROTOCOL_WORDS,
                             countof(PROXY_PROTOCOL_WORDS)},
     [KEY_ENDPOINT] = {"address:port", "an address and port such as 127.0.0.1:9443 or [::1]:9443",

@@ -483,11 +483,16 @@ static void check_proxies(struct check *c)
     for (size_t i = 0; i < s->listener_count; i++) {
         const struct listener_def *l = &s->listeners[i];
         struct place at = place_key(SECTION_LISTENERS, i, "trusted_proxies");
-        bool believes = l->proxy_protocol != PROXY_PROTOCOL_OFF;
+        bool header = l->proxy_protocol != PROXY_PROTOCOL_OFF;
+        bool believes = header || l->forwarded != FORWARDED_OFF;
+        struct place word = place_key(SECTION_LISTENERS, i, "forwarded");
+        if (header && l->forwarded != FORWARDED_OFF)
+            report(c, &word,
+                   "expected off beside proxy_protocol, found a second word about one client");
         if (believes && l->proxy_count == 0)
             report(c, &at, "expected the addresses of the proxies in front, found none");
         if (!believes && l->proxy_count > 0)
-            report(c, &at, "expected proxy_protocol beside it, found nothing to believe them");
+            report(c, &at, "expected proxy_protocol or forwarded beside it, found neither");
         if (is_whole_internet(c, l->proxies, l->proxy_count))
             report(c, &at, "expected the addresses of proxies, found the whole internet");
     }

@@ -15,6 +15,7 @@
 #include "edge/pages.h"
 #include "edge/portal.h"
 #include "http/fetchmeta.h"
+#include "http/forwarded.h"
 #include "http/prefix.h"
 #include "http/rewrite.h"
 #include "http/uri.h"
@@ -431,11 +432,43 @@ static void enter_host(struct exchange *x, struct route_list routes, bool own)
     }
 }
 
+/* A connection of a proxy carries the requests of many: each says whose it is, and is judged as if
+ * he had come himself. False: it has been answered. */
+static bool learn_client(struct exchange *x)
+{
+    const struct listener_def *l = snapshot_listener(x->generation->snapshot, x->listener);
+    if (l == NULL || l->forwarded == FORWARDED_OFF ||
+        !cidrs_contain(l->proxies, l->proxy_count, &x->source))
+        return true;
+    enum header_id id = l->forwarded == FORWARDED_FOR ? HEADER_X_FORWARDED_FOR : HEADER_FORWARDED;
+    struct addr client;
+    int rc =
+        forwarded_client(&x->request.headers, id, &x->source, l->proxies, l->proxy_count, &client);
+    if (rc < 0) {
+        /* The proxy's own place would let in whoever is behind it. */
+        x->zones = (struct zone_set){NULL, 0};
+        x->edge->count.refused_proxy++;
+        refuse(x, ACCESS_MALFORMED, 400, "The proxy in front does not say whose request this is.",
+               "forwarded");
+        return false;
+    }
+    x->source = client;
+    x->zones = zones_find(policy_zones(x->generation->policy), &client);
+    if (policy_admits_source(x->generation->policy, x->zones))
+        return true;
+    x->edge->count.refused_source++;
+    x->decision = (struct decision){.verdict = VERDICT_DENY, .reason = REASON_ZONE};
+    denied(x, REASON_ZONE);
+    return false;
+}
+
 void gate_enter(struct exchange *x)
 {
     const struct request *r = &x->request;
     const struct policy *p = x->generation->policy;
     exchange_enter(x, EXCHANGE_GATE);
+    if (!learn_client(x))
+        return;
     /* The answer of TRACE would show a script the cookies it may not read; nobody tunnels from
      * here. */
     if (span_is(r->method, "TRACE") || span_is(r->method, "CONNECT")) {

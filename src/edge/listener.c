@@ -71,6 +71,12 @@ static bool is_full(struct listener *l)
            (own != 0 && l->open >= own);
 }
 
+/* Will each request say whose it is? */
+static bool names_clients(const struct listener_def *def, const struct addr *a)
+{
+    return def->forwarded != FORWARDED_OFF && cidrs_contain(def->proxies, def->proxy_count, a);
+}
+
 /* Cheapest question first; nothing is allocated before the last. */
 static bool admit(struct listener *l, const struct addr *a, bool proxy, struct source **ret)
 {
@@ -81,6 +87,9 @@ static bool admit(struct listener *l, const struct addr *a, bool proxy, struct s
         e->count.refused_limit++;
         return false;
     }
+    /* Whose requests these will be is not known yet: the gate judges each by its own source. */
+    if (proxy && names_clients(listener_def(l), a))
+        return true;
     struct zone_set zones = zones_find(policy_zones(g->policy), a);
     if (!policy_admits_source(g->policy, zones)) {
         e->count.refused_source++;
@@ -123,7 +132,7 @@ static void take(struct listener *l, int fd, const struct sockaddr_storage *from
         return;
     }
     if (listener_def(l)->proxy_protocol == PROXY_PROTOCOL_OFF) {
-        listener_admit(l, fd, &a, false);
+        listener_admit(l, fd, &a, names_clients(listener_def(l), &a));
     } else if (is_full(l)) {
         e->count.refused_limit++;
         (void)close(fd);

@@ -49,6 +49,8 @@ static enum header_id candidate(struct span n)
         }
     case 8:
         return HEADER_LOCATION;
+    case 9:
+        return HEADER_FORWARDED;
     case 10:
         switch (first) {
         case 'c':
@@ -84,6 +86,8 @@ static enum header_id candidate(struct span n)
         default:
             return HEADER_SEC_FETCH_DEST;
         }
+    case 15:
+        return HEADER_X_FORWARDED_FOR;
     case 16:
         switch (first) {
         case 'c':

@@ -19,6 +19,8 @@ static const uint8_t request_passage[HEADER_COUNT] = {
     [HEADER_TE] = DROP,
     [HEADER_TRAILER] = DROP,
     [HEADER_VIA] = DROP,
+    [HEADER_FORWARDED] = DROP,
+    [HEADER_X_FORWARDED_FOR] = DROP,
     /* Answers' headers have no business in a request; a server that echoes them must not learn to.
      */
     [HEADER_SET_COOKIE] = DROP,

@@ -215,4 +215,4 @@ def test_trust_needs_somebody_to_trust_and_never_everybody(stack):
         assert checked.returncode != 0 and complaint in checked.stderr, checked
     wrong.write_text(text.replace(", proxy_protocol: v1v2", ""))
     checked = stack.cli("check", "--config", str(wrong), check=False)
-    assert checked.returncode != 0 and "found nothing to believe them" in checked.stderr, checked
+    assert checked.returncode != 0 and "expected proxy_protocol or forwarded beside it" in checked.stderr, checked

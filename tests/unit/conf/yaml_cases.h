@@ -835,10 +835,16 @@ static const struct {
      "f:2: listeners.m.trusted_proxies: expected the addresses of the proxies in front, found none\n"},
     {"portal: {host: p.test}\n"
      "listeners: [{name: m, address: '127.0.0.1:9443', trusted_proxies: [10.0.0.2]}]\n",
-     "f:2: listeners.m.trusted_proxies: expected proxy_protocol beside it, found nothing to believe them\n"},
+     "f:2: listeners.m.trusted_proxies: expected proxy_protocol or forwarded beside it, found neither\n"},
     {"portal: {host: p.test}\n"
      "listeners: [{name: m, address: '127.0.0.1:9443', proxy_protocol: v1v2, trusted_proxies: ['0.0.0.0/0']}]\n",
      "f:2: listeners.m.trusted_proxies: expected the addresses of proxies, found the whole internet\n"},
+    {"portal: {host: p.test}\n"
+     "listeners: [{name: m, address: '127.0.0.1:9443', proxy_protocol: v1v2, trusted_proxies: [10.0.0.2], forwarded: forwarded}]\n",
+     "f:2: listeners.m.forwarded: expected off beside proxy_protocol, found a second word about one client\n"},
+    {"portal: {host: p.test}\n"
+     "listeners: [{name: m, address: '127.0.0.1:9443', forwarded: X-Forwarded-For}]\n",
+     "f:2: listeners.m.forwarded: expected off, x-forwarded-for or forwarded, found \"X-Forwarded-For\"; did you mean \"x-forwarded-for\"?\n"},
     {"title: \377\n",
      "f:1: document: expected UTF-8 text, found other bytes\n"},
     /* clang-format on */
