@@ -1,14 +1,11 @@
 #include "audit/head.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/fault.h"
+#include "base/file.h"
 #include "base/text.h"
 
-#define PATH_SIZE 4096
 #define FILE_MAX 256
 
 static const char MAGIC[] = "postern-audit-head 1\n";
@@ -32,73 +29,21 @@ static int parse(struct span text, struct head *ret)
 
 int head_read(const char *path, struct head *ret)
 {
-    char text[FILE_MAX];
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return errno == ENOENT ? FAULT_ABSENT : -errno;
-    ssize_t n;
-    do
-        n = read(fd, text, sizeof(text));
-    while (n < 0 && errno == EINTR);
-    int rc = n < 0 ? -errno : 0;
-    (void)close(fd);
-    /* The file is made by a rename, so it is never seen half written. */
-    return rc < 0 ? rc : parse(span_of(text, (size_t)n), ret);
-}
-
-static int write_all(int fd, const char *text, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, text, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : -EIO;
-        text += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
-/* The name of a rename is on disk when its directory is. */
-static int sync_directory(const char *path)
-{
-    char dir[PATH_SIZE];
-    const char *slash = strrchr(path, '/');
-    size_t len = slash == NULL ? 0 : (size_t)(slash - path);
-    if (slash == NULL)
-        (void)snprintf(dir, sizeof(dir), ".");
-    else
-        (void)snprintf(dir, sizeof(dir), "%.*s", len == 0 ? 1 : (int)len, path);
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    int rc = fsync(fd) < 0 ? -errno : 0;
-    (void)close(fd);
+    struct buf text;
+    buf_init(&text, FILE_MAX);
+    int rc = file_read(path, &text);
+    rc = rc < 0 ? (rc == FAULT_LIMIT ? FAULT_FORMAT : rc) : parse(buf_view(&text), ret);
+    buf_fini(&text);
     return rc;
 }
 
 int head_write(const char *path, const struct head *head)
 {
-    char fresh[PATH_SIZE], text[FILE_MAX], hex[2 * STORE_HASH_SIZE + 1];
-    if (snprintf(fresh, sizeof(fresh), "%s.new", path) >= (int)sizeof(fresh))
-        return FAULT_LIMIT;
+    char text[FILE_MAX], hex[2 * STORE_HASH_SIZE + 1];
     text_hex(hex, span_of(head->hash, sizeof(head->hash)));
-    int len = snprintf(text, sizeof(text), "%scount %llu\nhash %s\n", MAGIC,
-                       (unsigned long long)head->count, hex);
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return -errno;
-    int rc = write_all(fd, text, (size_t)len);
-    if (rc == 0 && fsync(fd) < 0)
-        rc = -errno;
-    if (close(fd) < 0 && rc == 0)
-        rc = -errno;
-    if (rc == 0 && rename(fresh, path) < 0)
-        rc = -errno;
-    if (rc < 0)
-        (void)unlink(fresh);
-    return rc < 0 ? rc : sync_directory(path);
+    (void)snprintf(text, sizeof(text), "%scount %llu\nhash %s\n", MAGIC,
+                   (unsigned long long)head->count, hex);
+    return file_replace(path, span_str(text), true);
 }
 
 static int bring_up(const char *path, struct store *s, bool start)

@@ -129,7 +129,8 @@ static void add_kernel(json_t *process)
 
 static const char *text_of(json_t *object, const char *outer, const char *name)
 {
-    const char *text = json_string_value(json_object_get(json_object_get(object, outer), name));
+    json_t *inside = outer == NULL ? object : json_object_get(object, outer);
+    const char *text = json_string_value(json_object_get(inside, name));
     return text != NULL ? text : "?";
 }
 
@@ -167,6 +168,24 @@ static void print_doctor(json_t *answer)
     }
 }
 
+/* What the keeper knows of the names of upstreams. */
+static void print_names(json_t *answer)
+{
+    const char *key;
+    json_t *p, *value;
+    size_t i;
+    json_array_foreach(json_object_get(answer, "processes"), i, p)
+    {
+        if (strcmp(text_of(p, NULL, "role"), "keeper") != 0)
+            continue;
+        json_object_foreach(json_object_get(p, "status"), key, value)
+        {
+            if (strncmp(key, "name.", 5) == 0)
+                (void)printf("name %s: %s\n", key + 5, json_string_value(value));
+        }
+    }
+}
+
 int run_doctor(struct invocation *v)
 {
     json_t *answer = NULL, *p;
@@ -180,6 +199,7 @@ int run_doctor(struct invocation *v)
         rc = invocation_show(v, 200, answer);
     } else {
         print_doctor(answer);
+        print_names(answer);
         json_decref(answer);
     }
     return ok ? rc : EXIT_REFUSED;

@@ -223,7 +223,7 @@ static bool port_is_listened(const struct snapshot *s, uint16_t port)
 }
 
 /* A request that postern sends to itself would be answered by sending it to itself. */
-static bool is_own_listener(const struct snapshot *s, const struct addr *a, uint16_t port)
+bool verify_own_listener(const struct snapshot *s, const struct addr *a, uint16_t port)
 {
     for (size_t i = 0; i < s->listener_count; i++) {
         const struct listener_def *l = &s->listeners[i];
@@ -305,13 +305,11 @@ static void check_route_upstreams(struct check *c, size_t i)
         bool several = r->upstream_count > 1;
         struct place at = place_item(SECTION_ROUTES, i, "upstream", several ? k : SIZE_MAX);
         for (size_t a = 0; a < u->addr_count; a++)
-            if (is_own_listener(c->s, &u->addrs[a], u->port))
+            if (verify_own_listener(c->s, &u->addrs[a], u->port))
                 report(c, &at, "expected the console's address, found a listener of postern");
         for (size_t before = 0; before < k; before++)
             if (upstream_def_same(u, &r->upstreams[before]))
                 report(c, &at, "expected each upstream once, found one a second time");
-        if (u->named)
-            report(c, &at, "expected an address, found a name; names are not resolved yet");
         if (u->scheme != UPSTREAM_HTTP || several)
             report(c, &at, "expected one upstream of plain HTTP, found another or several");
     }

@@ -13,6 +13,9 @@
  * line in errors, at most VERIFY_MAX of them. 0, FAULT_FORMAT, -ENOMEM. */
 must_check int verify_snapshot(const struct snapshot *s, struct buf *errors);
 
+/* Would a connection to this place reach postern itself? */
+bool verify_own_listener(const struct snapshot *s, const struct addr *a, uint16_t port);
+
 #define VERIFY_MAX 100
 
 /* Where a finding belongs. element SIZE_MAX: the section as a whole; key NULL: the element as a

@@ -14,14 +14,21 @@
 
 /* ---- pools ---- */
 
+/* Of a name that nobody has resolved yet. No console has this address. */
+static const struct addr NOWHERE = {{0}};
+
+static const struct addr *address_of(const struct route_def *route)
+{
+    return route->upstreams[0].addr_count > 0 ? &route->upstreams[0].addrs[0] : &NOWHERE;
+}
+
 struct pool *pool_find(struct edge *e, const struct route_def *route, const struct limits *limits)
 {
     struct pool *p = NULL;
     list_each(it, &e->pools)
     {
         struct pool *q = container_of(it, struct pool, link);
-        if (q->port == route->upstreams[0].port &&
-            addr_eq(&q->addr, &route->upstreams[0].addrs[0]) &&
+        if (q->port == route->upstreams[0].port && addr_eq(&q->addr, address_of(route)) &&
             strcmp(q->route, route->name) == 0) {
             p = q;
             break;
@@ -37,7 +44,7 @@ struct pool *pool_find(struct edge *e, const struct route_def *route, const stru
             return NULL;
         }
         p->edge = e;
-        p->addr = route->upstreams[0].addrs[0];
+        p->addr = *address_of(route);
         p->port = route->upstreams[0].port;
         list_init(&p->idle);
         list_push(&e->pools, &p->link);
@@ -155,6 +162,8 @@ void upstream_retire(struct upstream *u)
 static int dial(struct pool *p, int *ret)
 {
     struct sockaddr_storage to;
+    if (addr_eq(&p->addr, &NOWHERE))
+        return -EADDRNOTAVAIL;
     socklen_t len = addr_to_sockaddr(&p->addr, p->port, &to);
     int fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)

@@ -223,6 +223,15 @@ static void send_request(struct exchange *x)
         conn_progress(x->conn);
 }
 
+/* Nobody has said yet where any of its upstreams is. */
+static bool is_nowhere(const struct route_def *route)
+{
+    size_t unknown = 0;
+    for (size_t i = 0; i < route->upstream_count; i++)
+        unknown += route->upstreams[i].named && route->upstreams[i].addr_count == 0;
+    return unknown == route->upstream_count;
+}
+
 static void connect_upstream(struct exchange *x, bool fresh)
 {
     struct upstream *u;
@@ -241,7 +250,10 @@ static void connect_upstream(struct exchange *x, bool fresh)
     }
     if (rc < 0) {
         pool_says_down(pool, rc);
-        proxy_fail(x, 502, "The console can not be reached.", "connect");
+        if (is_nowhere(x->route))
+            proxy_fail(x, 502, "The console's name could not be resolved.", "name");
+        else
+            proxy_fail(x, 502, "The console can not be reached.", "connect");
         return;
     }
     if (u->state == UPSTREAM_BUSY)

@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "conf/egress.h"
+#include "conf/verify.h"
 #include "keeper/courier.h"
 #include "keeper/keeper.h"
 
@@ -67,9 +68,13 @@ const struct host *hosts_find(const struct hosts *h, const char *name)
 
 /* A name beyond HOSTS_MAX, or without memory, is not resolved: its route says so to whoever comes.
  */
-static struct host *add(struct hosts *h, const char *name)
+struct host *hosts_add(struct hosts *h, const char *name)
 {
-    struct host *host = calloc(1, sizeof(*host));
+    struct host *host = map_find(&h->by_name, span_str(name));
+    if (host != NULL) {
+        return host;
+    }
+    host = calloc(1, sizeof(*host));
     if (host == NULL) {
         return NULL;
     }
@@ -84,10 +89,7 @@ static struct host *add(struct hosts *h, const char *name)
 
 static void want(struct hosts *h, const struct upstream_def *u)
 {
-    struct host *host = u->named ? map_find(&h->by_name, span_str(u->host)) : NULL;
-    if (host == NULL && u->named) {
-        host = add(h, u->host);
-    }
+    struct host *host = u->named ? hosts_add(h, u->host) : NULL;
     if (host != NULL) {
         host->wanted = true;
     }
@@ -128,8 +130,12 @@ int hosts_fill(const struct hosts *h, struct snapshot *s)
             if (u->addrs == NULL) {
                 return -ENOMEM;
             }
-            memcpy(u->addrs, host->addrs, host->count * sizeof(*u->addrs));
-            u->addr_count = host->count;
+            /* A name that leads back to postern would make an edge call itself. */
+            for (size_t n = 0; n < host->count; n++) {
+                if (!verify_own_listener(s, &host->addrs[n], u->port)) {
+                    u->addrs[u->addr_count++] = host->addrs[n];
+                }
+            }
         }
     }
     return 0;
@@ -174,6 +180,7 @@ static void set_addresses(struct hosts *h, struct host *host, const uint8_t *at,
         memcpy(host->addrs, at, count * sizeof(struct addr));
     }
     host->count = count;
+    h->unsaved = true;
     changed(h, now_ms);
     log_host(host, LOG_LEVEL_NOTICE, "name_changed");
 }
@@ -185,11 +192,23 @@ static void answer_good(struct hosts *h, struct host *host, struct span addresse
     host->fault[0] = '\0';
     host->bad_ms = 0;
     host->known_ms = now_ms;
+    h->unsaved = true;
     host->due_ms = now_ms + (uint64_t)h->refresh_s * 1000;
     set_addresses(h, host, addresses.at, addresses.len / sizeof(struct addr), now_ms);
     if (was_bad) {
         log_host(host, LOG_LEVEL_NOTICE, "name_resolves_again");
     }
+}
+
+/* It is shown to people on one line, and another process wrote it. */
+static void copy_clean(char *into, size_t size, struct span text)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < text.len && used + 1 < size; i++) {
+        uint8_t b = text.at[i];
+        into[used++] = b >= 0x20 && b < 0x7f ? (char)b : '?';
+    }
+    into[used] = '\0';
 }
 
 static void answer_bad(struct hosts *h, struct host *host, enum resolve_result result,
@@ -201,7 +220,7 @@ static void answer_bad(struct hosts *h, struct host *host, enum resolve_result r
     host->result = result;
     host->bad_ms = host->bad_ms == 0 ? now_ms : host->bad_ms;
     host->due_ms = now_ms + wait;
-    (void)snprintf(host->fault, sizeof(host->fault), "%.*s", SPAN_FMT(why));
+    copy_clean(host->fault, sizeof(host->fault), why);
     if (news) {
         log_host(host, LOG_LEVEL_WARN, "name_not_resolved");
     }
@@ -328,6 +347,7 @@ void hosts_step(struct hosts *h)
     if (h->publish_ms != 0 && h->publish_ms <= now && h->keeper->changes.current == NULL &&
         h->keeper->live != NULL) {
         h->publish_ms = 0;
+        hosts_save(h);
         change_refresh(h->keeper);
     }
     /* While another change is on its way, its end calls here. */
@@ -357,5 +377,29 @@ void hosts_describe(const struct host *host, uint64_t now_ms, struct buf *out)
     }
     if (host->fault[0] != '\0') {
         (void)buf_printf(out, "; %s", host->fault);
+    }
+}
+
+void hosts_status(const struct hosts *h, uint64_t now_ms, struct buf *out)
+{
+    struct buf line;
+    size_t left_out = 0;
+    buf_init(&line, 2048);
+    list_each(at, &h->all)
+    {
+        const struct host *host = container_of(at, struct host, link);
+        buf_clear(&line);
+        (void)buf_printf(&line, "name.%s=", host->name);
+        hosts_describe(host, now_ms, &line);
+        (void)buf_byte(&line, '\n');
+        if (line.bad || buf_len(out) + buf_len(&line) > HOSTS_STATUS_MAX) {
+            left_out++;
+            continue;
+        }
+        (void)buf_append(out, buf_view(&line));
+    }
+    buf_fini(&line);
+    if (left_out > 0) {
+        (void)buf_printf(out, "names_left_out=%zu\n", left_out);
     }
 }

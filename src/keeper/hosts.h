@@ -11,6 +11,8 @@
  * addresses for HOSTS_ABSENT_MS and then loses them;
  *   - a snapshot is published because of a name only when some set of addresses differs from the
  * one that was published last;
+ *   - what is known survives the keeper, in a file beside the database, for HOSTS_KEPT_S: else each
+ * new keeper would take the addresses from the edges until name servers have answered;
  *   - nobody waits for an answer: a route whose name is not known yet is there without an address.
  */
 #ifndef KEEPER_HOSTS_H
@@ -32,8 +34,11 @@ struct keeper;
 /* For an answer; the courier itself gives up earlier. */
 #define HOSTS_PATIENCE_MS 8000u
 #define HOSTS_ABSENT_MS 3600000u
+/* Addresses in the file that are older are not used. */
+#define HOSTS_KEPT_S 86400u
 /* Until a name without an address is asked for again. */
 #define HOSTS_RETRY_MS 2000u
+#define HOSTS_STATUS_MAX 12000u
 /* After a snapshot that could not be published. */
 #define HOSTS_AGAIN_MS 5000u
 /* Names that change together make one snapshot. */
@@ -61,6 +66,8 @@ struct hosts {
     unsigned asked;
     uint64_t publish_ms; /* monotonic: when to publish; 0: nothing has changed */
     uint32_t refresh_s;
+    bool unsaved;
+    char file[4096]; /* "": nothing is kept */
     uv_timer_t timer;
 };
 
@@ -75,6 +82,8 @@ void hosts_fini(struct hosts *h);
 void hosts_follow(struct hosts *h, const struct snapshot *s);
 /* Writes what is known into the named upstreams of a snapshot that is being made. 0 or -ENOMEM. */
 must_check int hosts_fill(const struct hosts *h, struct snapshot *s);
+/* The host of this name, made if there is none. NULL: too many, or no memory. */
+struct host *hosts_add(struct hosts *h, const char *name);
 const struct host *hosts_find(const struct hosts *h, const char *name);
 /* The answer to the open question with this serial; any other is ignored. FAULT_FORMAT: it is none
  * that a courier may give. */
@@ -86,8 +95,21 @@ void hosts_unanswered(struct hosts *h);
 void hosts_again(struct hosts *h);
 /* Asks what is due, gives up what is late, publishes what has changed; sets the timer. */
 void hosts_step(struct hosts *h);
+/* ---- hosts_file.c ---- */
+
+/* What the last keeper knew. A file that cannot be read or makes no sense is as good as none. */
+void hosts_load(struct hosts *h, const char *path);
+/* Writes what is known now, when it is not written yet. */
+void hosts_save(struct hosts *h);
+/* The text of that file, and back: FAULT_FORMAT, and nothing is taken. Times are wall seconds. */
+must_check int hosts_write(const struct hosts *h, uint64_t now_ms, uint64_t wall_s,
+                           struct buf *out);
+must_check int hosts_read(struct hosts *h, struct span text, uint64_t now_ms, uint64_t wall_s);
+
 /* One line about a host for a person: "10.0.0.1, 10.0.0.2, 12 s old", with the fault if there is
  * one. */
 void hosts_describe(const struct host *host, uint64_t now_ms, struct buf *out);
+/* "name.HOST=…\n" for each, as far as HOSTS_STATUS_MAX bytes of out reach, for doctor. */
+void hosts_status(const struct hosts *h, uint64_t now_ms, struct buf *out);
 
 #endif

@@ -33,7 +33,9 @@ void keeper_stop(struct keeper *k, int exit_code)
 
 static void on_minute(uv_timer_t *timer)
 {
-    sweep_minute(timer->data);
+    struct keeper *k = timer->data;
+    sweep_minute(k);
+    hosts_save(&k->hosts);
 }
 
 static void on_signal(uv_signal_t *signal, int number)
@@ -192,6 +194,7 @@ static void close_loop(struct keeper *k)
         (void)uv_run(&k->loop, UV_RUN_ONCE);
     }
     changes_fini(&k->changes);
+    hosts_save(&k->hosts);
     hosts_stop(&k->hosts);
     control_close(k);
     list_each_safe(at, &k->edges)
@@ -230,7 +233,7 @@ static void keeper_fini(struct keeper *k)
 int keeper_serve(const struct keeper_options *options)
 {
     struct keeper *k = calloc(1, sizeof(*k));
-    char head[4096];
+    char head[4096], names[4096];
     if (k == NULL) {
         return 1;
     }
@@ -239,6 +242,7 @@ int keeper_serve(const struct keeper_options *options)
     k->secrets_dir = options->secrets_dir;
     (void)snprintf(head, sizeof(head), "%s/audit.head", options->state_dir);
     k->head_file = head;
+    (void)snprintf(names, sizeof(names), "%s/hosts", options->state_dir);
     list_init(&k->edges);
     changes_init(&k->changes);
     hosts_init(&k->hosts);
@@ -253,6 +257,7 @@ int keeper_serve(const struct keeper_options *options)
     r = r < 0 ? r : open_channels(k);
     r = r < 0 ? r : enter_sandbox(k, options);
     if (r == 0) {
+        hosts_load(&k->hosts, names);
         record_start(k);
         r = say_ready(k);
     }

@@ -1,5 +1,6 @@
 #include <errno.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/text.h"
 #include "keeper/json.h"
@@ -104,6 +105,40 @@ static json_t *routes_json(const struct keeper *k)
     return list;
 }
 
+/* What name servers say of one host, for a program: age in seconds, null before the first answer.
+ */
+static json_t *name_json(const struct host *host, uint64_t now_ms)
+{
+    json_t *addresses = json_array();
+    for (size_t i = 0; i < host->count; i++) {
+        char text[ADDR_TEXT_SIZE];
+        addr_format(&host->addrs[i], text);
+        if (json_push(addresses, json_string(text)) < 0) {
+            json_decref(addresses);
+            return NULL;
+        }
+    }
+    return json_pack("{s:s,s:o,s:o,s:o}", "name", host->name, "addresses", addresses, "age",
+                     host->known_ms == 0
+                         ? json_null()
+                         : json_integer((json_int_t)((now_ms - host->known_ms) / 1000)),
+                     "fault", host->fault[0] == '\0' ? json_null() : json_string(host->fault));
+}
+
+static json_t *names_json(const struct keeper *k)
+{
+    json_t *list = json_array();
+    uint64_t now = clock_mono_ms();
+    list_each(at, &k->hosts.all)
+    {
+        if (json_array_size(list) == STORE_PAGE_MAX ||
+            json_push(list, name_json(container_of(at, struct host, link), now)) < 0) {
+            break;
+        }
+    }
+    return list;
+}
+
 int op_health(struct call *c)
 {
     struct keeper *k = c->keeper;
@@ -117,15 +152,15 @@ int op_health(struct call *c)
         return r;
     }
     return call_answer(c, 200,
-                       json_pack("{s:s,s:s,s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:I,s:I,s:I}", "status",
+                       json_pack("{s:s,s:s,s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:I}", "status",
                                  s == NULL    ? "starting"
                                  : k->alarmed ? "audit alarm"
                                               : "ok",
                                  "version", POSTERN_VERSION, "started", json_time_ms(k->started_ms),
                                  "snapshot", (json_int_t)(s == NULL ? 0 : s->number), "generation",
                                  (json_int_t)(s == NULL ? 0 : s->generation), "edges",
-                                 edges_json(k), "routes", routes_json(k), "fleet",
-                                 pairs_json(span_str(k->fleet)), "sandbox",
+                                 edges_json(k), "routes", routes_json(k), "names", names_json(k),
+                                 "fleet", pairs_json(span_str(k->fleet)), "sandbox",
                                  pairs_json(span_str(k->sandbox)), "audit_records",
                                  (json_int_t)count, "access_records", (json_int_t)access.rows,
                                  "access_lost", (json_int_t)access.lost));

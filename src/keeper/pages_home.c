@@ -5,6 +5,7 @@
 #include "audit/record.h"
 #include "base/fault.h"
 #include "base/text.h"
+#include "base/clock.h"
 #include "conf/upstream.h"
 #include "identity/session.h"
 #include "keeper/html.h"
@@ -205,6 +206,22 @@ static int denials(struct call *c)
     return r;
 }
 
+/* Where a named upstream is just now. */
+static void upstream_name(struct call *c, const struct upstream_def *u)
+{
+    const struct host *host = u->named ? hosts_find(&c->keeper->hosts, u->host) : NULL;
+    struct buf text;
+    if (host == NULL) {
+        return;
+    }
+    buf_init(&text, 2048);
+    hosts_describe(host, clock_mono_ms(), &text);
+    html_raw(&c->page, " <span class=\"muted\">(");
+    html_text(&c->page, buf_view(&text));
+    html_raw(&c->page, ")</span>");
+    buf_fini(&text);
+}
+
 static void routes(struct call *c)
 {
     const struct snapshot *s = live_snapshot(c->keeper->live);
@@ -226,6 +243,7 @@ static void routes(struct call *c)
             buf_clear(&url);
             if (upstream_def_write(&route->upstreams[k], &url) == 0)
                 html_text(page, buf_view(&url));
+            upstream_name(c, &route->upstreams[k]);
         }
         html_raw(page, "</td><td>");
         health_badge(page, tile_health(c->keeper, route->name));

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "keeper/keeper.h"
@@ -98,7 +99,9 @@ static int on_status(struct keeper *k, const struct message *m)
                      (unsigned long long)(s == NULL ? 0 : s->number),
                      (unsigned long long)(s == NULL ? 0 : s->generation), k->edge_count,
                      (unsigned long long)k->revokes.epoch, k->pool.threads, k->pool.busy);
+    (void)buf_printf(&text, "courier=%s\n", k->courier != NULL ? "connected" : "absent");
     (void)buf_text(&text, k->sandbox);
+    hosts_status(&k->hosts, clock_mono_ms(), &text);
     struct msg_status_is is = {.text = buf_view(&text)};
     peer_settle(&k->supervisor, channel_send_status_is(&k->supervisor.channel, m->serial, &is, -1));
     buf_fini(&text);

@@ -214,10 +214,10 @@ class Connection:
 class Recorder:
     """An upstream that records every byte and answers simply. A stand-in for a console."""
 
-    def __init__(self, answer=b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", handler=None):
+    def __init__(self, answer=b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", handler=None, at=("127.0.0.1", 0)):
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind(("127.0.0.1", 0))
+        self.listener.bind(at)
         self.listener.listen(128)
         self.port = self.listener.getsockname()[1]
         self.bytes = b""
@@ -394,7 +394,7 @@ class Person:
 
 
 class Stack:
-    def __init__(self, edges=2, sandbox="strict", extra_yaml="", keep=False, env=None):
+    def __init__(self, edges=2, sandbox="strict", extra_yaml="", keep=False, env=None, around=()):
         self.keep = keep
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="postern-test-"))
         os.chmod(self.dir, 0o755)
@@ -405,6 +405,7 @@ class Stack:
         self.runtime = self.dir / "run"
         self.config = self.state / "postern.yaml"
         self.edges, self.sandbox, self.extra = edges, sandbox, extra_yaml
+        self.around = list(around)  # words in front of `postern serve`
         self.env = {**os.environ, "POSTERN_LIBEXEC": str(LIBEXEC), "POSTERN_CONFIG": str(self.config),
                     **(env or {})}
         self.process = None
@@ -428,7 +429,7 @@ class Stack:
 
     def start(self):
         self.log = open(self.log_path, "ab")
-        self.process = subprocess.Popen([str(LIBEXEC / "postern"), "serve", "--config", str(self.config)],
+        self.process = subprocess.Popen([*self.around, str(LIBEXEC / "postern"), "serve", "--config", str(self.config)],
                                         env=self.env, stderr=self.log, stdout=self.log)
         wait_for(self.ready, 20)
         return self

@@ -488,9 +488,6 @@ static const struct {
      "routes: {t: {host: t.test, upstream: 'HTTPS://127.0.0.1:8443'}}\n",
      "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found \"HTTPS://127.0.0.1:8443\"\n"},
     {"portal: {host: p.test}\n"
-     "routes: {t: {host: t.test, upstream: 'http://tomcat:8080'}}\n",
-     "f:2: routes.t.upstream: expected an address, found a name; names are not resolved yet\n"},
-    {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://tomcat'}}\n",
      "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found \"http://tomcat\"\n"},
     {"portal: {host: p.test}\n"
