@@ -62,6 +62,7 @@ static const struct option_def ROUTE_ADD_OPTIONS[] = {
     {"port", OPTION_TEXT, NULL, "PORT", "a listener's port that serves this console alone"},
     {"path", OPTION_TEXT, NULL, "PREFIX", "prefix of the console's paths on a host that it shares"},
     {"strip-path", OPTION_FLAG, "strip_path", NULL, "the console gets its paths without the prefix"},
+    {"kind", OPTION_TEXT, NULL, "KIND", "http, or tcp: a raw service for 'postern connect' (http)"},
     {"host-header", OPTION_TEXT, "host_header", "HOST", "what the console gets as Host (preserve)"},
     {"rewrite-name", OPTION_LIST, "rewrite_names", "HOST", "a further name the console uses for itself; may be repeated"},
     {"inject-basic-file", OPTION_TEXT, "inject_basic_file", "FILE", "user:password in the secrets directory, sent to the console"},

@@ -54,7 +54,15 @@ struct zone_def {
     enum origin origin;
 };
 
-enum upstream_scheme { UPSTREAM_HTTP = 0, UPSTREAM_HTTPS = 1, UPSTREAM_UNIX = 2 };
+enum upstream_scheme {
+    UPSTREAM_HTTP = 0,
+    UPSTREAM_HTTPS = 1,
+    UPSTREAM_UNIX = 2,
+    UPSTREAM_TCP = 3, /* no HTTP at all: what a tunnel carries */
+};
+
+/* ROUTE_TCP: nothing but the tunnel of `postern connect` reaches it (edge/tunnel.h). */
+enum route_kind { ROUTE_HTTP = 0, ROUTE_TCP = 1 };
 
 /* One place where a console listens; see conf/upstream.h for its text. */
 struct upstream_def {
@@ -76,20 +84,21 @@ struct route_def {
     const char *host; /* lower case, without port; "" when the route is reached by port alone */
     uint16_t port;    /* the listener port it is bound to; 0: any listener, found by host */
     const char *path; /* "": all paths of the host; else this one and what is below it */
-    bool strip_path;  /* the upstream's own paths begin after `path` */
+    enum route_kind kind;
+    bool strip_path;                /* the upstream's own paths begin after `path` */
     struct upstream_def *upstreams; /* at least one */
     size_t upstream_count;
     enum host_policy host_policy;
-    const char *upstream_host; /* with HOST_FIXED: what the upstream gets as Host */
+    const char *upstream_host;  /* with HOST_FIXED: what the upstream gets as Host */
     struct names rewrite_names; /* further names of the console, with port or without */
-    const char *inject_file;   /* secret file "user:password" inside the secrets directory, or "".
-                                * Never in an edge's slice. */
-    uint64_t body_bytes;       /* greatest request body; 0: no limit of ours */
-    uint32_t response_timeout; /* until the upstream's response head */
-    uint32_t stream_idle;      /* between bytes of bodies */
-    uint32_t websocket_idle;   /* between bytes of tunnels, either way; 0: as stream_idle */
-    const char *title;         /* for the tile; "" → name */
-    const char *start;         /* path that the tile opens; "/" */
+    const char *inject_file;    /* secret file "user:password" inside the secrets directory, or "".
+                                 * Never in an edge's slice. */
+    uint64_t body_bytes;        /* greatest request body; 0: no limit of ours */
+    uint32_t response_timeout;  /* until the upstream's response head */
+    uint32_t stream_idle;       /* between bytes of bodies */
+    uint32_t websocket_idle;    /* between bytes of tunnels, either way; 0: as stream_idle */
+    const char *title;          /* for the tile; "" → name */
+    const char *start;          /* path that the tile opens; "/" */
     enum origin origin;
 };
 

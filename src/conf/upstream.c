@@ -7,12 +7,23 @@
 #include "conf/egress.h"
 #include "conf/spelling.h"
 
-#define EXPECTED "http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path"
+#define EXPECTED "http://ADDRESS:PORT, https://ADDRESS:PORT, unix:/path or tcp://ADDRESS:PORT"
 
 static const struct span SCHEMES[] = {
     [UPSTREAM_HTTP] = {(const uint8_t *)"http://", 7},
     [UPSTREAM_HTTPS] = {(const uint8_t *)"https://", 8},
     [UPSTREAM_UNIX] = {(const uint8_t *)"unix:", 5},
+    [UPSTREAM_TCP] = {(const uint8_t *)"tcp://", 6},
+};
+
+/* What is said of a place that is almost one, per scheme: with a path; not of one host. */
+static const char *const FORMS[][2] = {
+    [UPSTREAM_HTTP] = {"http://ADDRESS:PORT without a path",
+                       "http://ADDRESS:PORT with the address of one host"},
+    [UPSTREAM_HTTPS] = {"https://ADDRESS:PORT without a path",
+                        "https://ADDRESS:PORT with the address of one host"},
+    [UPSTREAM_TCP] = {"tcp://ADDRESS:PORT without a path",
+                      "tcp://ADDRESS:PORT with the address of one host"},
 };
 
 bool upstream_def_addr_ok(const struct addr *a)
@@ -59,13 +70,10 @@ static int parse_place(struct span text, size_t scheme_len, struct arena *a, str
     }
     if (slash != SIZE_MAX) {
         complaint_hint(c, span_sub(text, 0, scheme_len + slash));
-        return complaint_say(c, u->scheme == UPSTREAM_HTTP ? "http://ADDRESS:PORT without a path"
-                                                           : "https://ADDRESS:PORT without a path");
+        return complaint_say(c, FORMS[u->scheme][0]);
     }
     if (literal && !upstream_def_addr_ok(&addr))
-        return complaint_say(c, u->scheme == UPSTREAM_HTTP
-                                    ? "http://ADDRESS:PORT with the address of one host"
-                                    : "https://ADDRESS:PORT with the address of one host");
+        return complaint_say(c, FORMS[u->scheme][1]);
     if (literal)
         return put_address(u, a, &addr);
     u->named = true;
@@ -116,7 +124,7 @@ bool upstream_def_ok(const struct upstream_def *u)
 {
     if (u->scheme == UPSTREAM_UNIX)
         return spelling_path(span_str(u->path)) && strlen(u->path) <= UPSTREAM_PATH_MAX;
-    if (u->scheme > UPSTREAM_UNIX || u->port == 0 || u->addr_count > UPSTREAM_ADDRS_MAX)
+    if (u->scheme > UPSTREAM_TCP || u->port == 0 || u->addr_count > UPSTREAM_ADDRS_MAX)
         return false;
     for (size_t i = 0; i < u->addr_count; i++)
         if (!upstream_def_addr_ok(&u->addrs[i]))

@@ -1,6 +1,7 @@
 /* Where a console listens, as text: one endpoint of a route.
  *
  *   http://ADDRESS:PORT    https://ADDRESS:PORT    unix:/absolute/path (plain HTTP)
+ *   tcp://ADDRESS:PORT (no HTTP: what a tunnel carries)
  *
  * ADDRESS is an IPv4 address, an IPv6 address in brackets or a host name. There is no path, no user
  * and no port left out: what is dialled is what is written. */

@@ -26,6 +26,7 @@ static const char *const PROXY_PROTOCOL_WORDS[] = {
 static const char *const FORWARDED_WORDS[] = {[FORWARDED_OFF] = "off",
                                               [FORWARDED_FOR] = "x-forwarded-for",
                                               [FORWARDED_RFC7239] = "forwarded"};
+static const char *const KIND_WORDS[] = {[ROUTE_HTTP] = "http", [ROUTE_TCP] = "tcp"};
 
 static const char *const HOST_WORDS[] = {"preserve"};
 
@@ -69,11 +70,14 @@ static const struct type TYPES[KEY_TYPE_COUNT] = {
                        ASSURANCE_WORDS, countof(ASSURANCE_WORDS)},
     [KEY_FORWARDED] = {"word", "off, x-forwarded-for or forwarded", NULL, 4, FORWARDED_WORDS,
                        countof(FORWARDED_WORDS)},
+    [KEY_ROUTE_KIND] = {"word", "http or tcp", NULL, 4, KIND_WORDS, countof(KIND_WORDS)},
     [KEY_PROXY_PROTOCOL] = {"word", "off or v1v2", NULL, 4, PROXY_PROTOCOL_WORDS,
                             countof(PROXY_PROTOCOL_WORDS)},
     [KEY_ENDPOINT] = {"address:port", "an address and port such as 127.0.0.1:9443 or [::1]:9443",
                       NULL},
-    [KEY_UPSTREAM] = {"URL", "http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path", NULL},
+    [KEY_UPSTREAM] = {"URL",
+                      "http://ADDRESS:PORT, https://ADDRESS:PORT, unix:/path or tcp://ADDRESS:PORT",
+                      NULL},
     [KEY_HOST_HEADER] = {"preserve or host", "preserve or a host name in lower case", NULL, 4},
 };
 

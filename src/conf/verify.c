@@ -310,8 +310,13 @@ static void check_route_upstreams(struct check *c, size_t i)
         for (size_t before = 0; before < k; before++)
             if (upstream_def_same(u, &r->upstreams[before]))
                 report(c, &at, "expected each upstream once, found one a second time");
-        if (u->scheme != UPSTREAM_HTTP || several)
+        if ((u->scheme != UPSTREAM_HTTP && u->scheme != UPSTREAM_TCP) || several)
             report(c, &at, "expected one upstream of plain HTTP, found another or several");
+        if ((u->scheme == UPSTREAM_TCP) != (r->kind == ROUTE_TCP))
+            report(c, &at,
+                   r->kind == ROUTE_TCP
+                       ? "expected tcp://ADDRESS:PORT with kind: tcp, found another"
+                       : "expected kind: tcp with tcp://ADDRESS:PORT, found http");
     }
 }
 

@@ -157,7 +157,7 @@ bool conn_may_keep(const struct exchange *x)
     if (!x->clean || !x->request.keep_alive || x->edge->phase == EDGE_DRAINING || x->conn->wire.eof)
         return false;
     /* What a client sent behind an upgrade that was refused is not a request. */
-    if (x->request.upgrade_websocket)
+    if (x->request.upgrade_websocket || x->request.upgrade_tunnel)
         return false;
     if (x->body.done)
         return true;

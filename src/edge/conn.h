@@ -145,6 +145,12 @@ static inline bool conn_broken(const struct conn *c)
 {
     return c->wire.broken;
 }
+/* Has the client's half ended without TLS saying so (RFC 8446 section 6.1)? What came may then be
+ * less than what was sent. */
+static inline bool conn_cut(const struct conn *c)
+{
+    return c->wire.fin;
+}
 /* There will be no more bytes: tells the client that it has everything. */
 static inline void conn_finish(struct conn *c)
 {

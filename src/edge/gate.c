@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/fault.h"
@@ -17,6 +18,7 @@
 #include "http/fetchmeta.h"
 #include "http/forwarded.h"
 #include "http/prefix.h"
+#include "http/rawtunnel.h"
 #include "http/rewrite.h"
 #include "http/uri.h"
 
@@ -45,9 +47,22 @@ static void unavailable(struct exchange *x, int fault)
     refuse(x, ACCESS_UNAVAILABLE, 503, cause, fault == FAULT_BUSY ? "busy" : "keeper");
 }
 
+/* Whoever runs a tunnel's program has no page that explains: the nearest rule is named to whoever
+ * has proved who it is. */
+static const char *with_rule(struct exchange *x, const char *text)
+{
+    char *at = arena_alloc(&x->arena, 256);
+    if (at == NULL || x->view == NULL || x->decision.rule == NULL)
+        return text;
+    (void)snprintf(at, 256, "%s (the nearest rule: %s)", text, x->decision.rule->name);
+    return at;
+}
+
 static void denied(struct exchange *x, enum reason reason)
 {
-    refuse(x, ACCESS_DENIED, 403, reason_text(reason), reason_name(reason));
+    const char *text = reason_text(reason);
+    bool raw = x->route != NULL && x->route->kind == ROUTE_TCP;
+    refuse(x, ACCESS_DENIED, 403, raw ? with_rule(x, text) : text, reason_name(reason));
 }
 
 /* ---- to the portal ---- */
@@ -391,6 +406,11 @@ static void identify(struct exchange *x)
         return;
     }
     x->token_in_authorization = c.in_authorization;
+    if (x->route->kind == ROUTE_TCP && c.kind != CREDENTIAL_TOKEN) {
+        refuse(x, ACCESS_UNAUTHENTICATED, 401, "A raw TCP service is reached with an API token.",
+               "token");
+        return;
+    }
     if (c.kind == CREDENTIAL_NONE || !c.shaped) {
         nobody(x, c.kind);
         return;
@@ -462,6 +482,20 @@ static bool learn_client(struct exchange *x)
     return false;
 }
 
+/* A raw service has no pages: one address, and tokens only, which no page can make a browser send.
+ */
+static void enter_raw(struct exchange *x)
+{
+    const struct request *r = &x->request;
+    if (!admits_place(x, x->route))
+        denied(x, x->decision.reason);
+    else if (r->upgrade_tunnel && span_is(r->canonical, RAWTUNNEL_PATH))
+        identify(x);
+    else
+        refuse(x, ACCESS_DENIED, 404, "This is a raw TCP service; 'postern connect' reaches it.",
+               "tunnel");
+}
+
 void gate_enter(struct exchange *x)
 {
     const struct request *r = &x->request;
@@ -477,6 +511,10 @@ void gate_enter(struct exchange *x)
     }
     bool own = span_starts(r->canonical, SPAN("/.postern/")) || span_is(r->canonical, "/.postern");
     x->route = policy_route(p, x->listener_port, r->host, r->canonical);
+    if (x->route != NULL && x->route->kind == ROUTE_TCP) {
+        enter_raw(x);
+        return;
+    }
     if (x->route != NULL && !own) {
         identify(x);
         return;

@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "edge/forward.h"
 #include "edge/view.h"
+#include "http/rawtunnel.h"
 #include "http/websocket.h"
 
 /* Reads of an upstream in one step; then the others get their turn. */
@@ -204,8 +205,28 @@ static void pump_up(struct exchange *x)
     }
 }
 
+static void push_down(struct exchange *x, struct span direct);
+
+/* A raw TCP service: nothing is said to it, and the client hears that the way is open. */
+static void open_raw(struct exchange *x)
+{
+    struct buf *out = &x->edge->build;
+    buf_clear(out);
+    (void)buf_printf(
+        out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: %s\r\nConnection: Upgrade\r\n\r\n",
+        RAWTUNNEL_PROTOCOL);
+    x->status = 101;
+    push_down(x, SPAN_NONE);
+    if (here(x))
+        tunnel_enter(x, SPAN_NONE);
+}
+
 static void send_request(struct exchange *x)
 {
+    if (x->route->kind == ROUTE_TCP) {
+        open_raw(x);
+        return;
+    }
     struct forward f = forward_of(x);
     struct buf *out = &x->edge->build;
     buf_clear(out);
@@ -523,7 +544,7 @@ void proxy_enter(struct exchange *x)
     if (x->request.framing == BODY_CHUNKED ||
         (x->request.framing == BODY_LENGTH && x->request.length > BULK_MIN))
         conn_bulk(x->conn, true);
-    p->private_peer = binds_connection(x);
+    p->private_peer = binds_connection(x) || x->route->kind == ROUTE_TCP;
     x->proxy = p;
     exchange_enter(x, EXCHANGE_PROXY);
     connect_upstream(x, p->private_peer);
@@ -589,7 +610,7 @@ enum conn_wait proxy_waits(const struct exchange *x)
         break;
     case PROXY_TUNNEL:
         /* Half a tunnel is on its way out. */
-        return p->up_closed || p->down_closed ? WAIT_BODY : WAIT_TUNNEL;
+        return p->websocket && (p->up_closed || p->down_closed) ? WAIT_BODY : WAIT_TUNNEL;
     }
     return WAIT_STREAM;
 }

@@ -4,6 +4,8 @@
  * may not go on is ended with a close frame where one can stand. */
 #include "edge/proxy.h"
 
+#include <sys/socket.h>
+
 #include "base/fault.h"
 #include "edge/access.h"
 
@@ -14,9 +16,20 @@ static bool here(const struct exchange *x)
     return x->state == EXCHANGE_TUNNEL && !x->conn->doomed;
 }
 
+/* An upstream of raw bytes takes the end of the stream for the end of the data. What was cut is
+ * told by a reset. */
+static void cut_upstream(struct exchange *x)
+{
+    static const struct linger RESET = {.l_onoff = 1};
+    struct upstream *u = x->upstream;
+    if (u != NULL && !x->proxy->websocket && !x->proxy->up_finished)
+        (void)setsockopt(u->fd, SOL_SOCKET, SO_LINGER, &RESET, sizeof(RESET));
+}
+
 static void lost(struct exchange *x, enum access_stream why)
 {
     x->stream = why;
+    cut_upstream(x);
     if (why == STREAM_UPSTREAM_LOST)
         x->outcome = ACCESS_UPSTREAM;
     conn_retire(x->conn);
@@ -63,11 +76,12 @@ static void pump_up(struct exchange *x)
         if (rc == 0)
             return;
         if (rc < 0) {
-            if (conn_broken(x->conn))
-                conn_retire(x->conn);
+            p->up_closed = true;
+            /* Frames show where they end; raw bytes end where TLS says so or not at all. */
+            if (conn_broken(x->conn) || (!p->websocket && conn_cut(x->conn)))
+                lost(x, STREAM_CLIENT_LOST);
             else if (!p->down_closed)
                 x->stream = STREAM_CLIENT;
-            p->up_closed = true;
             return;
         }
         x->bytes_in += in.len;
@@ -189,6 +203,7 @@ void tunnel_end(struct exchange *x, enum access_stream why, uint16_t code, const
     bool spoken = x->proxy->websocket && say_down(x, code, reason);
     if (x->proxy->websocket)
         say_up(x);
+    cut_upstream(x);
     upstream_retire(x->upstream);
     if (!spoken) {
         /* Inside a frame nothing can be said; the end of the connection says it. */

@@ -7,6 +7,7 @@
 #include "http/h1.h"
 #include "http/h1_fields.h"
 #include "http/hygiene.h"
+#include "http/rawtunnel.h"
 #include "http/uri.h"
 #include "http/websocket.h"
 
@@ -236,6 +237,10 @@ static int read_fields(const struct attempt *t, const struct h1_fields *f, struc
         if (rc < 0)
             return refuse(t, 400, "a malformed WebSocket handshake");
         r->upgrade_websocket = rc > 0;
+        rc = rawtunnel_request(r);
+        if (rc < 0)
+            return refuse(t, 400, "a malformed request for a tunnel");
+        r->upgrade_tunnel = rc > 0;
     }
     return 0;
 }

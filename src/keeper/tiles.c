@@ -4,7 +4,9 @@
 
 bool tile_may(const struct call *c, const struct route_def *route)
 {
-    return live_may_reach(c->keeper->live, route, span_str(c->actor.user), c->actor.groups,
+    /* What no browser can open is no tile. */
+    return route->kind == ROUTE_HTTP &&
+           live_may_reach(c->keeper->live, route, span_str(c->actor.user), c->actor.groups,
                           SPAN_NONE);
 }
 

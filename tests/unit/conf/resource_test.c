@@ -36,7 +36,7 @@ static const struct {
     {"route", "{\"name\":\"t\",\"port\":-1,\"upstream\":\"http://127.0.0.1:8080\"}", "port: expected a port from 1 to 65535, found -1\n"},
     {"route", "{\"name\":\"t\",\"host\":7,\"upstream\":\"ftp://127.0.0.1:8080\"}",
      "host: expected a host name in lower case, without port, found 7\n"
-     "upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found \"ftp://127.0.0.1:8080\"\n"},
+     "upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT, unix:/path or tcp://ADDRESS:PORT, found \"ftp://127.0.0.1:8080\"\n"},
     {"route", "{\"name\":\"t\",\"host\":\"t.test\",\"upstream\":\"http://127.0.0.1:8080\",\"origin\":\"file\"}", "origin: expected a key of route, found \"file\"\n"},
     {"route", "{\"name\":\"t\",\"host\":\"t.test\",\"upstream\":\"http://127.0.0.1:8080\",\"inject_basic_file\":\"../x\"}", "inject_basic_file: expected a file name without directory (A-Z, a-z, 0-9, . _ -), found \"../x\"\n"},
     {"rule", "{\"name\":\"r\",\"users\":[\"*\"],\"zones\":[\"local\"],\"routes\":[\"*\"],\"assurance\":\"hardware\",\"max_age\":\"1h\"}", ""},
@@ -125,7 +125,7 @@ static void a_document_has_a_fixed_form(void **state)
     char *text = sample_text(&out);
     assert_string_equal(
         text, "{\"name\":\"redis\",\"port\":9444,\"strip_path\":false,"
-              "\"upstream\":\"http://[::1]:8081\","
+              "\"kind\":\"http\",\"upstream\":\"http://[::1]:8081\","
               "\"host_header\":\"preserve\",\"rewrite_names\":[],\"body_bytes\":0,"
               "\"response_timeout\":60,\"stream_idle\":600,\"websocket_idle\":0,\"start\":\"/\"}");
     free(text);

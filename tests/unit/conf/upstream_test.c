@@ -36,6 +36,8 @@ static void every_good_text_is_written_as_it_was_read(void **state)
         {"https://vcenter.example.com:443", UPSTREAM_HTTPS, "vcenter.example.com", 443, true},
         {"http://tomcat:1", UPSTREAM_HTTP, "tomcat", 1, true},
         {"unix:/run/app/app.sock", UPSTREAM_UNIX, "", 0, false},
+        {"tcp://192.0.2.9:902", UPSTREAM_TCP, "192.0.2.9", 902, false},
+        {"tcp://esx.example.com:902", UPSTREAM_TCP, "esx.example.com", 902, true},
     };
     for (size_t i = 0; i < countof(GOOD); i++) {
         struct upstream_def u;
@@ -128,7 +130,7 @@ static void what_does_not_hold_together_is_found(void **state)
     bad.addr_count = UPSTREAM_ADDRS_MAX + 1;
     assert_false(upstream_def_ok(&bad));
     bad = good;
-    bad.scheme = (enum upstream_scheme)3;
+    bad.scheme = (enum upstream_scheme)4;
     assert_false(upstream_def_ok(&bad));
     bad = good;
     a = (struct addr){{0}};

@@ -482,17 +482,29 @@ static const struct {
      "zones: {a: [0.0.0.0/0]}\n",
      ""},
     {"portal: {host: p.test}\n"
+     "routes: {t: {host: t.test, kind: tcp, upstream: 'tcp://127.0.0.1:902'}}\n",
+     ""},
+    {"portal: {host: p.test}\n"
+     "routes: {t: {host: t.test, upstream: 'tcp://127.0.0.1:902'}}\n",
+     "f:2: routes.t.upstream: expected kind: tcp with tcp://ADDRESS:PORT, found http\n"},
+    {"portal: {host: p.test}\n"
+     "routes: {t: {host: t.test, kind: tcp, upstream: 'http://127.0.0.1:902'}}\n",
+     "f:2: routes.t.upstream: expected tcp://ADDRESS:PORT with kind: tcp, found another\n"},
+    {"portal: {host: p.test}\n"
+     "routes: {t: {host: t.test, kind: udp, upstream: 'tcp://127.0.0.1:902'}}\n",
+     "f:2: routes.t.kind: expected http or tcp, found \"udp\"\nf:2: routes.t.upstream: expected kind: tcp with tcp://ADDRESS:PORT, found http\n"},
+    {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'https://127.0.0.1:8443'}}\n",
      "f:2: routes.t.upstream: expected one upstream of plain HTTP, found another or several\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'HTTPS://127.0.0.1:8443'}}\n",
-     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found \"HTTPS://127.0.0.1:8443\"\n"},
+     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT, unix:/path or tcp://ADDRESS:PORT, found \"HTTPS://127.0.0.1:8443\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://tomcat'}}\n",
-     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found \"http://tomcat\"\n"},
+     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT, unix:/path or tcp://ADDRESS:PORT, found \"http://tomcat\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://127.0.0.1'}}\n",
-     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found \"http://127.0.0.1\"\n"},
+     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT, unix:/path or tcp://ADDRESS:PORT, found \"http://127.0.0.1\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:8080/'}}\n",
      "f:2: routes.t.upstream: expected http://ADDRESS:PORT without a path, found \"http://127.0.0.1:8080/\"; did you mean \"http://127.0.0.1:8080\"?\n"},
@@ -501,7 +513,7 @@ static const struct {
      "f:2: routes.t.upstream: expected http://ADDRESS:PORT without a path, found \"http://127.0.0.1:8080/app\"; did you mean \"http://127.0.0.1:8080\"?\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:0'}}\n",
-     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found \"http://127.0.0.1:0\"\n"},
+     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT, unix:/path or tcp://ADDRESS:PORT, found \"http://127.0.0.1:0\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://[::1]:8080'}}\n",
      ""},
@@ -516,10 +528,10 @@ static const struct {
      "f:2: routes.t.upstream: expected http://ADDRESS:PORT with the address of one host, found \"http://224.0.0.1:80\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: '127.0.0.1:8080'}}\n",
-     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found \"127.0.0.1:8080\"\n"},
+     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT, unix:/path or tcp://ADDRESS:PORT, found \"127.0.0.1:8080\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://user@127.0.0.1:8080'}}\n",
-     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found \"http://user@127.0.0.1:8080\"\n"},
+     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT, unix:/path or tcp://ADDRESS:PORT, found \"http://user@127.0.0.1:8080\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:9443'}}\n",
      "f:2: routes.t.upstream: expected the console's address, found a listener of postern\n"},
@@ -528,16 +540,16 @@ static const struct {
      "f:2: routes.t.upstream: expected http://ADDRESS:PORT with the address of one host, found \"http://[fe80::1]:80\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://127.1:80'}}\n",
-     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found \"http://127.1:80\"\n"},
+     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT, unix:/path or tcp://ADDRESS:PORT, found \"http://127.1:80\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'ftp://127.0.0.1:21'}}\n",
-     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found \"ftp://127.0.0.1:21\"\n"},
+     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT, unix:/path or tcp://ADDRESS:PORT, found \"ftp://127.0.0.1:21\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: ['http://127.0.0.1:1', 'http://127.0.0.1:2']}}\n",
      "f:2: routes.t.upstream[0]: expected one upstream of plain HTTP, found another or several\nf:2: routes.t.upstream[1]: expected one upstream of plain HTTP, found another or several\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test}}\n",
-     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT or unix:/path, found nothing\n"},
+     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT, unix:/path or tcp://ADDRESS:PORT, found nothing\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {upstream: 'http://127.0.0.1:8080'}}\n",
      "f:2: routes.t: expected host or port, found neither\n"},
