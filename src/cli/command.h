@@ -91,6 +91,10 @@ int invocation_show(struct invocation *v, int status, json_t *answer);
 /* The row's request and its answer, shown. */
 int invocation_run(struct invocation *v);
 
+/* A value of an answer on one line, safe on a terminal. The caller frees it; never NULL but without
+ * memory. */
+char *show_cell(const json_t *value);
+
 /* "postern: …" on standard error; returns code. */
 int complain(int code, const char *fmt, ...) printf_like(2, 3);
 
@@ -118,6 +122,7 @@ int run_audit_tail(struct invocation *v);
 int run_audit_verify(struct invocation *v);
 int run_audit_export(struct invocation *v);
 int run_explain(struct invocation *v);
+int run_probe(struct invocation *v);
 int run_help(struct invocation *v);
 int run_completion(struct invocation *v);
 int run_version(struct invocation *v);

@@ -150,6 +150,12 @@ static const struct option_def EXPLAIN_OPTIONS[] = {
     NO_MORE,
 };
 
+static const struct option_def PROBE_OPTIONS[] = {
+    {"sni", OPTION_TEXT, NULL, "HOST", "the name to ask for (the host in URL)"},
+    {"name", OPTION_TEXT, NULL, "HOST", "the name to compare with (the host in URL)"},
+    NO_MORE,
+};
+
 static const struct option_def CHECK_OPTIONS[] = {
     {"offline", OPTION_LOCAL_FLAG, NULL, NULL, "the file alone, without the store"},
     NO_MORE,
@@ -174,6 +180,7 @@ const struct command COMMANDS[] = {
     {"health", {NULL}, {NULL}, "is everything in order, in numbers", NULL, "GET", API "/health", NULL, NULL, NULL},
     {"url", {"[ROUTE]"}, {NULL}, "the address of the portal or of a console", NULL, NULL, NULL, NULL, NULL, run_url},
     {"explain", {NULL}, {NULL}, "what would be decided, and by which rule", EXPLAIN_OPTIONS, "POST", API "/explain", NULL, NULL, run_explain},
+    {"probe", {"URL"}, {"url"}, "look at the certificate of a console", PROBE_OPTIONS, "POST", API "/probe", NULL, NULL, run_probe},
 
     {"user add", {"NAME"}, {"name"}, "add a person", USER_ADD_OPTIONS, "POST", API "/users", NULL, NULL, run_user_add},
     {"user list", {NULL}, {NULL}, "list people", PAGE_OPTIONS, "GET", API "/users", "users", "name groups disabled password totp recovery_left", NULL},

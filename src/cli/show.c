@@ -86,7 +86,7 @@ static void put_value(struct buf *out, const json_t *value)
     }
 }
 
-static char *cell(const json_t *value)
+char *show_cell(const json_t *value)
 {
     struct buf b;
     buf_init(&b, 65536);
@@ -131,7 +131,7 @@ static void print_table(json_t *list, const char *columns)
         width[c] = strlen(title != NULL ? title + 1 : column[c]);
         json_array_foreach(list, i, item)
         {
-            char *text = cell(reach(item, column[c]));
+            char *text = show_cell(reach(item, column[c]));
             size_t w = shown_width(text);
             width[c] = w > width[c] ? (w < CELL_MAX ? w : CELL_MAX) : width[c];
             free(text);
@@ -149,7 +149,7 @@ static void print_table(json_t *list, const char *columns)
     json_array_foreach(list, i, item)
     {
         for (size_t c = 0; c < count; c++) {
-            char *text = cell(reach(item, column[c]));
+            char *text = show_cell(reach(item, column[c]));
             size_t w = shown_width(text);
             (void)fputs(text, stdout);
             if (c + 1 < count)
@@ -176,7 +176,7 @@ static void print_object(const json_t *object, const char *indent)
             print_object(value, "  ");
             continue;
         }
-        char *text = cell(value);
+        char *text = show_cell(value);
         (void)printf("%s%s: %s\n", indent, name, text);
         free(text);
     }
@@ -210,7 +210,7 @@ int invocation_show(struct invocation *v, int status, json_t *answer)
         if (value == NULL) {
             rc = complain(EXIT_REFUSED, "the answer has no '%s'", v->print);
         } else {
-            char *text = cell(value);
+            char *text = show_cell(value);
             (void)puts(text);
             free(text);
         }
@@ -226,7 +226,7 @@ int invocation_show(struct invocation *v, int status, json_t *answer)
         print_table(list, v->command->columns);
         json_t *next = json_object_get(answer, "next");
         if (next != NULL && !json_is_null(next)) {
-            char *text = cell(next);
+            char *text = show_cell(next);
             (void)printf("(more: --after %s)\n", text);
             free(text);
         }

@@ -62,6 +62,7 @@ void call_free(struct call *c)
         return;
     }
     call_reset(c);
+    json_decref(c->probed);
     secret_fini(&c->password);
     wipe_copy(c, c->in.token);
     wipe_copy(c, c->in.body);

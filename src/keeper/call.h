@@ -2,6 +2,7 @@
  *
  *   PARSED ──▶ RUN ──▶ ANSWERED
  *     ▲         │
+ *     │         ├──▶ PROBING   the courier looks at an upstream, then the call runs again
  *     │         ├──▶ HASHING   a password waits for the pool, then the call runs again from the
  * start └─────────┴──▶ PARKED    another change of the resources is in force only in part; later,
  * again
@@ -57,7 +58,7 @@ struct actor {
     struct span scope_routes;
 };
 
-enum call_need { CALL_ANSWER = 0, CALL_HASH, CALL_LATER };
+enum call_need { CALL_ANSWER = 0, CALL_HASH, CALL_LATER, CALL_PROBE };
 
 struct call_revoke {
     struct list link;
@@ -92,6 +93,10 @@ struct call {
     struct secret password;
     char hash[160];
     bool hashed;
+
+    /* A look at an upstream on its way. */
+    struct msg_probe probe; /* what is asked, in the arena */
+    json_t *probed;         /* what was seen, or NULL; stays over the next run */
 
     /* What is to be done after the commit. */
     struct list revokes;

@@ -101,6 +101,10 @@ static void finish(struct keeper *k, struct reply *r)
         call_reset(c);
         c->retry_after = 1;
         (void)call_problem(c, 503, NULL, "too many passwords are being worked on; try again");
+    } else if (c->need == CALL_PROBE) {
+        if (probes_begin(&k->probes, k, r)) {
+            return;
+        }
     } else if (c->need == CALL_LATER) {
         if (changes->waiting_count < CHANGES_WAITING_MAX) {
             changes->waiting_count++;

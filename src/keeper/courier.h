@@ -13,6 +13,7 @@ struct keeper;
 
 /* The serial of the question, or 0: there is no courier now. */
 uint32_t courier_resolve(struct keeper *k, struct span name);
+uint32_t courier_probe(struct keeper *k, const struct msg_probe *question);
 
 /* From peers.c: a new one is there; the old one has gone; it says something (0, or a fault when
  * that breaks the channel). */

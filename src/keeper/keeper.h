@@ -22,6 +22,7 @@
 #include "keeper/hosts.h"
 #include "keeper/live.h"
 #include "keeper/pool.h"
+#include "keeper/probes.h"
 #include "keeper/revoke.h"
 #include "keeper/turn.h"
 #include "store/store.h"
@@ -63,6 +64,7 @@ struct keeper {
     bool alarmed;          /* the trail is not what the head file says; recorded once */
     struct changes changes;
     struct hosts hosts; /* of upstreams, by name */
+    struct probes probes;
     struct throttled throttled;
     uint64_t access_lost; /* records, since it was last written down */
     char *fleet;          /* what the supervisor says of the processes, or NULL */

@@ -42,6 +42,7 @@ int op_resources_get(struct call *c);
 int op_resources_put(struct call *c);
 int op_resources_remove(struct call *c);
 int op_explain(struct call *c);
+int op_probe(struct call *c);
 
 int op_audit_list(struct call *c);
 int op_audit_verify(struct call *c);

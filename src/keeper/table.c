@@ -126,6 +126,16 @@ const struct operation OPERATIONS[] = {
             {"path", FIELD_STRING, false, "default /"}),
      NULL},
 
+    {"POST", "/api/v1/probe", ROLE_OWNER, 0,
+     "Looks at the certificate of an upstream: connects, shakes hands, says what was shown. "
+     "`trusted` is what the authorities of this system say of it, `matches` whether it is for "
+     "`name`; neither decides anything. One at a time for a caller, 30 a minute in all.",
+     op_probe,
+     FIELDS({"url", FIELD_STRING, true, "`https://HOST:PORT`"},
+            {"sni", FIELD_STRING, false, "the name to ask for; default: the host, if it is a name"},
+            {"name", FIELD_STRING, false, "the name to compare with; default: the host"}),
+     NULL},
+
     {"GET", "/api/v1/audit", ROLE_OWNER, 0, "The audit trail.", op_audit_list, NULL,
      FIELDS(LIMIT, AFTER, {"event", FIELD_STRING, false, "only this event"},
             {"actor", FIELD_STRING, false, "only by this actor"},

@@ -97,6 +97,7 @@ static inline void bench_open(struct bench *b)
     list_init(&b->k.edges);
     changes_init(&b->k.changes);
     hosts_init(&b->k.hosts);
+    probes_init(&b->k.probes);
     revokes_init(&b->k.revokes);
     turn_init(&b->k.turn, &b->k);
     bench_must(yaml_parse("bench", SPAN(BENCH_CONFIG), &b->k.file, &note) == 0);
