@@ -157,8 +157,16 @@ uint16_t snapshot_portal_port(const struct snapshot *s)
 {
     for (size_t i = 0; i < s->listener_count; i++)
         if (snapshot_serves_portal(s, &s->listeners[i]))
-            return s->listeners[i].port;
+            return listener_public_port(&s->listeners[i]);
     return SNAPSHOT_PORT;
+}
+
+uint16_t snapshot_inner_port(const struct snapshot *s, uint16_t port)
+{
+    for (size_t i = 0; i < s->listener_count; i++)
+        if (s->listeners[i].public_port == port && port != 0)
+            return s->listeners[i].port;
+    return port;
 }
 
 void snapshot_free(struct snapshot *s)

@@ -45,6 +45,7 @@ struct listener_def {
     size_t proxy_count;
     enum proxy_protocol proxy_protocol;
     enum forwarded_by forwarded;
+    uint16_t public_port; /* as clients know it, behind a proxy; 0: port */
 };
 
 struct zone_def {
@@ -191,7 +192,15 @@ const struct route_def *snapshot_route(const struct snapshot *s, const char *nam
 const struct rule_def *snapshot_rule(const struct snapshot *s, const char *name);
 /* Is the portal served on this listener? Not where the port belongs to a route. */
 bool snapshot_serves_portal(const struct snapshot *s, const struct listener_def *l);
-/* The port of the first listener that serves the portal; SNAPSHOT_PORT when none does. */
+/* The port under which clients reach the first listener that serves the portal; SNAPSHOT_PORT when
+ * none does. */
 uint16_t snapshot_portal_port(const struct snapshot *s);
+static inline uint16_t listener_public_port(const struct listener_def *l)
+{
+    return l->public_port != 0 ? l->public_port : l->port;
+}
+/* The port of the listener that clients know by this one; the same when none is known by another
+ * than its own. */
+uint16_t snapshot_inner_port(const struct snapshot *s, uint16_t port);
 
 #endif

@@ -195,6 +195,20 @@ static void check_places(struct check *c)
            s->store_file);
 }
 
+/* Nobody could tell which of two listeners a public port leads to. */
+static void check_public_port(struct check *c, size_t i)
+{
+    const struct listener_def *a = &c->s->listeners[i];
+    struct place at = place_key(SECTION_LISTENERS, i, "public_port");
+    for (size_t k = 0; a->public_port != 0 && k < c->s->listener_count; k++) {
+        const struct listener_def *b = &c->s->listeners[k];
+        if (a->port == b->port || listener_public_port(b) != a->public_port)
+            continue;
+        report(c, &at, "expected a port that leads to one listener, found that of \"%s\"", b->name);
+        return;
+    }
+}
+
 static void check_listeners(struct check *c)
 {
     const struct snapshot *s = c->s;
@@ -203,6 +217,7 @@ static void check_listeners(struct check *c)
         report(c, &at, "expected at least one listener, found none");
     }
     for (size_t i = 0; i < s->listener_count; i++) {
+        check_public_port(c, i);
         for (size_t k = 0; k < i; k++) {
             const struct listener_def *a = &s->listeners[i], *b = &s->listeners[k];
             struct place at = place_key(SECTION_LISTENERS, i, "address");

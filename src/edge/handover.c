@@ -85,7 +85,7 @@ int handover_fields(struct buf *out, const struct handover *h)
 int handover_authority(struct buf *out, const char *host, uint16_t port)
 {
     (void)buf_text(out, host);
-    if (port != 0)
+    if (port != 0 && port != 443)
         (void)buf_printf(out, ":%u", port);
     return out->bad ? FAULT_LIMIT : 0;
 }

@@ -36,7 +36,7 @@ bool handover_back_is_safe(struct span back);
 int handover_query(struct buf *out, const struct handover *h);
 /* The three or four hidden fields of a login form. */
 int handover_fields(struct buf *out, const struct handover *h);
-/* Where the portal answers: the host, and the port behind a colon unless 0. */
+/* Where the portal answers: the host, and the port behind a colon unless 0 or the scheme's own. */
 int handover_authority(struct buf *out, const char *host, uint16_t port);
 
 #endif

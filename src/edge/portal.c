@@ -155,6 +155,15 @@ static void asked(struct exchange *x, int rc)
         portal_send_fault(x, rc == FAULT_LIMIT ? FAULT_FORMAT : rc);
 }
 
+/* The port of the listener that the console is on. A name without a port is on the scheme's own, as
+ * clients see it, or else where this request came to. */
+static uint16_t port_of_handover(const struct exchange *x, const struct handover *h)
+{
+    uint16_t port = h->port != 0 ? h->port : 443;
+    uint16_t inner = snapshot_inner_port(x->generation->snapshot, port);
+    return h->port == 0 && inner == port ? x->listener_port : inner;
+}
+
 /* The hand-over that this query or form speaks of: 1 and *ret, 0 for none, or it has been answered
  * with a refusal: FAULT_FORMAT. */
 static int handover_of(struct exchange *x, struct span text, struct handover *ret)
@@ -162,9 +171,8 @@ static int handover_of(struct exchange *x, struct span text, struct handover *re
     int rc = handover_parse(text, &x->arena, ret);
     if (rc == FAULT_ABSENT)
         return 0;
-    if (rc == 0 && policy_routes(x->generation->policy,
-                                 ret->port != 0 ? ret->port : x->listener_port, ret->host)
-                           .count > 0)
+    if (rc == 0 &&
+        policy_routes(x->generation->policy, port_of_handover(x, ret), ret->host).count > 0)
         return 1;
     refuse(x, 400, "The console that this login is for does not exist here.", "handover");
     return FAULT_FORMAT;

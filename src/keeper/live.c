@@ -220,10 +220,10 @@ bool live_authority(struct span authority, struct span *host, uint16_t *port)
     return host->len > 0 && host->len <= 255;
 }
 
-/* Without a port the scheme's own is meant (RFC 9110 section 4.2.2). */
-static uint16_t effective_port(uint16_t port)
+/* The port of the listener. Without one the scheme's own is meant (RFC 9110 section 4.2.2). */
+static uint16_t effective_port(const struct live *l, uint16_t port)
 {
-    return port == 0 ? 443 : port;
+    return snapshot_inner_port(l->snapshot, port == 0 ? 443 : port);
 }
 
 const struct route_def *live_route(const struct live *l, struct span authority, struct span path)
@@ -233,7 +233,7 @@ const struct route_def *live_route(const struct live *l, struct span authority, 
     if (!live_authority(authority, &host, &port)) {
         return NULL;
     }
-    return policy_route(l->policy, effective_port(port), host, path);
+    return policy_route(l->policy, effective_port(l, port), host, path);
 }
 
 struct route_list live_routes(const struct live *l, struct span authority)
@@ -243,7 +243,7 @@ struct route_list live_routes(const struct live *l, struct span authority)
     if (!live_authority(authority, &host, &port)) {
         return (struct route_list){NULL, 0};
     }
-    return policy_routes(l->policy, effective_port(port), host);
+    return policy_routes(l->policy, effective_port(l, port), host);
 }
 
 bool live_is_portal(const struct live *l, struct span authority)
@@ -278,7 +278,7 @@ const struct route_def *live_handover(const struct live *l, struct span authorit
     if (!live_authority(authority, &host, &port)) {
         return NULL;
     }
-    port = effective_port(port);
+    port = effective_port(l, port);
     struct route_list routes = policy_routes(l->policy, port, host);
     if (routes.count == 0) {
         return NULL;

@@ -15,7 +15,8 @@ void tile_url(const struct live *l, const struct route_def *route, struct buf *o
     const struct snapshot *s = live_snapshot(l);
     for (size_t i = 0; i < s->listener_count; i++) {
         const struct listener_def *d = &s->listeners[i];
-        if (route->port != 0 && d->port != route->port) {
+        /* A console by name is on every port; the one that the portal has is the person's own. */
+        if (route->port != 0 ? d->port != route->port : !snapshot_serves_portal(s, d)) {
             continue;
         }
         (void)buf_text(out, "https://");
@@ -26,8 +27,8 @@ void tile_url(const struct live *l, const struct route_def *route, struct buf *o
             addr_format(&d->addr, text);
             (void)buf_printf(out, addr_is_v4(&d->addr) ? "%s" : "[%s]", text);
         }
-        if (d->port != 443) {
-            (void)buf_printf(out, ":%u", d->port);
+        if (listener_public_port(d) != 443) {
+            (void)buf_printf(out, ":%u", listener_public_port(d));
         }
         (void)buf_text(out, route->path);
         (void)buf_text(out, route->start[0] != '\0' ? route->start : "/");

@@ -854,6 +854,12 @@ static const struct {
     {"portal: {host: p.test}\n"
      "listeners: [{name: m, address: '127.0.0.1:9443', forwarded: X-Forwarded-For}]\n",
      "f:2: listeners.m.forwarded: expected off, x-forwarded-for or forwarded, found \"X-Forwarded-For\"; did you mean \"x-forwarded-for\"?\n"},
+    {"portal: {host: p.test}\n"
+     "listeners: [{name: a, address: '127.0.0.1:9443', public_port: 443}, {name: b, address: '127.0.0.1:443'}]\n",
+     "f:2: listeners.a.public_port: expected a port that leads to one listener, found that of \"b\"\n"},
+    {"portal: {host: p.test}\n"
+     "listeners: [{name: a, address: '127.0.0.1:9443', public_port: 443}, {name: b, address: '[::1]:9443', public_port: 443}]\n",
+     ""},
     {"title: \377\n",
      "f:1: document: expected UTF-8 text, found other bytes\n"},
     /* clang-format on */
