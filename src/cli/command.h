@@ -107,6 +107,7 @@ int run_doctor(struct invocation *v);
 int run_reload(struct invocation *v);
 int run_stop(struct invocation *v);
 int run_url(struct invocation *v);
+int run_connect(struct invocation *v);
 int run_ca_show(struct invocation *v);
 int run_ca_trust(struct invocation *v);
 int run_ca_renew(struct invocation *v);

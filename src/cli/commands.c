@@ -166,6 +166,16 @@ static const struct option_def TRUST_OPTIONS[] = {
     NO_MORE,
 };
 
+static const struct option_def CONNECT_OPTIONS[] = {
+    {"listen", OPTION_LOCAL, NULL, "ADDRESS:PORT", "where to listen, such as 127.0.0.1:902; port 0: any, printed"},
+    {"url", OPTION_LOCAL, NULL, "URL", "the gateway, such as https://gw.example.com:9443 (this host's)"},
+    {"host", OPTION_LOCAL, NULL, "HOST", "the route's host name (ROUTE.GATEWAY)"},
+    {"ca", OPTION_LOCAL, NULL, "FILE", "trust this authority alone (this system's; on the gateway's host its own)"},
+    {"token-file", OPTION_LOCAL, NULL, "FILE", "API token; - reads standard input (POSTERN_TOKEN)"},
+    {"remote", OPTION_LOCAL_FLAG, NULL, NULL, "listen on an address that others can reach"},
+    NO_MORE,
+};
+
 #define API "/api/v1"
 
 /* words, args, members, summary, options, method, path, list, columns, run */
@@ -179,6 +189,7 @@ const struct command COMMANDS[] = {
     {"doctor", {NULL}, {NULL}, "what runs, and what confines each process", NULL, NULL, NULL, NULL, NULL, run_doctor},
     {"health", {NULL}, {NULL}, "is everything in order, in numbers", NULL, "GET", API "/health", NULL, NULL, NULL},
     {"url", {"[ROUTE]"}, {NULL}, "the address of the portal or of a console", NULL, NULL, NULL, NULL, NULL, run_url},
+    {"connect", {"ROUTE"}, {NULL}, "carry a raw TCP service of a console to a local port", CONNECT_OPTIONS, NULL, NULL, NULL, NULL, run_connect},
     {"explain", {NULL}, {NULL}, "what would be decided, and by which rule", EXPLAIN_OPTIONS, "POST", API "/explain", NULL, NULL, run_explain},
     {"probe", {"URL"}, {"url"}, "look at the certificate of a console", PROBE_OPTIONS, "POST", API "/probe", NULL, NULL, run_probe},
 

@@ -26,6 +26,7 @@ MAY_INCLUDE = {
     "keeper": {"base", "ipc", "conf", "policy", "http", "sandbox", "store", "identity", "audit"},
     "courier": {"base", "ipc", "conf", "sandbox"},
     "supervisor": {"base", "ipc", "conf", "sandbox"},
+    "connect": {"base", "http"},
     "cli": {"base", "conf"},
 }
 
@@ -66,7 +67,7 @@ def test_a_pure_folder_does_no_io(folder):
 
 def test_foreign_event_loop_and_tls_headers_stay_at_their_border():
     allowed = {"uv.h": {"edge", "keeper", "courier", "supervisor", "net"},
-               "openssl/ssl.h": {"net", "edge", "courier"},
+               "openssl/ssl.h": {"net", "edge", "courier", "connect"},
                "sqlite3.h": {"store"},
                "jansson.h": {"conf", "keeper", "cli"},
                "yaml.h": {"conf"},
@@ -87,6 +88,7 @@ NEVER_LINKED = {
     "postern-supervisor": {"ssl", "crypto", "sqlite3", "nghttp2", "jansson", "sodium", "fido2"},
     "postern-signer": {"ssl", "uv", "sqlite3", "jansson", "nghttp2", "sodium", "yaml", "fido2"},
     "postern-courier": {"sqlite3", "pq", "fido2", "jansson", "sodium", "yaml", "qrencode", "nghttp2"},
+    "postern-connect": {"uv", "sqlite3", "pq", "fido2", "jansson", "sodium", "yaml", "nghttp2"},
     "postern": {"ssl", "crypto", "sqlite3", "uv", "nghttp2", "sodium", "fido2"},
 }
 

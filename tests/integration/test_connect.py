@@ -1,6 +1,10 @@
 """Raw TCP services through the gateway: the tunnel's own protocol, and `postern connect`."""
+import hashlib
 import os
+import pathlib
+import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -221,3 +225,268 @@ def test_an_idle_tunnel_ends(raw):
             pass
         assert 1.5 < time.monotonic() - begin < 6
     assert edge.keeper.find(stream=STREAM["idle"])
+
+
+# ---- the command ----
+
+class Connect:
+    """`postern connect` at work; port is the one it printed."""
+
+    def __init__(self, stack, route="esx", token=None, words=(), env=None, listen="127.0.0.1:0"):
+        self.process = subprocess.Popen(
+            [str(harness.LIBEXEC / "postern"), "connect", route, "--listen", listen, *words],
+            env={**stack.env, **({"POSTERN_TOKEN": token} if token else {}), **(env or {})}, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.errors = []
+        threading.Thread(target=lambda: self.errors.extend(self.process.stderr), daemon=True).start()
+        line = self.process.stdout.readline()
+        self.port = int(line.split(":")[1].split(" ")[0]) if line else None
+
+    def dial(self):
+        s = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        return s
+
+    def error(self):
+        """The next thing it says on standard error."""
+        return wait_for(lambda: self.errors and self.errors.pop(0), 20)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def site():
+    s = harness.Stack(edges=2)
+    try:
+        s.start()
+        s.owner()
+        yield s
+    finally:
+        s.close()
+
+
+@pytest.fixture()
+def esx(site):
+    """esx(service): the service behind the route esx and a token that may reach it."""
+    made = []
+
+    def make(service, path=()):
+        site.cli("route", "add", "esx", f"tcp://127.0.0.1:{service.port}", "--kind", "tcp", *path)
+        token = site.json("token", "add", "machine", "--owner", "owner", "--route", "esx")["token"]
+        site.cli("rule", "add", "machines", "--token", "machine", "--zone", "local", "--route", "esx")
+        made.append(service)
+        return token
+    yield make
+    site.cli("route", "remove", "esx", "--force", check=False)
+    site.cli("token", "revoke", "machine", check=False)
+    for service in made:
+        service.close()
+
+
+def everything(sock):
+    data = b""
+    while True:
+        more = sock.recv(1 << 18)
+        if not more:
+            return data
+        data += more
+
+
+def test_a_local_port_is_the_service_with_both_half_closes(site, esx):
+    service = Service()
+    token = esx(service)
+    with Connect(site, token=token) as c:
+        with c.dial() as s:
+            s.sendall(b"hello")
+            assert s.recv(5) == b"hello"
+            s.shutdown(socket.SHUT_WR)
+            assert everything(s) == b"[end]"
+        assert service.ended == ["eof"]
+
+        def first(sock):
+            sock.sendall(b"banner")
+            sock.shutdown(socket.SHUT_WR)
+            service.got = everything(sock)
+        service.hand = first
+        with c.dial() as s:
+            assert everything(s) == b"banner"
+            for _ in range(3):
+                time.sleep(0.2)
+                s.sendall(b"after")
+        wait_for(lambda: getattr(service, "got", None) == b"after" * 3)
+
+    def recorded():
+        return [r["stream"] for r in site.json("access", "list", "--route", "esx")["records"]]
+    wait_for(lambda: sorted(recorded()) == ["client", "opened", "opened", "upstream"], 10, every=0.3)
+    assert c.process.returncode == 0 and not c.errors
+
+
+def test_a_hundred_megabytes_come_back_as_they_went(site, esx):
+    token = esx(Service())
+    block = os.urandom(1 << 20)
+    with Connect(site, token=token) as c, c.dial() as s:
+        digest, got = hashlib.sha256(), hashlib.sha256()
+
+        def send():
+            for i in range(100):
+                part = block[i:] + block[:i]
+                digest.update(part)
+                s.sendall(part)
+            s.shutdown(socket.SHUT_WR)
+        t = threading.Thread(target=send)
+        t.start()
+        left = 100 << 20
+        while left:
+            data = s.recv(min(left, 1 << 18))
+            assert data
+            got.update(data)
+            left -= len(data)
+        t.join()
+        assert got.digest() == digest.digest() and everything(s) == b"[end]"
+
+
+def test_fifty_connections_at_once_do_not_mix(site, esx):
+    token = esx(Service())
+    failed = []
+    with Connect(site, token=token) as c:
+        def one(n):
+            try:
+                with c.dial() as s:
+                    mine = bytes([n]) * 20000
+                    for _ in range(5):
+                        s.sendall(mine)
+                        got = b""
+                        while len(got) < len(mine):
+                            got += s.recv(65536)
+                        assert got == mine
+            except (OSError, AssertionError) as error:
+                failed.append(error)
+        crowd = [threading.Thread(target=one, args=(n,)) for n in range(50)]
+        for t in crowd:
+            t.start()
+        for t in crowd:
+            t.join()
+    assert not failed and not c.errors
+
+
+def test_a_token_that_is_revoked_midstream_resets_the_local_side(site, esx):
+    token = esx(Service())
+    with Connect(site, token=token) as c, c.dial() as s:
+        s.sendall(b"x")
+        assert s.recv(1) == b"x"
+        site.cli("token", "revoke", "machine")
+        with pytest.raises(ConnectionError):
+            s.settimeout(5)
+            while s.recv(100):
+                pass
+            raise AssertionError("a cut looked like an end")
+        with c.dial() as again:
+            with pytest.raises(ConnectionError):
+                again.recv(1)
+        assert "401" in c.error()
+
+
+def test_what_is_refused_is_said_with_its_rule(site, esx):
+    token = esx(Service())
+    site.cli("rule", "add", "machines", "--token", "machine", "--zone", "local", "--route", "esx", "--method", "POST",
+             "--replace")
+    with Connect(site, token=token) as c:
+        with c.dial() as s, pytest.raises(ConnectionError):
+            s.recv(1)
+            raise AssertionError("a refusal looked like an end")
+        said = c.error()
+        assert "403" in said and "machines" in said and "method" in said
+    with Connect(site, token="pst_" + "A" * 43) as c, c.dial() as s:
+        with pytest.raises(ConnectionError):
+            s.recv(1)
+            raise AssertionError("a refusal looked like an end")
+        assert "401" in c.error()
+
+
+def test_a_certificate_of_somebody_else_is_never_accepted(site, esx, tmp_path):
+    token = esx(Service())
+    foreign = tmp_path / "foreign.crt"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-keyout", "/dev/null", "-out", str(foreign), "-subj", "/CN=foreign"], check=True,
+                   capture_output=True)
+    url = ["--url", f"https://127.0.0.1:{site.port}", "--host", f"esx.{site.host}"]
+    for words in (["--ca", str(foreign)], url, [*url, "--ca", str(foreign)],
+                  ["--host", "esx.other.example", "--ca", str(site.state / "tls/ca.crt")]):
+        with Connect(site, token=token, words=words) as c, c.dial() as s:
+            with pytest.raises(ConnectionError):
+                s.recv(1)
+                raise AssertionError("a refusal looked like an end")
+            assert "certificate" in c.error()
+    with Connect(site, token=token, words=[*url, "--ca", str(site.state / "tls/ca.crt")]) as c, c.dial() as s:
+        s.sendall(b"ok")
+        assert s.recv(2) == b"ok"
+
+
+def test_the_token_comes_from_a_file_standard_input_or_the_environment_and_never_shows(site, esx, tmp_path):
+    token = esx(Service())
+    path = tmp_path / "token"
+    path.write_text(token + "\n")
+    path.chmod(0o644)
+    c = Connect(site, words=["--token-file", str(path)])
+    assert c.port is None and c.process.wait(5) == 1 and "chmod" in c.error()
+    path.chmod(0o600)
+    with Connect(site, words=["--token-file", str(path)]) as c, c.dial() as s:
+        s.sendall(b"ok")
+        assert s.recv(2) == b"ok"
+    c = Connect(site)
+    assert c.port is None and c.process.wait(5) == 2 and "token" in c.error()
+    with Connect(site, token=token) as c, c.dial() as s:
+        s.sendall(b"ok")
+        assert s.recv(2) == b"ok"
+        assert token.encode() not in pathlib.Path(f"/proc/{c.process.pid}/cmdline").read_bytes()
+        assert token.encode() not in pathlib.Path(f"/proc/{c.process.pid}/environ").read_bytes()
+    words = ["connect", "esx", "--listen", "127.0.0.1:0", "--token-file", "-"]
+    p = subprocess.Popen([str(harness.LIBEXEC / "postern"), *words], env=site.env, stdin=subprocess.PIPE,
+                         stdout=subprocess.PIPE, text=True)
+    p.stdin.write(token + "\n")
+    p.stdin.flush()
+    port = int(p.stdout.readline().split(":")[1].split(" ")[0])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as s:
+        s.sendall(b"ok")
+        assert s.recv(2) == b"ok"
+    p.terminate()
+    assert p.wait(5) == 0
+
+
+@pytest.mark.parametrize("words, says", [
+    (["--listen", "0.0.0.0:0"], "--remote"),
+    (["--listen", "nonsense"], "ADDRESS:PORT"),
+    (["--listen", "127.0.0.1:0", "--ca", "/nonexistent"], "/nonexistent"),
+    (["--listen", "127.0.0.1:0", "--url", "http://gw:9443"], "https://"),
+    (["--listen", "127.0.0.1:0", "--url", "https://gw:0"], "https://"),
+    (["--listen", "127.0.0.1:0", "--url", "https://gw:9443/path"], "https://"),
+    ([], "--listen"),
+])
+def test_what_cannot_be_meant_is_said_at_once(site, words, says):
+    done = subprocess.run([str(harness.LIBEXEC / "postern"), "connect", "esx", *words],
+                          env={**site.env, "POSTERN_TOKEN": API}, capture_output=True, text=True, timeout=10)
+    assert done.returncode in (1, 2) and says in done.stderr
+
+
+def test_an_interrupt_ends_it_with_its_tunnels(site, esx):
+    service = Service()
+    token = esx(service)
+    c = Connect(site, token=token)
+    s = c.dial()
+    s.sendall(b"x")
+    assert s.recv(1) == b"x"
+    c.process.send_signal(signal.SIGINT)
+    assert c.process.wait(5) == 0
+    s.settimeout(5)
+    try:
+        assert s.recv(1) == b""
+    except ConnectionError:
+        pass
+    wait_for(lambda: service.ended)
+    assert service.ended == ["ConnectionResetError"]
+    with pytest.raises(ConnectionRefusedError):
+        c.dial()
