@@ -30,7 +30,8 @@ static void check_response(const struct rewrite_map *m, enum header_id id, struc
     if (id == HEADER_LOCATION) {
         assert(rc == 0 || span_starts(buf_view(&once), SPAN("https://" OURS)) ||
                span_starts(buf_view(&once), SPAN("wss://" OURS)));
-        assert(!span_starts(buf_view(&once), SPAN("http://127.0.0.1:8080/")));
+        assert(m->place_count == 0 ||
+               !span_starts(buf_view(&once), SPAN("http://127.0.0.1:8080/")));
     }
     buf_fini(&once);
     buf_fini(&twice);

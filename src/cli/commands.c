@@ -65,6 +65,8 @@ static const struct option_def ROUTE_ADD_OPTIONS[] = {
     {"kind", OPTION_TEXT, NULL, "KIND", "http, or tcp: a raw service for 'postern connect' (http)"},
     {"host-header", OPTION_TEXT, "host_header", "HOST", "what the console gets as Host (preserve)"},
     {"rewrite-name", OPTION_LIST, "rewrite_names", "HOST", "a further name the console uses for itself; may be repeated"},
+    {"identity", OPTION_LIST, "identity", "HOW", "tells the console who asks: jwt, headers; may be repeated"},
+    {"pass-header", OPTION_LIST, "pass_headers", "HEADER", "of clients, dropped otherwise; may be repeated"},
     {"inject-basic-file", OPTION_TEXT, "inject_basic_file", "FILE", "user:password in the secrets directory, sent to the console"},
     {"body-bytes", OPTION_TEXT, "body_bytes", "SIZE", "greatest request body (0: no limit)"},
     {"response-timeout", OPTION_TEXT, "response_timeout", "TIME", "until the console's answer begins (60s)"},
@@ -74,6 +76,11 @@ static const struct option_def ROUTE_ADD_OPTIONS[] = {
     {"start", OPTION_TEXT, NULL, "PATH", "what the tile opens (/)"},
     {"allow", OPTION_LOCAL_LIST, NULL, "WHO@ZONE", "also make a rule: group:owners@local, user:NAME@ZONE,…; may be repeated"},
     {"replace", OPTION_LOCAL_FLAG, NULL, NULL, "replace a route of this name"},
+    NO_MORE,
+};
+
+static const struct option_def ASSERTION_ROTATE_OPTIONS[] = {
+    {"revoke", OPTION_FLAG, NULL, NULL, "do not publish the old key any more: it may be known"},
     NO_MORE,
 };
 
@@ -213,6 +220,10 @@ const struct command COMMANDS[] = {
     {"token add", {"NAME"}, {"name"}, "make an API token, shown once", TOKEN_ADD_OPTIONS, "POST", API "/tokens", NULL, NULL, run_token_add},
     {"token list", {NULL}, {NULL}, "list tokens", PAGE_OPTIONS, "GET", API "/tokens", "tokens", "name owner routes methods paths expires last_used", NULL},
     {"token revoke", {"NAME"}, {NULL}, "end a token at once", NULL, "DELETE", API "/tokens/{0}", NULL, NULL, NULL},
+
+    {"assertion show", {NULL}, {NULL}, "the key that signs what consoles are told of who asks", NULL, "GET", API "/assertion", NULL, NULL, NULL},
+    {"assertion jwks", {NULL}, {NULL}, "the keys that consoles verify with, as a key set for a file", NULL, "GET", "/.well-known/postern/jwks.json", NULL, NULL, NULL},
+    {"assertion rotate", {NULL}, {NULL}, "a new key signs; the old one stays published for an hour", ASSERTION_ROTATE_OPTIONS, "POST", API "/assertion/rotate", NULL, NULL, NULL},
 
     {"route add", {"NAME", "URL"}, {NULL, "upstream"}, "put a console behind postern", ROUTE_ADD_OPTIONS, "PUT", API "/routes/{0}", NULL, NULL, run_route_add},
     {"route list", {NULL}, {NULL}, "list consoles", PAGE_OPTIONS, "GET", API "/routes", "routes", "name host port upstream origin", NULL},

@@ -14,6 +14,8 @@ enum key_type {
     KEY_SELECTOR, /* a name or "*" */
     KEY_HOST,
     KEY_HOST_PORT,
+    KEY_IDENTITY,
+    KEY_HEADER,
     KEY_PATH, /* absolute, on this machine */
     KEY_FILE, /* a name inside a known directory */
     KEY_TITLE,

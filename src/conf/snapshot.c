@@ -169,6 +169,14 @@ uint16_t snapshot_inner_port(const struct snapshot *s, uint16_t port)
     return port;
 }
 
+bool route_tells(const struct route_def *r, const char *how)
+{
+    for (size_t i = 0; i < r->identity.count; i++)
+        if (strcmp(r->identity.name[i], how) == 0)
+            return true;
+    return false;
+}
+
 void snapshot_free(struct snapshot *s)
 {
     if (s == NULL)

@@ -92,6 +92,8 @@ struct route_def {
     enum host_policy host_policy;
     const char *upstream_host;  /* with HOST_FIXED: what the upstream gets as Host */
     struct names rewrite_names; /* further names of the console, with port or without */
+    struct names identity;      /* how it is told who asks, any of: "jwt", "headers" */
+    struct names pass_headers;  /* lower case; pass although hygiene would drop them */
     const char *inject_file;    /* secret file "user:password" inside the secrets directory, or "".
                                  * Never in an edge's slice. */
     uint64_t body_bytes;        /* greatest request body; 0: no limit of ours */
@@ -192,6 +194,8 @@ const struct route_def *snapshot_route(const struct snapshot *s, const char *nam
 const struct rule_def *snapshot_rule(const struct snapshot *s, const char *name);
 /* Is the portal served on this listener? Not where the port belongs to a route. */
 bool snapshot_serves_portal(const struct snapshot *s, const struct listener_def *l);
+/* Is the console told who asks in this way ("jwt", "headers")? */
+bool route_tells(const struct route_def *r, const char *how);
 /* The port under which clients reach the first listener that serves the portal; SNAPSHOT_PORT when
  * none does. */
 uint16_t snapshot_portal_port(const struct snapshot *s);

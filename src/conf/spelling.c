@@ -56,6 +56,19 @@ bool spelling_selector(struct span text)
     return span_is(text, "*") || text_is_name(text);
 }
 
+bool spelling_identity(struct span text)
+{
+    return span_is(text, "jwt") || span_is(text, "headers");
+}
+
+bool spelling_header(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!is_lower_alnum(text.at[i]) && strchr("!#$%&'*+-.^_`|~", text.at[i]) == NULL)
+            return false;
+    return text.len > 0 && text.len <= 64 && span_find(text, 0) == SIZE_MAX;
+}
+
 bool spelling_printable(struct span text)
 {
     for (size_t i = 0; i < text.len; i++) {

@@ -11,6 +11,10 @@ bool spelling_host(struct span text);
 bool spelling_host_port(struct span text);
 /* A name, or "*". */
 bool spelling_selector(struct span text);
+/* How a console is told who asks: "jwt" or "headers". */
+bool spelling_identity(struct span text);
+/* A header name in lower case (a token, RFC 9110 section 5.6.2), at most 64 bytes. */
+bool spelling_header(struct span text);
 /* One line of UTF-8 without control characters. */
 bool spelling_printable(struct span text);
 /* An absolute path of this machine. */

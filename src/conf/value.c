@@ -27,6 +27,7 @@ static const char *const FORWARDED_WORDS[] = {[FORWARDED_OFF] = "off",
                                               [FORWARDED_FOR] = "x-forwarded-for",
                                               [FORWARDED_RFC7239] = "forwarded"};
 static const char *const KIND_WORDS[] = {[ROUTE_HTTP] = "http", [ROUTE_TCP] = "tcp"};
+static const char *const IDENTITY_WORDS[] = {"jwt", "headers"};
 
 static const char *const HOST_WORDS[] = {"preserve"};
 
@@ -48,6 +49,9 @@ static const struct type TYPES[KEY_TYPE_COUNT] = {
     [KEY_HOST] = {"host", "a host name in lower case, without port", spelling_host},
     [KEY_HOST_PORT] = {"host or host:port", "a host name in lower case, with port or without",
                        spelling_host_port},
+    [KEY_IDENTITY] = {"word", "jwt or headers", spelling_identity, 0, IDENTITY_WORDS,
+                      countof(IDENTITY_WORDS)},
+    [KEY_HEADER] = {"header", "the name of a header in lower case", spelling_header},
     [KEY_PATH] = {"path", "an absolute path", spelling_path},
     [KEY_FILE] = {"file name", "a file name without directory (A-Z, a-z, 0-9, . _ -)",
                   spelling_file},

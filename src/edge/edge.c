@@ -44,6 +44,7 @@ int edge_init(struct edge *e, uv_loop_t *loop, uint32_t id)
     list_init(&e->pools);
     map_init(&e->sources, 1u << 20);
     buf_init(&e->build, EDGE_BUILD_MAX);
+    jwks_init(&e->jwks);
     deadline_init(&e->drain_due, on_drain_due);
     e->scratch = malloc(EDGE_SCRATCH);
     if (e->scratch == NULL)
@@ -88,6 +89,7 @@ void edge_fini(struct edge *e)
     }
     map_fini(&e->sources);
     buf_fini(&e->build);
+    jwks_fini(&e->jwks);
     wire_stage_fini(&e->stage);
     free(e->scratch);
     if (e->reserve_fd >= 0)

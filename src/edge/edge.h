@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "edge/deadline.h"
 #include "edge/exchange.h"
+#include "edge/jwks.h"
 #include "edge/latency.h"
 #include "edge/watch.h"
 #include "edge/wire.h"
@@ -59,6 +60,7 @@ struct edge {
     struct keeper *keeper; /* keeper.h; NULL before the first channel */
     struct views *views;   /* view.h, made by gate_init */
     struct gate *gate;     /* gate.h */
+    struct jwks jwks;
 
     struct generation *generation; /* in force; NULL before the first commit */
     struct generation *prepared;

@@ -2,6 +2,7 @@
 
 #include "base/fault.h"
 #include "base/text.h"
+#include "edge/identity.h"
 #include "http/cookie.h"
 #include "http/forwarded.h"
 #include "http/hygiene.h"
@@ -152,6 +153,12 @@ static void put_forwarded(const struct forward *f, struct buf *out)
     put(out, SPAN("\r\n"));
 }
 
+static bool passes(const struct route_def *r, const struct header *h, bool strip_authorization)
+{
+    return hygiene_request(h, strip_authorization) == PASS ||
+           hygiene_excepted(h, r->pass_headers.name, r->pass_headers.count);
+}
+
 int forward_request(const struct forward *f, struct buf *out, bool *chunked)
 {
     const struct request *r = f->request;
@@ -168,12 +175,13 @@ int forward_request(const struct forward *f, struct buf *out, bool *chunked)
         const struct header *h = &r->headers.at[i];
         if (is_translated(f->route, h->id))
             put_translated(f, h, out);
-        else if (hygiene_request(h, strip) == PASS && h1_write_header(out, h->name, h->value) < 0)
+        else if (passes(f->route, h, strip) && h1_write_header(out, h->name, h->value) < 0)
             out->bad = true;
     }
     put_cookies(&r->headers, out);
     if (f->inject.len > 0)
         put_header(out, "Authorization", f->inject);
+    identity_write(f->route, f->who, f->assertion, out);
     if (r->upgrade_websocket)
         put(out, SPAN("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
     if (f->expect)

@@ -7,6 +7,7 @@
 
 #include "conf/snapshot.h"
 #include "http/h1.h"
+#include "ipc/message.h"
 
 struct forward {
     const struct request *request;
@@ -15,10 +16,12 @@ struct forward {
     const struct upstream_def *upstream; /* the one that is asked */
     struct addr source;
     uint16_t listener_port;
-    struct span inject;       /* Authorization for the upstream, or empty */
-    bool strip_authorization; /* the client's was ours */
-    bool expect;              /* pass Expect: 100-continue */
-    const char *via;          /* our pseudonym */
+    struct span inject;         /* Authorization for the upstream, or empty */
+    struct span assertion;      /* who asks, signed; empty: the route does not want it */
+    const struct msg_view *who; /* the same for a route that wants plain headers; or NULL */
+    bool strip_authorization;   /* the client's was ours */
+    bool expect;                /* pass Expect: 100-continue */
+    const char *via;            /* our pseudonym */
 };
 
 /* Did this request pass through us already? (RFC 9110 section 7.6.3) */

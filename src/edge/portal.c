@@ -12,6 +12,7 @@
 #include "edge/credential.h"
 #include "edge/edge.h"
 #include "edge/handover.h"
+#include "edge/jwks.h"
 #include "edge/keeper.h"
 #include "edge/pages.h"
 #include "http/fetchmeta.h"
@@ -659,6 +660,7 @@ static const struct place {
     {"/handover", PORTAL, false, handover, NULL},
     {"/enrol", PORTAL, false, enrol_show, enrol_submit},
     {"/healthz", PORTAL, true, send_health, NULL},
+    {JWKS_PATH, PORTAL, true, jwks_enter, NULL},
     {"/assets/style.css", PORTAL, true, send_asset, NULL},
     {"/.postern/callback", CONSOLE, false, callback, NULL},
     {"/.postern/logout", CONSOLE, true, logout_confirm, logout_submit},

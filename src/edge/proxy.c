@@ -30,12 +30,15 @@ static bool here(const struct exchange *x)
 
 /* ---- what goes into a head ---- */
 
-/* The Authorization that the keeper gave for this route: "route\tvalue" lines. */
-static struct span injected(const struct exchange *x)
+static const struct msg_view *facts_of(const struct exchange *x)
 {
-    if (x->view == NULL || x->view->status != VIEW_OK)
-        return SPAN_NONE;
-    struct span rest = x->view->facts.inject, line, name;
+    return x->view == NULL || x->view->status != VIEW_OK ? NULL : &x->view->facts;
+}
+
+/* What the keeper gave for this route, in "route\tvalue" lines. */
+static struct span given(const struct exchange *x, struct span rest)
+{
+    struct span line, name;
     while (span_cut(&rest, '\n', &line)) {
         (void)span_cut(&line, '\t', &name);
         if (span_is(name, x->route->name))
@@ -46,6 +49,7 @@ static struct span injected(const struct exchange *x)
 
 static struct forward forward_of(const struct exchange *x)
 {
+    const struct msg_view *facts = facts_of(x);
     return (struct forward){
         .request = &x->request,
         .target = x->target,
@@ -53,7 +57,9 @@ static struct forward forward_of(const struct exchange *x)
         .upstream = &x->route->upstreams[0],
         .source = x->source,
         .listener_port = x->listener_port,
-        .inject = injected(x),
+        .inject = facts == NULL ? SPAN_NONE : given(x, facts->inject),
+        .assertion = facts == NULL ? SPAN_NONE : given(x, facts->assertion),
+        .who = facts,
         .strip_authorization = x->token_in_authorization,
         .expect = x->request.expect_continue && !x->continued && !x->body.done,
         .via = x->edge->via,
@@ -529,6 +535,13 @@ void proxy_enter(struct exchange *x)
 {
     if (forward_loops(&x->request.headers, x->edge->via)) {
         answer_error(x, 508, "This request has passed through this gateway before.", "loop");
+        return;
+    }
+    if (route_tells(x->route, "jwt") &&
+        (facts_of(x) == NULL || given(x, facts_of(x)->assertion).len == 0)) {
+        x->outcome = ACCESS_UNAVAILABLE;
+        answer_error(x, 503, "The gateway can not vouch for anybody to this console now.",
+                     "identity");
         return;
     }
     if (x->request.framing == BODY_LENGTH && exceeds(x, x->request.length)) {

@@ -147,6 +147,7 @@ static const struct pattern request_other[] = {
     /* Who it is. */
     PREFIX("webauth-"),
     PREFIX("oidc-"),
+    PREFIX("tailscale-"),
     PREFIX("auth-user"),
     PREFIX("auth-type"),
     PREFIX("iv-"),
@@ -255,6 +256,47 @@ static bool is_dropped(struct span name, const struct patterns *dropped)
     /* "content_length", "transfer.encoding", "sec_fetch_site": a header that the parser did not
      * judge must not become one that it would have. */
     return hit || (changed && !longer && header_find_id(folded) != HEADER_OTHER);
+}
+
+static const struct pattern never_x[] = {
+    PREFIX("postern"),
+    PREFIX("forwarded"),
+    PREFIX("real-"),
+    PREFIX("original-"),
+    PREFIX("rewrite-"),
+    PREFIX("script-name"),
+    PREFIX("accel-"),
+    PREFIX("sendfile"),
+    EXACT("host"),
+    EXACT("http-host-override"),
+    EXACT("http-destinationurl"),
+};
+
+static const struct pattern never_other[] = {
+    PREFIX("postern"),       PREFIX("forwarded"), PREFIX("proxy"), PREFIX("script-name"),
+    EXACT("http2-settings"), EXACT("alt-used"),   PREFIX("$ws"),
+};
+
+static const struct patterns never_excepted = {
+    .x = never_x,
+    .other = never_other,
+    .x_count = countof(never_x),
+    .other_count = countof(never_other),
+};
+
+bool hygiene_may_except(struct span name)
+{
+    return header_find_id(name) == HEADER_OTHER && !is_dropped(name, &never_excepted);
+}
+
+bool hygiene_excepted(const struct header *h, const char *const *names, size_t count)
+{
+    if (h->id != HEADER_OTHER)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (span_eq_nocase(h->name, span_str(names[i])))
+            return hygiene_may_except(h->name);
+    return false;
 }
 
 enum passage hygiene_request(const struct header *h, bool strip_authorization)

@@ -17,6 +17,12 @@ enum passage {
  * hygiene_connection_ok. strip_authorization: when the route injects its own credential or the
  * header carried our token. */
 enum passage hygiene_request(const struct header *h, bool strip_authorization);
+/* May a route let this header of clients pass although it is dropped otherwise (lower case)? Not
+ * what is ours, what postern itself says of the client and the way, what would change the path that
+ * was decided on, and what a part of postern looks at. */
+bool hygiene_may_except(struct span name);
+/* Is it one of these names, and may be? */
+bool hygiene_excepted(const struct header *h, const char *const *names, size_t count);
 enum passage hygiene_response(const struct header *h);
 /* Connection may list close, keep-alive, upgrade, te (with "trailers") and standard hop-by-hop
  * names only. */

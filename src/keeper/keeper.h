@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "ipc/channel.h"
+#include "keeper/assertions.h"
 #include "keeper/change.h"
 #include "keeper/hosts.h"
 #include "keeper/live.h"
@@ -62,6 +63,7 @@ struct keeper {
     const char *secrets_dir;
     const char *head_file; /* or NULL: none is kept */
     bool alarmed;          /* the trail is not what the head file says; recorded once */
+    struct assertions assertions; /* no key: consoles that are to get one get no request */
     struct changes changes;
     struct hosts hosts; /* of upstreams, by name */
     struct probes probes;

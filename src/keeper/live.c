@@ -10,6 +10,7 @@
 #include "conf/merge.h"
 #include "conf/resource.h"
 #include "conf/verify.h"
+#include "http/hygiene.h"
 #include "keeper/hosts.h"
 #include "store/resources.h"
 
@@ -136,6 +137,24 @@ static int read_injects(struct live *l, const char *secrets_dir, struct buf *err
     return first;
 }
 
+static int check_exceptions(const struct snapshot *s, struct buf *errors)
+{
+    int r = 0;
+    for (size_t i = 0; i < s->route_count; i++) {
+        const struct names *names = &s->routes[i].pass_headers;
+        for (size_t k = 0; k < names->count; k++) {
+            if (!hygiene_may_except(span_str(names->name[k]))) {
+                (void)buf_printf(errors,
+                                 "route %s: pass_headers: %s can not pass: postern sets, reads or "
+                                 "decides by it\n",
+                                 s->routes[i].name, names->name[k]);
+                r = FAULT_FORMAT;
+            }
+        }
+    }
+    return r;
+}
+
 int live_new(const struct snapshot *file, struct store *store, const char *secrets_dir,
              uint64_t number, struct live **ret, struct buf *errors)
 {
@@ -153,6 +172,9 @@ int live_new(const struct snapshot *file, struct store *store, const char *secre
         l->snapshot->number = number;
         l->snapshot->generation = file->generation;
         r = policy_new(l->snapshot, &l->policy);
+    }
+    if (r == 0) {
+        r = check_exceptions(l->snapshot, errors);
     }
     if (r == 0) {
         r = read_injects(l, secrets_dir, errors);

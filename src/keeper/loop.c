@@ -91,6 +91,15 @@ static void record_start(struct keeper *k)
     turn_end(&k->turn);
 }
 
+static void open_assertions(struct keeper *k)
+{
+    int r = assertions_open(k, clock_wall_ms() / 1000);
+    if (r < 0) {
+        log_fault(LOG_LEVEL_ERROR, "assertion_keys", r,
+                  "consoles that are to get an assertion cannot be reached");
+    }
+}
+
 static int open_loop(struct keeper *k)
 {
     int r = uv_loop_init(&k->loop);
@@ -228,6 +237,7 @@ static void keeper_fini(struct keeper *k)
     live_free(k->live);
     snapshot_free(k->file);
     store_close(k->store);
+    assertions_fini(&k->assertions);
     free(k->fleet);
     free(k->scratch);
 }
@@ -235,7 +245,7 @@ static void keeper_fini(struct keeper *k)
 int keeper_serve(const struct keeper_options *options)
 {
     struct keeper *k = calloc(1, sizeof(*k));
-    char head[4096], names[4096];
+    char head[4096], names[4096], keys[4096];
     if (k == NULL) {
         return 1;
     }
@@ -245,6 +255,8 @@ int keeper_serve(const struct keeper_options *options)
     (void)snprintf(head, sizeof(head), "%s/audit.head", options->state_dir);
     k->head_file = head;
     (void)snprintf(names, sizeof(names), "%s/hosts", options->state_dir);
+    (void)snprintf(keys, sizeof(keys), "%s/assertion.keys", options->state_dir);
+    k->assertions.path = keys;
     list_init(&k->edges);
     changes_init(&k->changes);
     hosts_init(&k->hosts);
@@ -262,6 +274,7 @@ int keeper_serve(const struct keeper_options *options)
     if (r == 0) {
         hosts_load(&k->hosts, names);
         record_start(k);
+        open_assertions(k);
         r = say_ready(k);
     }
     if (r == 0) {

@@ -44,6 +44,10 @@ int op_resources_remove(struct call *c);
 int op_explain(struct call *c);
 int op_probe(struct call *c);
 
+int op_jwks(struct call *c);
+int op_assertion_show(struct call *c);
+int op_assertion_rotate(struct call *c);
+
 int op_audit_list(struct call *c);
 int op_audit_verify(struct call *c);
 int op_audit_head(struct call *c);

@@ -56,6 +56,7 @@ void sweep_minute(struct keeper *k)
 {
     struct reply *r = reply_new(REPLY_DISCARD, 0, 0, MSG_NONE);
     login_minute(k);
+    assertions_minute(k, clock_wall_ms() / 1000);
     if (r == NULL) {
         return;
     }

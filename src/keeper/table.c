@@ -136,6 +136,18 @@ const struct operation OPERATIONS[] = {
             {"name", FIELD_STRING, false, "the name to compare with; default: the host"}),
      NULL},
 
+    {"GET", "/.well-known/postern/jwks.json", ROLE_NOBODY, 0,
+     "The keys that consoles verify assertions with, as a JSON Web Key Set. Needs no login.",
+     op_jwks, NULL, NULL},
+    {"GET", "/api/v1/assertion", ROLE_OWNER, 0,
+     "The key that signs what consoles are told of who asks, and when it is replaced.",
+     op_assertion_show, NULL, NULL},
+    {"POST", "/api/v1/assertion/rotate", ROLE_OWNER, 0,
+     "A new key signs from now on; the old one stays published for an hour unless revoked.",
+     op_assertion_rotate,
+     FIELDS({"revoke", FIELD_FLAG, false, "do not publish the old key any more: it may be known"}),
+     NULL},
+
     {"GET", "/api/v1/audit", ROLE_OWNER, 0, "The audit trail.", op_audit_list, NULL,
      FIELDS(LIMIT, AFTER, {"event", FIELD_STRING, false, "only this event"},
             {"actor", FIELD_STRING, false, "only by this actor"},

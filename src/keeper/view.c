@@ -12,35 +12,55 @@
 
 #define GROUPS_MAX 4096u
 #define INJECT_MAX 16384u
+#define ASSERTIONS_MAX 32768u
 
 struct view_work {
     struct arena arena;
-    struct buf groups, inject;
+    struct buf groups, inject, assertion;
     char user[STORE_NAME_SIZE];
     char token_name[STORE_NAME_SIZE];
 };
 
-/* The consoles' own credentials, for the routes that this view is for and only where some rule
- * could admit its holder: what an edge never gets, it cannot lose. */
-static void add_injects(struct keeper *k, struct view_work *w, const struct msg_session *m)
+/* A line that does not fit is left out whole: half a credential would be sent as one. */
+static bool has_room(const struct buf *lines, const struct route_def *route, size_t len)
+{
+    if (strlen(route->name) + 2 + len <= lines->max - buf_len(lines)) {
+        return true;
+    }
+    log_kv(LOG_LEVEL_WARN, "view_left_out", "route", route->name);
+    return false;
+}
+
+static void add_inject(const struct keeper *k, struct buf *lines, const struct route_def *route)
+{
+    struct span value = live_inject(k->live, route);
+    if (value.len == 0 || !has_room(lines, route, value.len)) {
+        return;
+    }
+    (void)buf_printf(lines, "%s\t", route->name);
+    (void)buf_append(lines, value);
+    (void)buf_byte(lines, '\n');
+}
+
+/* What consoles are given beside the request: their own credential, and who asks. Only for the
+ * routes that this view is for and only where some rule could admit its holder: what an edge never
+ * gets, it cannot lose. */
+static int add_gifts(struct keeper *k, struct view_work *w, const struct msg_session *m,
+                     const struct msg_view *v, uint64_t now)
 {
     struct route_list routes = live_routes(k->live, m->host);
-    for (size_t i = 0; i < routes.count; i++) {
+    int r = 0;
+    for (size_t i = 0; i < routes.count && r == 0; i++) {
         const struct route_def *route = routes.at[i];
-        struct span value = live_inject(k->live, route);
-        if (value.len == 0 || !live_may_reach(k->live, route, span_str(w->user),
-                                              buf_view(&w->groups), span_str(w->token_name))) {
+        if (!live_may_reach(k->live, route, v->user, v->groups, v->token_name)) {
             continue;
         }
-        /* A line that does not fit is left out whole: half a credential would be sent as one. */
-        if (strlen(route->name) + 2 + value.len > INJECT_MAX - buf_len(&w->inject)) {
-            log_kv(LOG_LEVEL_WARN, "inject_left_out", "route", route->name);
-            continue;
+        add_inject(k, &w->inject, route);
+        if (route_tells(route, "jwt") && has_room(&w->assertion, route, ASSERTION_MAX)) {
+            r = assertions_add(k, route, v, now, &w->assertion);
         }
-        (void)buf_printf(&w->inject, "%s\t", route->name);
-        (void)buf_append(&w->inject, value);
-        (void)buf_byte(&w->inject, '\n');
     }
+    return r;
 }
 
 static int fill_session(struct keeper *k, struct view_work *w, const struct msg_session *m,
@@ -92,6 +112,7 @@ void view_answer(struct peer *edge, uint32_t serial, const struct msg_session *m
     arena_init(&w.arena, 2048, 65536);
     buf_init(&w.groups, GROUPS_MAX);
     buf_init(&w.inject, INJECT_MAX);
+    buf_init(&w.assertion, ASSERTIONS_MAX);
     w.inject.wipe = true;
     int r = FAULT_BUSY;
     if (k->live != NULL) {
@@ -109,21 +130,24 @@ void view_answer(struct peer *edge, uint32_t serial, const struct msg_session *m
             v.status = VIEW_UNKNOWN;
         }
     }
-    if (r < 0) {
-        log_fault(LOG_LEVEL_ERROR, "view", r, "a session could not be looked up");
-        v = (struct msg_view){.status = VIEW_FAILED, .kind = m->kind};
-    } else if (v.status == VIEW_OK) {
-        add_injects(k, &w, m);
+    if (r == 0 && v.status == VIEW_OK) {
         v.user = span_str(w.user);
         v.token_name = span_str(w.token_name);
         v.groups = buf_view(&w.groups);
+        r = add_gifts(k, &w, m, &v, now);
         v.inject = buf_view(&w.inject);
+        v.assertion = buf_view(&w.assertion);
+    }
+    if (r < 0) {
+        log_fault(LOG_LEVEL_ERROR, "view", r, "a session could not be looked up");
+        v = (struct msg_view){.status = VIEW_FAILED, .kind = m->kind};
     }
     struct reply *reply = reply_new(REPLY_EDGE, edge->number, serial, MSG_VIEW);
     if (reply != NULL) {
         reply_encode(k, reply, MSG_VIEW, &v);
         turn_reply(&k->turn, reply);
     }
+    buf_fini(&w.assertion);
     buf_fini(&w.inject);
     buf_fini(&w.groups);
     arena_fini(&w.arena);

@@ -126,7 +126,8 @@ static void a_document_has_a_fixed_form(void **state)
     assert_string_equal(
         text, "{\"name\":\"redis\",\"port\":9444,\"strip_path\":false,"
               "\"kind\":\"http\",\"upstream\":\"http://[::1]:8081\","
-              "\"host_header\":\"preserve\",\"rewrite_names\":[],\"body_bytes\":0,"
+              "\"host_header\":\"preserve\",\"rewrite_names\":[],\"identity\":[],"
+              "\"pass_headers\":[],\"body_bytes\":0,"
               "\"response_timeout\":60,\"stream_idle\":600,\"websocket_idle\":0,\"start\":\"/\"}");
     free(text);
     assert_int_equal(resource_write(s, "rule", "bots", &out), 0);
