@@ -1,16 +1,26 @@
 #!/usr/bin/env python3
-"""Measures postern and nginx side by side, on this machine, in one run.
+"""Measures postern, nginx, HAProxy and h2o side by side, on this machine, in one run.
 
-What is measured is CPU time (user and system) of all processes of the server together, per operation,
-read from /proc before and after; wall-clock figures on a shared machine say little. Rounds are
-interleaved (nginx, postern, nginx, postern, ...), the median is quoted, with minimum and maximum. The
-upstream is one and the same nginx process for both and is not counted. nginx terminates TLS with the
-same certificate, writes an access log, and asks nobody for a login; postern checks the session, decides,
-and writes an access record for each request, and the run verifies that it did.
+What is measured is CPU time (user and system) of all processes of a server together, per operation, read
+from /proc before and after; wall-clock figures on a shared machine say little. Rounds are interleaved, in
+alternating order; the median is quoted with minimum and maximum, and postern's ratio to each peer. The
+upstream is one and the same nginx process for all and is not counted. The peers ask nobody for a login;
+postern checks the session, decides, and writes an access record for each request, and the run verifies
+that it did.
 
-    bench/bench.py [--rounds 5] [--seconds 4] [--only request,handshake,idle,bulk,rest] [--json FILE]
+    bench/bench.py [--rounds 5] [--seconds 4] [--only request,h2,handshake,bulk,idle,latency,rest]
+                   [--peers nginx,HAProxy,h2o] [--json FILE]
+
+  request    keep-alive requests over HTTP/1.1, 16 connections (wrk)
+  h2         the same over HTTP/2, 4 connections with 8 streams each (h2load)
+  handshake  full TLS 1.3 handshakes (openssl s_time)
+  bulk       10 MiB downloads (wrk)
+  idle       memory of a connection that rests after one request
+  latency    99th percentile of the answer time at a fixed moderate rate (h2load, HTTP/1.1)
+  rest       memory of the whole service at the end
 """
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -20,273 +30,168 @@ import socket
 import ssl
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 
-TOP = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(TOP / "tests/integration"))
-import stack as harness  # noqa: E402
+from peers import H2o, HAProxy, Nginx, Postern, Upstream, cpu_seconds, harness, pss_kib
 
-TICK = os.sysconf("SC_CLK_TCK")
-
-
-def children(pid):
-    out = [pid]
-    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            out += children(int(child))
-    return out
+PEERS = {p.name: p for p in (Nginx, HAProxy, H2o)}
+RATE = 2000  # requests a second for `latency`
 
 
-def cpu_seconds(pids):
-    total = 0
-    for pid in pids:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICK
+class Bench:
+    def __init__(self, args, directory):
+        self.args, self.dir, self.all = args, directory, []
+        self.started = contextlib.ExitStack()
+
+    def start(self):
+        self.upstream = self.started.enter_context(contextlib.closing(Upstream(self.dir)))
+        self.postern = self.started.enter_context(contextlib.closing(Postern(self.dir, self.upstream.port)))
+        self.host = self.postern.host
+        for name in self.args.peers.split(","):
+            peer = PEERS[name](self.dir, self.postern.certificate, self.postern.key, self.upstream.port)
+            self.all.append(self.started.enter_context(contextlib.closing(peer)))
+        self.all.append(self.postern)
+
+    def headers(self, p):
+        return ["Accept: */*", "User-Agent: bench", *p.credentials()]
+
+    def cost(self, p, run):
+        """CPU seconds of the server while run() does its operations, for each of them."""
+        pids = p.pids()
+        before = cpu_seconds(pids)
+        count = run()
+        return (cpu_seconds(pids) - before) / count
+
+    def wrk(self, p, path, connections):
+        words = ["wrk", "-t1", f"-c{connections}", f"-d{self.args.seconds}s"]
+        for h in [f"Host: {self.host}:{p.port}", *self.headers(p)]:
+            words += ["-H", h]
+        out = subprocess.run([*words, f"https://127.0.0.1:{p.port}{path}"], capture_output=True, text=True, check=True).stdout
+        bad = re.search(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)", out)
+        assert not bad, (p.name, bad[0])
+        return int(re.search(r"(\d+) requests in", out)[1])
+
+    def h2load(self, p, *words):
+        # The name is resolved to loopback by the load generator; :authority is then the console's.
+        words = ["h2load", *words, "--connect-to", f"127.0.0.1:{p.port}"]
+        for h in self.headers(p):
+            words += ["-H", h]
+        out = subprocess.run([*words, f"https://{self.host}:{p.port}/small"], capture_output=True, text=True, check=True).stdout
+        codes = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", out)
+        failed = int(re.search(r"(\d+) failed", out)[1])
+        assert codes and not failed and sum(map(int, codes.groups()[1:])) == 0, (p.name, out)
+        return int(codes[1]), out
+
+    def request(self, p):
+        return self.cost(p, lambda: self.wrk(p, "/small", 16)) * 1e6
+
+    def h2(self, p):
+        def run():
+            count, out = self.h2load(p, "-c4", "-m8", f"-D{self.args.seconds}")
+            assert "Application protocol: h2" in out, (p.name, out)
+            return count
+        return self.cost(p, run) * 1e6
+
+    def handshake(self, p):
+        def run():
+            out = subprocess.run(["openssl", "s_time", "-connect", f"127.0.0.1:{p.port}", "-new", "-time",
+                                  str(self.args.seconds), "-tls1_3"], capture_output=True, text=True).stdout
+            return int(re.search(r"(\d+) connections in [\d.]+ real seconds", out)[1])
+        return self.cost(p, run) * 1e6
+
+    def bulk(self, p):
+        return 10.485760 / max(self.cost(p, lambda: self.wrk(p, "/big", 4)), 1e-6)
+
+    def latency(self, p):
+        log = self.dir / "latency.log"
+        log.unlink(missing_ok=True)
+        clients = 8
+        self.h2load(p, "--h1", f"-c{clients}", f"--rps={RATE // clients}", f"-D{self.args.seconds}", f"--log-file={log}")
+        times = sorted(int(line.split("\t")[2]) for line in log.read_text().splitlines())
+        return times[int(len(times) * 0.99)]
+
+    def idle(self, p):
+        context = ssl.create_default_context(cafile=str(self.postern.stack.state / "tls/ca.crt"))
+        time.sleep(1)
+        before, held = pss_kib(p.pids()), []
+        text = "\r\n".join(["GET /small HTTP/1.1", f"Host: {self.host}:{p.port}", *self.headers(p)]) + "\r\n\r\n"
+        for _ in range(self.args.idle):
+            s = context.wrap_socket(socket.create_connection(("127.0.0.1", p.port)), server_hostname=self.host)
+            s.sendall(text.encode())
+            assert s.recv(4096).startswith(b"HTTP/1.1 200")
+            held.append(s)
+        time.sleep(2)
+        after = pss_kib(p.pids())
+        for s in held:
+            s.close()
+        time.sleep(1)
+        return (after - before) / self.args.idle
+
+    def interleave(self, measure, rounds):
+        samples = {p.name: [] for p in self.all}
+        for i in range(rounds):
+            for p in self.all if i % 2 == 0 else self.all[::-1]:
+                samples[p.name].append(measure(p))
+        return {name: {"median": statistics.median(s), "min": min(s), "max": max(s), "n": len(s)} for name, s in samples.items()}
+
+    def proof(self, before, served):
+        """Each request was authenticated, passed on and recorded, and there is no other way in."""
+        time.sleep(3)
+        sent = self.upstream.requests() - served
+        records = self.postern.recorded() - before
+        lost = self.postern.stack.json("health")["access_lost"]
+        with harness.Connection(self.postern.stack, self.host) as c:
+            c.send(f"GET /small HTTP/1.1\r\nHost: {self.host}:{self.postern.port}\r\n\r\n".encode())
+            assert c.read().status == 401, "without the cookie there is no way in"
+        return {"seen by the upstream, from all": sent, "access records of postern": records, "records lost": lost}
 
 
-def pss_kib(pids):
-    total = 0
-    for pid in pids:
-        total += int(re.search(r"^Pss:\s+(\d+)", pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)[1])
-    return total
-
-
-class Nginx:
-    name = "nginx"
-
-    def __init__(self, directory, certificate, key, upstream, port):
-        self.dir, self.port = directory, port
-        conf = f"""
-daemon off; worker_processes 1; pid {directory}/nginx.pid; error_log {directory}/error.log;
-events {{ worker_connections 20000; }}
-http {{
-  access_log {directory}/access.log;
-  client_body_temp_path {directory}/b; proxy_temp_path {directory}/p; fastcgi_temp_path {directory}/f;
-  uwsgi_temp_path {directory}/u; scgi_temp_path {directory}/s;
-  keepalive_requests 100000000; keepalive_timeout 3600;
-  upstream console {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 100000000; }}
-  server {{
-    listen 127.0.0.1:{port} ssl;
-    ssl_certificate {certificate}; ssl_certificate_key {key};
-    ssl_protocols TLSv1.3; ssl_session_cache off;
-    location / {{ proxy_pass http://console; proxy_http_version 1.1; proxy_set_header Connection "";
-      proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $remote_addr;
-      proxy_set_header X-Forwarded-Proto https; client_max_body_size 0; proxy_buffering on; }}
-  }}
-}}"""
-        (directory / "nginx.conf").write_text(conf)
-        self.process = subprocess.Popen(["nginx", "-c", str(directory / "nginx.conf"), "-p", str(directory)],
-                                        stderr=subprocess.DEVNULL)
-        harness.wait_for(self.up)
-
-    def up(self):
-        with socket.socket() as s:
-            return s.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def pids(self):
-        return children(self.process.pid)
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait()
-
-
-class Upstream:
-    """The console's place: an nginx that answers from memory. The same for both, never counted."""
-
-    def __init__(self, directory):
-        self.dir = directory
-        self.port = harness.free_port()
-        (directory / "big").write_bytes(os.urandom(10 * 1024 * 1024))
-        conf = f"""
-daemon off; worker_processes 1; pid {directory}/up.pid; error_log {directory}/up-error.log;
-events {{ worker_connections 20000; }}
-http {{
-  access_log off; keepalive_requests 100000000; sendfile on;
-  client_body_temp_path {directory}/ub; proxy_temp_path {directory}/up; fastcgi_temp_path {directory}/uf;
-  uwsgi_temp_path {directory}/uu; scgi_temp_path {directory}/us;
-  server {{ listen 127.0.0.1:{self.port}; root {directory};
-    location = /count {{ stub_status; }}
-    location = /small {{ default_type text/plain; return 200 "{'x' * 200}"; }} }}
-}}"""
-        (directory / "up.conf").write_text(conf)
-        self.process = subprocess.Popen(["nginx", "-c", str(directory / "up.conf"), "-p", str(directory)],
-                                        stderr=subprocess.DEVNULL)
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait()
-
-
-def wrk(url, headers, seconds, connections=16):
-    words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
-    for h in headers:
-        words += ["-H", h]
-    out = subprocess.run(words + [url], capture_output=True, text=True, check=True).stdout
-    count = int(re.search(r"(\d+) requests in", out)[1])
-    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
-    errors = re.search(r"Socket errors: (.*)", out)
-    return count, int(bad[1]) if bad else 0, errors[1] if errors else ""
-
-
-def upstream_requests(upstream):
-    import http.client
-    c = http.client.HTTPConnection("127.0.0.1", upstream.port)
-    c.request("GET", "/count")
-    return int(c.getresponse().read().split()[9])
-
-
-def summary(samples):
-    return {"median": statistics.median(samples), "min": min(samples), "max": max(samples), "n": len(samples)}
-
-
-def interleave(rounds, peers, measure):
-    samples = {p.name: [] for p in peers}
-    for i in range(rounds):
-        order = peers if i % 2 == 0 else peers[::-1]
-        for p in order:
-            samples[p.name].append(measure(p))
-    return {name: summary(s) for name, s in samples.items()}
-
-
-class Postern:
-    name = "postern"
-
-    def __init__(self, stack, cookie):
-        self.stack, self.port, self.cookie = stack, stack.port, cookie
-
-    def pids(self):
-        return children(self.stack.process.pid)
+# What --only names: the unit, and the rounds when they are not those of the command line. The first round
+# of `idle` also pays for the heap's growth and later ones reuse it: one round.
+MEASURES = {"request": ("request_us", None), "h2": ("h2_us", None), "handshake": ("handshake_us", None),
+            "bulk": ("bulk_mb_per_cpu_s", None), "latency": ("latency_p99_us", None), "idle": ("idle_kib", 1)}
 
 
 def main():
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--idle", type=int, default=1000)
-    parser.add_argument("--only", default="request,handshake,bulk,idle,rest")
+    parser.add_argument("--only", default=",".join([*MEASURES, "rest"]))
+    parser.add_argument("--peers", default=",".join(PEERS))
     parser.add_argument("--json")
     args = parser.parse_args()
-    only = set(args.only.split(","))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
+    only = args.only.split(",")
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     results = {}
     with tempfile.TemporaryDirectory(prefix="postern-bench-") as tmp:
-        directory = pathlib.Path(tmp)
-        os.chmod(directory, 0o755)
-        upstream = Upstream(directory)
-        limits = "\nlimits: {connections_per_source: 10000, idle_timeout: 1h}\n"
-        stack = harness.Stack(edges=1, extra_yaml=limits)
-        nginx = None
-        try:
-            stack.start()
-            owner = stack.owner()
-            stack.cli("route", "add", "bench", f"http://127.0.0.1:{upstream.port}", "--allow",
-                      "group:owners@local")
-            url = stack.console_url("bench", "/small")
-            answer, _ = owner.open(url)
-            assert answer.status == 200, answer
-            host = f"bench.{stack.host}"
-            cookie = "; ".join(f"{k}={v}" for k, v in owner.jar[host].items())
-            nginx = Nginx(directory, stack.state / "tls/server.crt", stack.state / "tls/server.key",
-                          upstream.port, harness.free_port())
-            postern = Postern(stack, cookie)
-            peers = [nginx, postern]
-
-            def headers(p):
-                out = [f"Host: {host}:{p.port}", "Accept: */*", "User-Agent: bench"]
-                if p is postern:
-                    out += [f"Cookie: {cookie}", "Sec-Fetch-Site: same-origin"]
-                else:
-                    out += ["Cookie: session=" + "x" * 43, "Sec-Fetch-Site: same-origin"]
-                return out
-
-            if "request" in only:
-                sent = {"nginx": 0, "postern": 0}
-
-                def request(p):
-                    pids = p.pids()
-                    before = cpu_seconds(pids)
-                    count, bad, errors = wrk(f"https://127.0.0.1:{p.port}/small", headers(p), args.seconds)
-                    spent = cpu_seconds(pids) - before
-                    assert bad == 0 and not errors, (p.name, bad, errors)
-                    sent[p.name] += count
-                    return spent / count * 1e6
-
-                def recorded():
-                    newest = stack.json("access", "list", "--limit", "1")["records"]
-                    return newest[0]["seq"] if newest else 0
-
-                before = recorded()
-                served = upstream_requests(upstream)
-                results["request_us"] = interleave(args.rounds, peers, request)
-                time.sleep(3)
-                # The run proves that each request was authenticated, passed on and recorded.
-                lost = stack.json("health")["access_lost"]
-                results["proof"] = {"sent to postern": sent["postern"], "access records": recorded() - before,
-                                    "records lost": lost, "sent to both": sum(sent.values()),
-                                    "seen by the upstream": upstream_requests(upstream) - served}
-                assert recorded() - before + lost >= sent["postern"], results["proof"]
-                assert results["proof"]["seen by the upstream"] >= sum(sent.values()), results["proof"]
-                with harness.Connection(stack, host) as c:
-                    c.send(f"GET /small HTTP/1.1\r\nHost: {host}:{postern.port}\r\n\r\n".encode())
-                    assert c.read().status == 401, "without the cookie there is no way in"
-            if "handshake" in only:
-                def handshake(p):
-                    pids = p.pids()
-                    before = cpu_seconds(pids)
-                    out = subprocess.run(["openssl", "s_time", "-connect", f"127.0.0.1:{p.port}", "-new",
-                                          "-time", str(args.seconds), "-tls1_3"], capture_output=True,
-                                         text=True).stdout
-                    count = int(re.search(r"(\d+) connections in [\d.]+ real seconds", out)[1])
-                    return (cpu_seconds(pids) - before) / count * 1e6
-                results["handshake_us"] = interleave(args.rounds, peers, handshake)
-            if "bulk" in only:
-                def bulk(p):
-                    pids = p.pids()
-                    before = cpu_seconds(pids)
-                    count, bad, errors = wrk(f"https://127.0.0.1:{p.port}/big", headers(p), args.seconds, 4)
-                    assert bad == 0, (p.name, bad)
-                    return count * 10.485760 / max(cpu_seconds(pids) - before, 0.001)
-                results["bulk_mb_per_cpu_s"] = interleave(args.rounds, peers, bulk)
-            if "idle" in only:
-                context = ssl.create_default_context(cafile=str(stack.state / "tls/ca.crt"))
-
-                def idle(p):
-                    time.sleep(1)
-                    before = pss_kib(p.pids())
-                    open_ones = []
-                    text = "\r\n".join(["GET /small HTTP/1.1"] + headers(p)) + "\r\n\r\n"
-                    for _ in range(args.idle):
-                        raw = socket.create_connection(("127.0.0.1", p.port))
-                        s = context.wrap_socket(raw, server_hostname=host)
-                        s.sendall(text.encode())
-                        assert s.recv(4096).startswith(b"HTTP/1.1 200")
-                        open_ones.append(s)
-                    time.sleep(2)
-                    after = pss_kib(p.pids())
-                    for s in open_ones:
-                        s.close()
-                    time.sleep(1)
-                    return (after - before) / args.idle
-                # The first round also pays for the heap's growth; the later ones reuse it, so only a
-                # fresh process tells the truth: one round.
-                results["idle_kib"] = interleave(1, peers, idle)
+        os.chmod(tmp, 0o755)
+        bench = Bench(args, pathlib.Path(tmp))
+        with bench.started:
+            bench.start()
+            before, served = bench.postern.recorded(), bench.upstream.requests()
+            for word, (unit, rounds) in MEASURES.items():
+                if word in only:
+                    results[unit] = bench.interleave(getattr(bench, word), rounds or args.rounds)
+                    show(unit, results[unit])
             if "rest" in only:
-                results["rest_mib"] = {p.name: pss_kib(p.pids()) / 1024 for p in peers}
-        finally:
-            if nginx:
-                nginx.close()
-            stack.close()
-            upstream.close()
-    for name, by in results.items():
-        print(name, json.dumps(by))
-        if isinstance(by.get("nginx"), dict):
-            print(f"  postern / nginx = {by['postern']['median'] / by['nginx']['median']:.2f}")
+                results["rest_mib"] = {p.name: {"median": pss_kib(p.pids()) / 1024} for p in bench.all}
+                show("rest_mib", results["rest_mib"])
+            results["proof"] = bench.proof(before, served)
+            print("proof", json.dumps(results["proof"]))
     if args.json:
         pathlib.Path(args.json).write_text(json.dumps(results, indent=1))
+
+
+def show(unit, by):
+    print(unit, flush=True)
+    ours = by["postern"]["median"]
+    for name, s in by.items():
+        spread = f" ({s['min']:.1f}–{s['max']:.1f})" if "min" in s else ""
+        ratio = "" if name == "postern" else f"   postern / {name} = {ours / s['median']:.2f}"
+        print(f"  {name:8} {s['median']:9.1f}{spread}{ratio}", flush=True)
 
 
 if __name__ == "__main__":
