@@ -111,7 +111,9 @@ static pid_t start_signer(const char *certificate, const char *key, struct chann
     if (pid == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         (void)close(fds[1]);
-        if (pair_library_init() < 0 || signer_init(&s, fds[0], certificate, key) < 0)
+        const struct keyring_places places = {".", certificate, key};
+        const struct keyring_wish wish = {.tls12 = false};
+        if (pair_library_init() < 0 || signer_init(&s, fds[0], &places, &wish) < 0)
             _exit(1);
         _exit(signer_run(&s) < 0);
     }

@@ -1,4 +1,5 @@
 /* What concerns this host: serving, checking, reloading, looking at processes and certificates. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,13 +16,41 @@ int run_serve(struct invocation *v)
     return process_become("postern-supervisor", argv);
 }
 
+/* Eight words and two for each of the pairs that the configuration can name. */
+#define CHECK_WORDS_MAX 80
+
+/* The pairs of tls.directory, which only the signer's program reads. Where there is no directory
+ * yet, or not for this person, there is nothing to check and nothing wrong. */
+static int check_pairs(struct invocation *v)
+{
+    const struct snapshot *s = paths_snapshot(&v->paths);
+    if (s == NULL)
+        return EXIT_REFUSED;
+    if (access(s->tls_dir, R_OK | X_OK) < 0) {
+        if (!v->json)
+            (void)printf("Certificates were not checked: %s: %s\n", s->tls_dir, strerror(errno));
+        return EXIT_DONE;
+    }
+    const char *argv[CHECK_WORDS_MAX] = {"postern-signer", "--check",       "--tls-dir",
+                                         s->tls_dir,       "--certificate", s->tls_certificate,
+                                         "--key",          s->tls_key};
+    size_t n = 8;
+    for (size_t i = 0; i < s->tls_certificates.count && n + 2 < countof(argv); i++) {
+        argv[n++] = "--pair";
+        argv[n++] = s->tls_certificates.name[i];
+    }
+    /* What is wrong goes to the error output, in both forms. */
+    return process_run("postern-signer", argv, NULL, NULL) == 0 ? EXIT_DONE : EXIT_REFUSED;
+}
+
 int run_check(struct invocation *v)
 {
     const char *argv[8] = {"postern-keeper", "--offline", "check", "--config",
                            paths_config(&v->paths)};
     if (v->json)
         argv[5] = "--json";
-    return process_become("postern-keeper", argv);
+    int status = process_run("postern-keeper", argv, NULL, NULL);
+    return status == 0 ? check_pairs(v) : status < 0 ? EXIT_REFUSED : status;
 }
 
 int run_dump(struct invocation *v)
@@ -134,6 +163,29 @@ static const char *text_of(json_t *object, const char *outer, const char *name)
     return text != NULL ? text : "?";
 }
 
+#define WARN_DAYS 14
+
+/* certificate_days_left of the default pair, certificate.NAME.days_left of the others. */
+static void print_certificates(json_t *status)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(status, key, value)
+    {
+        const char *end = strstr(key, "days_left");
+        char other[128];
+        if (strncmp(key, "certificate", 11) != 0 || end == NULL || end - key > 80)
+            continue;
+        int before = (int)(end - key);
+        (void)snprintf(other, sizeof(other), "%.*snot_after", before, key);
+        const char *until = json_string_value(json_object_get(status, other));
+        long days = strtol(json_string_value(value), NULL, 10);
+        (void)printf("%scertificate %.*s ends %s (%ld days)\n", days < WARN_DAYS ? "WARNING: " : "",
+                     before > 12 ? before - 13 : 7, before > 12 ? key + 12 : "default",
+                     until != NULL ? until : "?", days);
+    }
+}
+
 static void print_doctor(json_t *answer)
 {
     size_t i;
@@ -147,6 +199,11 @@ static void print_doctor(json_t *answer)
     json_array_foreach(json_object_get(answer, "waiting"), i, p)(void)
         printf("waits to be started again: %s %d\n", json_string_value(json_object_get(p, "role")),
                (int)json_integer_value(json_object_get(p, "id")));
+    json_array_foreach(json_object_get(answer, "processes"), i, p)
+    {
+        if (strcmp(json_string_value(json_object_get(p, "role")), "signer") == 0)
+            print_certificates(json_object_get(p, "status"));
+    }
     (void)printf("\n%-11s %-3s %-8s %-10s %-8s %-8s %s\n", "PROCESS", "ID", "PID", "STATE",
                  "RESTARTS", "UPTIME", "CONFINED BY");
     json_array_foreach(json_object_get(answer, "processes"), i, p)

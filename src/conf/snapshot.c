@@ -143,6 +143,14 @@ const struct rule_def *snapshot_rule(const struct snapshot *s, const char *name)
     return find(SECTION_RULES, s, name);
 }
 
+bool snapshot_takes_tls12(const struct snapshot *s)
+{
+    bool takes = false;
+    for (size_t i = 0; i < s->listener_count; i++)
+        takes |= s->listeners[i].min_tls == TLS_FLOOR_12;
+    return takes;
+}
+
 bool snapshot_serves_portal(const struct snapshot *s, const struct listener_def *l)
 {
     if (!l->portal)

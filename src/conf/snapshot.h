@@ -33,10 +33,14 @@ struct names {
 enum forwarded_by { FORWARDED_OFF = 0, FORWARDED_FOR = 1, FORWARDED_RFC7239 = 2 };
 enum proxy_protocol { PROXY_PROTOCOL_OFF = 0, PROXY_PROTOCOL_V1V2 = 1 };
 
+/* The oldest version of TLS that a listener takes. */
+enum tls_floor { TLS_FLOOR_13 = 0, TLS_FLOOR_12 = 1 };
+
 struct listener_def {
     const char *name; /* "main"; letters, digits, '-' */
     struct addr addr;
     uint16_t port;
+    enum tls_floor min_tls;
     bool portal;                     /* the portal and its API are served here */
     uint32_t connections;            /* per edge; 0: only limits.connections holds */
     uint32_t connections_per_source; /* per edge; 0: limits.connections_per_source, which all
@@ -154,15 +158,16 @@ struct snapshot {
     struct session_conf session;
     uint32_t edges; /* 0: one per processor */
     enum sandbox_mode sandbox;
-    const char *user;            /* to become when started as root; "" → "postern" */
-    const char *state_dir;       /* store, tls, secrets below it unless named */
-    const char *runtime_dir;     /* control sockets */
-    const char *store_file;      /* default state_dir/store/postern.db; the keeper
-                                  * may touch its directory, which is why the keys are elsewhere */
-    const char *tls_dir;         /* default state_dir/tls */
-    const char *tls_certificate; /* file name inside tls_dir, default server.crt */
-    const char *tls_key;         /* file name inside tls_dir, default server.key */
-    const char *secrets_dir;     /* default state_dir/secrets */
+    const char *user;              /* to become when started as root; "" → "postern" */
+    const char *state_dir;         /* store, tls, secrets below it unless named */
+    const char *runtime_dir;       /* control sockets */
+    const char *store_file;        /* default state_dir/store/postern.db; the keeper
+                                    * may touch its directory, which is why the keys are elsewhere */
+    const char *tls_dir;           /* default state_dir/tls */
+    const char *tls_certificate;   /* file name inside tls_dir, default server.crt */
+    const char *tls_key;           /* file name inside tls_dir, default server.key */
+    struct names tls_certificates; /* further pairs NAME.crt, NAME.key inside tls_dir */
+    const char *secrets_dir;       /* default state_dir/secrets */
 
     /* Resources. */
     struct zone_def *zones;
@@ -192,6 +197,8 @@ const struct listener_def *snapshot_listener(const struct snapshot *s, const cha
 const struct zone_def *snapshot_zone(const struct snapshot *s, const char *name);
 const struct route_def *snapshot_route(const struct snapshot *s, const char *name);
 const struct rule_def *snapshot_rule(const struct snapshot *s, const char *name);
+/* Does any listener take TLS 1.2? */
+bool snapshot_takes_tls12(const struct snapshot *s);
 /* Is the portal served on this listener? Not where the port belongs to a route. */
 bool snapshot_serves_portal(const struct snapshot *s, const struct listener_def *l);
 /* Is the console told who asks in this way ("jwt", "headers")? */

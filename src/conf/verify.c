@@ -516,6 +516,23 @@ static void check_proxies(struct check *c)
     }
 }
 
+#define PAIR_NAME_MAX 64
+
+/* Two names for one pair would be two keys to the signer; a long one has no room in its message. */
+static void check_certificates(struct check *c)
+{
+    const struct names *pairs = &c->s->tls_certificates;
+    for (size_t i = 0; i < pairs->count; i++) {
+        struct place at = place_item(SECTION_TLS, 0, "certificates", i);
+        if (strlen(pairs->name[i]) > PAIR_NAME_MAX)
+            report(c, &at, "expected a name of at most %d letters, found more", PAIR_NAME_MAX);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(pairs->name[i], pairs->name[k]) == 0)
+                report(c, &at, "expected a name of its own, found \"%s\" a second time",
+                       pairs->name[i]);
+    }
+}
+
 static void check_session(struct check *c)
 {
     struct place at = place_key(SECTION_SESSION, 0, "idle");
@@ -541,6 +558,7 @@ int verify_each(const struct snapshot *s, verify_found found, void *ctx)
     check_rules(&c);
     check_public(&c);
     check_proxies(&c);
+    check_certificates(&c);
     check_session(&c);
     for (enum section_id id = 0; id < SECTION_COUNT; id++)
         map_fini(&c.name[id]);

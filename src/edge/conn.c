@@ -761,6 +761,9 @@ void conn_open(struct edge *e, int fd, const struct addr *addr, struct listener 
         goto refused;
     }
     c->edge = e;
+    /* The contexts begin at TLS 1.3; what is older is let in connection by connection. */
+    if (listener_def(l)->min_tls == TLS_FLOOR_12)
+        (void)SSL_set_min_proto_version(c->wire.ssl, TLS1_2_VERSION);
     c->listener = l;
     listener_join(l);
     c->source = source;

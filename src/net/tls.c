@@ -10,9 +10,11 @@
 #include <openssl/provider.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include "base/fault.h"
 #include "base/secret.h"
+#include "net/tlshosts.h"
 #include "net/tlskey.h"
 
 #define TICKET_KEY_LEN 80u
@@ -21,17 +23,29 @@
  */
 #define TICKET_SECONDS 3600
 #define CHAIN_MAX 8
+/* An identity that changes while it is asked for is asked for again, so often. */
+#define IDENTITY_TRIES 3
 
 /* One per process: what every context shares. */
 static struct {
     OSSL_LIB_CTX *ctx;
     OSSL_PROVIDER *base, *remote;
     EVP_CIPHER *ticket_cipher;
-    int tickets_index; /* where an SSL_CTX keeps its struct ticket_keys */
-} tls_library = {.tickets_index = -1};
+    int shown_index; /* where an SSL_CTX finds its struct shown */
+    int owned_index; /* where the first of them owns it */
+} tls_library = {.shown_index = -1, .owned_index = -1};
 
-struct ticket_keys {
+/* What the contexts of one identity share. The first context owns it and with it the others; a
+ * connection that was switched to another keeps the first one as well, so nothing here ends while
+ * it may be looked at. */
+struct shown {
     uint8_t keys[2 * TICKET_KEY_LEN]; /* current, previous: 16 name, 32 HMAC, 32 AES */
+    struct tlshosts *hosts;           /* NULL with one certificate */
+    struct {
+        uint64_t pairs;
+        SSL_CTX *ctx;
+    } * others; /* one for each set of pairs that some host has */
+    size_t other_count;
 };
 
 static void on_context_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, long argl,
@@ -42,9 +56,15 @@ static void on_context_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int ind
     (void)index;
     (void)argl;
     (void)argp;
-    if (ptr != NULL)
-        secret_wipe(ptr, sizeof(struct ticket_keys));
-    free(ptr);
+    struct shown *w = ptr;
+    if (w == NULL)
+        return;
+    for (size_t i = 0; i < w->other_count; i++)
+        SSL_CTX_free(w->others[i].ctx);
+    free(w->others);
+    tlshosts_free(w->hosts);
+    secret_wipe(w->keys, sizeof(w->keys));
+    free(w);
 }
 
 int tls_library_init(void)
@@ -54,10 +74,12 @@ int tls_library_init(void)
     /* No configuration file: what a TLS server of ours does is in this file. */
     if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
         return FAULT_CRYPTO;
-    if (tls_library.tickets_index < 0)
-        tls_library.tickets_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_context_free);
+    if (tls_library.owned_index < 0)
+        tls_library.owned_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_context_free);
+    if (tls_library.shown_index < 0)
+        tls_library.shown_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
     tls_library.ctx = OSSL_LIB_CTX_new();
-    if (tls_library.tickets_index < 0 || tls_library.ctx == NULL)
+    if (tls_library.owned_index < 0 || tls_library.shown_index < 0 || tls_library.ctx == NULL)
         goto failed;
     /* Loading any provider by name ends the implicit loading of the default one. */
     tls_library.base = OSSL_PROVIDER_load(tls_library.ctx, "default");
@@ -106,9 +128,12 @@ static int ticket_mac_init(EVP_MAC_CTX *mac, const uint8_t *key)
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                      EVP_MAC_CTX *mac, int encrypt)
 {
-    const struct ticket_keys *t =
-        SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), tls_library.tickets_index);
-    const uint8_t *key = t->keys;
+    const struct shown *w = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), tls_library.shown_index);
+    const uint8_t *key = w->keys;
+    /* Before TLS 1.3 a ticket holds the key of the connection itself: who learns a ticket key later
+     * could read what was recorded. There a client shakes hands anew. */
+    if (SSL_version(ssl) < TLS1_3_VERSION)
+        return 0;
     if (encrypt) {
         memcpy(name, key, TICKET_NAME_LEN);
         if (RAND_bytes_ex(tls_library.ctx, iv, EVP_MAX_IV_LENGTH, 0) != 1)
@@ -127,8 +152,8 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 
 void tls_context_tickets(SSL_CTX *ctx, const uint8_t tickets[160])
 {
-    struct ticket_keys *t = SSL_CTX_get_ex_data(ctx, tls_library.tickets_index);
-    memcpy(t->keys, tickets, sizeof(t->keys));
+    struct shown *w = SSL_CTX_get_ex_data(ctx, tls_library.shown_index);
+    memcpy(w->keys, tickets, sizeof(w->keys));
 }
 
 /* ---- ALPN ------------------------------------------------------------------------------------ */
@@ -175,12 +200,18 @@ static int set_policy(SSL_CTX *ctx)
     /* Not const only because OpenSSL's macros drop it. */
     static char GROUPS[] = "X25519:P-256";
     static char SIGALGS[] = "ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ed25519:"
-                            "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512";
+                            "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:"
+                            /* These three for TLS 1.2 only (RFC 8446 section 4.2.3). */
+                            "rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512";
+    /* For TLS 1.2: forward-secret and authenticated ones only. */
+    static const char CIPHERS[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+                                  "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
+                                  "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
     if (SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) != 1 ||
         SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) != 1 ||
         SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:"
                                       "TLS_AES_256_GCM_SHA384") != 1 ||
-        SSL_CTX_set1_groups_list(ctx, GROUPS) != 1 ||
+        SSL_CTX_set_cipher_list(ctx, CIPHERS) != 1 || SSL_CTX_set1_groups_list(ctx, GROUPS) != 1 ||
         SSL_CTX_set1_sigalgs_list(ctx, SIGALGS) != 1 || SSL_CTX_set_num_tickets(ctx, 1) != 1 ||
         SSL_CTX_set_max_early_data(ctx, 0) != 1)
         return FAULT_CRYPTO;
@@ -211,72 +242,227 @@ static X509 *next_certificate(BIO *bio)
     return x;
 }
 
-static int use_chain(SSL_CTX *ctx, struct tls_signer *s, const struct msg_identity_is *id, BIO *bio,
-                     uint8_t leaf_hash[32])
+/* ---- what the signer shows ---- */
+
+/* One pair: the chain, and a key that leads to the signer. */
+struct face {
+    X509 *chain[CHAIN_MAX];
+    size_t count;
+    EVP_PKEY *key;
+    uint8_t hash[EVP_MAX_MD_SIZE]; /* of the leaf */
+};
+
+struct faces {
+    struct face at[TLSHOSTS_PAIRS_MAX];
+    size_t count;
+};
+
+static void faces_fini(struct faces *f)
 {
-    X509 *leaf = next_certificate(bio);
-    EVP_PKEY *key = NULL;
+    for (size_t i = 0; i < f->count; i++) {
+        for (size_t k = 0; k < f->at[i].count; k++)
+            X509_free(f->at[i].chain[k]);
+        EVP_PKEY_free(f->at[i].key);
+    }
+    *f = (struct faces){.count = 0};
+}
+
+static int face_read(struct face *f, struct tls_signer *s, const struct msg_identity_is *id)
+{
+    BIO *bio = BIO_new_mem_buf(id->chain.at, (int)id->chain.len);
     unsigned len = 0;
-    int rc = FAULT_FORMAT;
-    if (leaf != NULL && X509_get0_pubkey(leaf) != NULL)
-        rc = tlskey_new(tls_library.ctx, s, id->key, X509_get0_pubkey(leaf), &key);
-    if (rc == 0 &&
-        (SSL_CTX_use_certificate(ctx, leaf) != 1 || SSL_CTX_use_PrivateKey(ctx, key) != 1 ||
-         X509_digest(leaf, EVP_sha256(), leaf_hash, &len) != 1))
-        rc = FAULT_CRYPTO;
-    EVP_PKEY_free(key);
-    X509_free(leaf);
-    for (int i = 1; rc == 0; i++) {
-        X509 *x = next_certificate(bio);
-        if (x == NULL)
-            break;
-        if (i >= CHAIN_MAX)
+    int rc = bio == NULL ? -ENOMEM : 0;
+    for (X509 *x; rc == 0 && (x = next_certificate(bio)) != NULL;) {
+        if (f->count < CHAIN_MAX) {
+            f->chain[f->count++] = x;
+        } else {
+            X509_free(x);
             rc = FAULT_LIMIT;
-        else if (SSL_CTX_add1_chain_cert(ctx, x) != 1)
-            rc = -ENOMEM;
-        X509_free(x);
+        }
+    }
+    BIO_free(bio);
+    EVP_PKEY *public_key = f->count == 0 ? NULL : X509_get0_pubkey(f->chain[0]);
+    if (rc == 0 && public_key == NULL)
+        rc = FAULT_FORMAT;
+    if (rc == 0)
+        rc = tlskey_new(tls_library.ctx, s, id->key, public_key, &f->key);
+    if (rc == 0 && X509_digest(f->chain[0], EVP_sha256(), f->hash, &len) != 1)
+        rc = FAULT_CRYPTO;
+    return rc;
+}
+
+/* All pairs of one keyring. FAULT_STALE: it changed meanwhile. */
+static int faces_ask(struct faces *f, struct tls_signer *s, uint8_t tickets[160])
+{
+    struct msg_identity_is id;
+    uint32_t keyring = 0;
+    size_t count = 1;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        rc = tls_signer_identity(s, (uint8_t)i, &id);
+        if (rc < 0)
+            return i == 0 ? rc : FAULT_STALE;
+        if (id.count == 0 || id.count > TLSHOSTS_PAIRS_MAX)
+            rc = FAULT_FORMAT;
+        else if (i > 0 && (id.keyring != keyring || id.count != count))
+            rc = FAULT_STALE;
+        keyring = id.keyring;
+        count = id.count;
+        memcpy(tickets, id.tickets, sizeof(id.tickets));
+        if (rc == 0)
+            rc = face_read(&f->at[f->count++], s, &id);
+        secret_wipe(&id, sizeof(id));
     }
     return rc;
 }
 
-/* A ticket resumes only where the session id context is the same: same generation, same leaf. */
-static int set_session_id_context(SSL_CTX *ctx, uint64_t generation, const uint8_t leaf_hash[32])
+/* ---- contexts by host ---- */
+
+static int use_face(SSL_CTX *ctx, const struct face *f)
 {
-    uint8_t text[8 + 32], digest[EVP_MAX_MD_SIZE];
+    if (SSL_CTX_use_certificate(ctx, f->chain[0]) != 1 || SSL_CTX_use_PrivateKey(ctx, f->key) != 1)
+        return FAULT_CRYPTO;
+    for (size_t i = 1; i < f->count; i++)
+        if (SSL_CTX_add1_chain_cert(ctx, f->chain[i]) != 1)
+            return -ENOMEM;
+    return 0;
+}
+
+/* A context has room for one key of each kind; OpenSSL chooses by what the client can verify. */
+static bool has_kind(const struct faces *f, uint64_t pairs, size_t before, size_t of)
+{
+    bool has = false;
+    for (size_t i = 0; i < before; i++)
+        has |=
+            (pairs >> i & 1) != 0 && EVP_PKEY_get_base_id(X509_get0_pubkey(f->at[i].chain[0])) ==
+                                         EVP_PKEY_get_base_id(X509_get0_pubkey(f->at[of].chain[0]));
+    return has;
+}
+
+/* A ticket resumes only where the session id context is the same: same generation, same leaves. */
+static int set_session_id_context(SSL_CTX *ctx, uint64_t generation, const struct faces *f,
+                                  uint64_t pairs)
+{
+    uint8_t text[8 + 32 * TLSHOSTS_PAIRS_MAX], digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
     struct writer w = writer_into(text, sizeof(text));
     writer_u64(&w, generation);
-    writer_fixed(&w, leaf_hash, 32);
+    for (size_t i = 0; i < f->count; i++)
+        if ((pairs >> i & 1) != 0)
+            writer_fixed(&w, f->at[i].hash, 32);
     if (EVP_Digest(text, w.len, digest, &len, EVP_sha256(), NULL) != 1 ||
         SSL_CTX_set_session_id_context(ctx, digest, len) != 1)
         return FAULT_CRYPTO;
     return 0;
 }
 
-static int fill_context(SSL_CTX *ctx, struct tls_signer *s, uint64_t generation)
+static int fill_context(SSL_CTX *ctx, struct shown *w, const struct faces *f, uint64_t pairs,
+                        uint64_t generation)
 {
-    struct msg_identity_is id;
-    uint8_t leaf_hash[EVP_MAX_MD_SIZE];
-    struct ticket_keys *t = calloc(1, sizeof(*t));
-    if (t == NULL)
+    if (SSL_CTX_set_ex_data(ctx, tls_library.shown_index, w) != 1)
         return -ENOMEM;
-    if (SSL_CTX_set_ex_data(ctx, tls_library.tickets_index, t) != 1) {
-        free(t);
-        return -ENOMEM;
-    }
     if (SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket) != 1)
         return FAULT_CRYPTO;
     int rc = set_policy(ctx);
+    for (size_t i = 0; rc == 0 && i < f->count; i++)
+        if ((pairs >> i & 1) != 0 && !has_kind(f, pairs, i, i))
+            rc = use_face(ctx, &f->at[i]);
+    return rc == 0 ? set_session_id_context(ctx, generation, f, pairs) : rc;
+}
+
+static int add_names(struct tlshosts *h, X509 *leaf, unsigned pair)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *n = sk_GENERAL_NAME_value(names, i);
+        if (n->type != GEN_DNS)
+            continue;
+        struct span name =
+            span_of(ASN1_STRING_get0_data(n->d.dNSName), (size_t)ASN1_STRING_length(n->d.dNSName));
+        rc = tlshosts_add(h, name, pair);
+    }
+    GENERAL_NAMES_free(names);
+    return rc;
+}
+
+static int context_for(struct shown *w, SSL_CTX *first, const struct faces *f, uint64_t pairs,
+                       uint64_t generation, SSL_CTX **ret)
+{
+    *ret = pairs == 1 ? first : NULL;
+    for (size_t i = 0; *ret == NULL && i < w->other_count; i++)
+        *ret = w->others[i].pairs == pairs ? w->others[i].ctx : NULL;
+    if (*ret != NULL)
+        return 0;
+    void *more = realloc(w->others, (w->other_count + 1) * sizeof(*w->others));
+    if (more == NULL)
+        return -ENOMEM;
+    w->others = more;
+    SSL_CTX *ctx = SSL_CTX_new_ex(tls_library.ctx, TLSKEY_PROPERTIES, TLS_server_method());
+    if (ctx == NULL)
+        return FAULT_CRYPTO;
+    w->others[w->other_count].pairs = pairs;
+    w->others[w->other_count++].ctx = *ret = ctx;
+    return fill_context(ctx, w, f, pairs, generation);
+}
+
+/* Before anything else of the hello is looked at, so that a ticket is judged in the context of the
+ * host that is asked for. Contexts differ in their certificates only: what else a context says is
+ * not taken over here. */
+static int on_hello(SSL *ssl, int *alert, void *arg)
+{
+    const struct shown *w = arg;
+    const unsigned char *at = NULL;
+    size_t len = 0;
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &at, &len) != 1)
+        return SSL_CLIENT_HELLO_SUCCESS;
+    const struct tlshost *host = tlshosts_find(w->hosts, tlshosts_asked(span_of(at, len)));
+    if (host != NULL && SSL_set_SSL_CTX(ssl, host->context) == NULL) {
+        *alert = SSL_AD_INTERNAL_ERROR;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+static int tell_hosts_apart(SSL_CTX *first, struct shown *w, const struct faces *f,
+                            uint64_t generation)
+{
+    w->hosts = tlshosts_new();
+    int rc = w->hosts == NULL ? -ENOMEM : 0;
+    for (size_t i = 0; rc == 0 && i < f->count; i++)
+        rc = add_names(w->hosts, f->at[i].chain[0], (unsigned)i);
+    size_t at = 0;
+    for (struct tlshost *host; rc == 0 && (host = tlshosts_next(w->hosts, &at)) != NULL;) {
+        SSL_CTX *ctx = NULL;
+        rc = context_for(w, first, f, host->pairs, generation, &ctx);
+        host->context = ctx;
+    }
     if (rc == 0)
-        rc = tls_signer_identity(s, &id);
-    if (rc < 0)
-        return rc;
-    memcpy(t->keys, id.tickets, sizeof(t->keys));
-    BIO *bio = BIO_new_mem_buf(id.chain.at, (int)id.chain.len);
-    rc = bio == NULL ? -ENOMEM : use_chain(ctx, s, &id, bio, leaf_hash);
-    BIO_free(bio);
-    secret_wipe(&id, sizeof(id));
-    return rc == 0 ? set_session_id_context(ctx, generation, leaf_hash) : rc;
+        SSL_CTX_set_client_hello_cb(first, on_hello, w);
+    return rc;
+}
+
+static int fill(SSL_CTX *ctx, struct tls_signer *s, uint64_t generation)
+{
+    struct shown *w = calloc(1, sizeof(*w));
+    struct faces *f = calloc(1, sizeof(*f));
+    int rc = w == NULL || f == NULL ? -ENOMEM : FAULT_STALE;
+    if (rc == -ENOMEM || SSL_CTX_set_ex_data(ctx, tls_library.owned_index, w) != 1) {
+        free(w);
+        free(f);
+        return -ENOMEM;
+    }
+    for (int i = 0; rc == FAULT_STALE && i < IDENTITY_TRIES; i++) {
+        faces_fini(f);
+        rc = faces_ask(f, s, w->keys);
+    }
+    if (rc == 0)
+        rc = fill_context(ctx, w, f, 1, generation);
+    if (rc == 0 && f->count > 1)
+        rc = tell_hosts_apart(ctx, w, f, generation);
+    faces_fini(f);
+    free(f);
+    return rc;
 }
 
 int tls_context_new(struct tls_signer *s, uint64_t generation, SSL_CTX **ret)
@@ -288,7 +474,7 @@ int tls_context_new(struct tls_signer *s, uint64_t generation, SSL_CTX **ret)
         ERR_clear_error();
         return FAULT_CRYPTO;
     }
-    int rc = fill_context(ctx, s, generation);
+    int rc = fill(ctx, s, generation);
     ERR_clear_error();
     if (rc < 0) {
         SSL_CTX_free(ctx);

@@ -1,8 +1,11 @@
-/* TLS for the edge: a server context whose private key is in the signer.
+/* TLS for the edge: a server context whose private keys are in the signer.
  *
- * TLS 1.3 only. ECDSA P-256/P-384, RSA-PSS and Ed25519 leaf keys. One ticket per handshake,
- * psk_dhe_ke, ticket keys from the signer, shared by all edges. ALPN http/1.1. Released buffers,
- * read-ahead. */
+ * TLS 1.3, and 1.2 for connections that are allowed it: then with ECDHE and AEAD only, and without
+ * resumption. ECDSA P-256/P-384, RSA and Ed25519 leaf keys. With several certificates a client gets
+ * the one for the host it asks for, else the first; of one host it gets the kind that it can
+ * verify, and a session resumes only where the same certificates are shown. One ticket per
+ * handshake, psk_dhe_ke, ticket keys from the signer, shared by all edges. ALPN http/1.1. Released
+ * buffers, read-ahead. */
 #ifndef NET_TLS_H
 #define NET_TLS_H
 
@@ -31,9 +34,10 @@ must_check int tls_signer_pump(struct tls_signer *s);
 must_check int tls_signer_sign(struct tls_signer *s, uint32_t key, uint16_t scheme, struct span tbs,
                                uint8_t *signature, size_t cap);
 
-/* Asks who we are; also renews s->tickets. *ret borrows from the channel until its next use.
- * FAULT_ABSENT: the signer has no usable certificate. */
-must_check int tls_signer_identity(struct tls_signer *s, struct msg_identity_is *ret);
+/* Asks for the certificate of this index; also renews s->tickets. *ret borrows from the channel
+ * until its next use. FAULT_ABSENT: the signer has no such certificate, or no usable one at all. */
+must_check int tls_signer_identity(struct tls_signer *s, uint8_t index,
+                                   struct msg_identity_is *ret);
 
 /* Loads the provider into its own OSSL_LIB_CTX, once per process, before the sandbox. */
 must_check int tls_library_init(void);

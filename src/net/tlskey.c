@@ -207,31 +207,40 @@ static const char *on_operation_name(int operation)
 struct remote_signature {
     const struct remote *key; /* borrowed: the EVP_PKEY outlives the operation */
     char digest[16];
-    int pad; /* RSA: must become RSA_PKCS1_PSS_PADDING */
+    int pad; /* RSA: RSA_PKCS1_PSS_PADDING, or 0 while nobody has said: PKCS #1 v1.5 */
     bool salt_is_digest;
 };
 
-/* Which SignatureScheme (RFC 8446 section 4.2.3) a key and a digest make. */
+/* Which SignatureScheme (RFC 8446 section 4.2.3) a key, a padding and a digest make. The curve of
+ * an EC key is not looked at: libssl has chosen what fits the version, and the signer says whether
+ * it agrees. */
 static const struct {
     enum remote_kind kind;
-    int bits; /* 0: any */
+    bool pss;
     const char *digest, *alias;
     uint16_t scheme;
 } SCHEMES_OF[] = {
-    {REMOTE_EC, 256, "SHA2-256", "SHA256", 0x0403}, {REMOTE_EC, 384, "SHA2-384", "SHA384", 0x0503},
-    {REMOTE_RSA, 0, "SHA2-256", "SHA256", 0x0804},  {REMOTE_RSA, 0, "SHA2-384", "SHA384", 0x0805},
-    {REMOTE_RSA, 0, "SHA2-512", "SHA512", 0x0806},  {REMOTE_ED25519, 0, "", "UNDEF", 0x0807},
+    {REMOTE_EC, false, "SHA2-256", "SHA256", 0x0403},
+    {REMOTE_EC, false, "SHA2-384", "SHA384", 0x0503},
+    {REMOTE_RSA, true, "SHA2-256", "SHA256", 0x0804},
+    {REMOTE_RSA, true, "SHA2-384", "SHA384", 0x0805},
+    {REMOTE_RSA, true, "SHA2-512", "SHA512", 0x0806},
+    {REMOTE_RSA, false, "SHA2-256", "SHA256", 0x0401},
+    {REMOTE_RSA, false, "SHA2-384", "SHA384", 0x0501},
+    {REMOTE_RSA, false, "SHA2-512", "SHA512", 0x0601},
+    {REMOTE_ED25519, false, "", "UNDEF", 0x0807},
 };
 
 static uint16_t scheme_of(const struct remote_signature *s)
 {
-    /* Any other padding is not TLS 1.3, and the signer would refuse it. */
-    if (s->key->kind == REMOTE_RSA && (s->pad != RSA_PKCS1_PSS_PADDING || !s->salt_is_digest))
+    bool rsa = s->key->kind == REMOTE_RSA, pss = rsa && s->pad == RSA_PKCS1_PSS_PADDING;
+    /* libssl names the padding only when it is PSS. */
+    if (rsa && !pss && s->pad != 0 && s->pad != RSA_PKCS1_PADDING)
         return 0;
-    int bits = EVP_PKEY_get_bits(s->key->public_key);
+    if (pss && !s->salt_is_digest)
+        return 0;
     for (size_t i = 0; i < countof(SCHEMES_OF); i++)
-        if (SCHEMES_OF[i].kind == s->key->kind &&
-            (SCHEMES_OF[i].bits == 0 || SCHEMES_OF[i].bits == bits) &&
+        if (SCHEMES_OF[i].kind == s->key->kind && SCHEMES_OF[i].pss == pss &&
             (strcmp(s->digest, SCHEMES_OF[i].digest) == 0 ||
              strcmp(s->digest, SCHEMES_OF[i].alias) == 0))
             return SCHEMES_OF[i].scheme;

@@ -146,11 +146,11 @@ int tls_signer_sign(struct tls_signer *s, uint32_t key, uint16_t scheme, struct 
     return (int)reply.signature.len;
 }
 
-int tls_signer_identity(struct tls_signer *s, struct msg_identity_is *ret)
+int tls_signer_identity(struct tls_signer *s, uint8_t index, struct msg_identity_is *ret)
 {
     if (s->broken)
         return FAULT_CLOSED;
-    struct msg_identity ask = {0};
+    struct msg_identity ask = {.index = index};
     struct message m;
     uint32_t serial = channel_serial(&s->channel);
     int rc = channel_send_identity(&s->channel, serial, &ask, -1);

@@ -21,13 +21,14 @@
 #define CONTROL_FD 3
 #define EXIT_USAGE 2
 
-enum command { COMMAND_SERVE, COMMAND_INIT, COMMAND_RENEW, COMMAND_SHOW };
+enum command { COMMAND_SERVE, COMMAND_INIT, COMMAND_RENEW, COMMAND_SHOW, COMMAND_CHECK };
 
 struct options {
     enum command command;
     const char *tls_dir, *certificate, *key, *portal;
     enum sandbox_mode sandbox;
-    bool json;
+    bool json, tls12;
+    struct buf pairs; /* names, one a line */
     char *also[AUTHORITY_NAMES_MAX];
     size_t also_count;
 };
@@ -36,8 +37,10 @@ static const char USAGE[] =
     "usage: postern-signer --init  --tls-dir DIR --portal HOST [--also NAMES] [--json]\n"
     "       postern-signer --renew --tls-dir DIR [--portal HOST [--also NAMES]] [--json]\n"
     "       postern-signer --show  --tls-dir DIR [--certificate FILE] [--json]\n"
-    "       postern-signer --tls-dir DIR [--certificate FILE] [--key FILE] [--sandbox "
-    "strict|best]\n"
+    "       postern-signer --check --tls-dir DIR [--certificate FILE] [--key FILE] [--pair NAME]…\n"
+    "       postern-signer --tls-dir DIR [--certificate FILE] [--key FILE] [--pair NAME]… "
+    "[--tls12]\n"
+    "                      [--sandbox strict|best]\n"
     "The last form is what the supervisor starts. NAMES are DNS names or addresses, with commas.\n";
 
 static int usage(const char *what)
@@ -63,9 +66,12 @@ static int parse(int argc, char **argv, struct options *o)
         INIT = 256,
         RENEW,
         SHOW,
+        CHECK,
         TLS_DIR,
         CERTIFICATE,
         KEY,
+        PAIR,
+        TLS12,
         STATE_DIR,
         SANDBOX,
         PORTAL,
@@ -76,9 +82,12 @@ static int parse(int argc, char **argv, struct options *o)
         {"init", no_argument, NULL, INIT},
         {"renew", no_argument, NULL, RENEW},
         {"show", no_argument, NULL, SHOW},
+        {"check", no_argument, NULL, CHECK},
         {"tls-dir", required_argument, NULL, TLS_DIR},
         {"certificate", required_argument, NULL, CERTIFICATE},
         {"key", required_argument, NULL, KEY},
+        {"pair", required_argument, NULL, PAIR},
+        {"tls12", no_argument, NULL, TLS12},
         {"state-dir", required_argument, NULL, STATE_DIR},
         {"sandbox", required_argument, NULL, SANDBOX},
         {"portal", required_argument, NULL, PORTAL},
@@ -87,6 +96,7 @@ static int parse(int argc, char **argv, struct options *o)
         {NULL, 0, NULL, 0},
     };
     *o = (struct options){.certificate = "server.crt", .key = "server.key"};
+    buf_init(&o->pairs, KEYRING_NAMES_MAX);
     for (int c; (c = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
         switch (c) {
         case INIT:
@@ -98,6 +108,9 @@ static int parse(int argc, char **argv, struct options *o)
         case SHOW:
             o->command = COMMAND_SHOW;
             break;
+        case CHECK:
+            o->command = COMMAND_CHECK;
+            break;
         case TLS_DIR:
             o->tls_dir = optarg;
             break;
@@ -106,6 +119,13 @@ static int parse(int argc, char **argv, struct options *o)
             break;
         case KEY:
             o->key = optarg;
+            break;
+        case PAIR:
+            if (buf_printf(&o->pairs, "%s\n", optarg) < 0)
+                return usage("too many names after --pair");
+            break;
+        case TLS12:
+            o->tls12 = true;
             break;
         case STATE_DIR:
             /* Every child of the supervisor is told where state is kept; the signer keeps none. */
@@ -220,7 +240,7 @@ static int make(struct options *o)
     return rc < 0 ? EXIT_FAILURE : show(o);
 }
 
-/* ---- serving --------------------------------------------------------------------------------- */
+/* ---- checking ---- */
 
 /* A name with a slash is a path of its own; the directory of such a path is opened to the sandbox.
  */
@@ -239,18 +259,70 @@ static int file_path(const char *dir, const char *name, char path[PATH_MAX], cha
     return 0;
 }
 
+/* One pair as the configuration names it; complains on stderr. */
+static bool check_pair(const char *certificate, const char *key)
+{
+    struct buf note;
+    struct pair *p = NULL;
+    buf_init(&note, 1024);
+    int rc = pair_load(certificate, key, 1, &p, &note);
+    struct span said = buf_view(&note);
+    if (rc < 0)
+        (void)fprintf(stderr, "%s%s%.*s\n", said.len == 0 || said.at[0] != '/' ? certificate : "",
+                      said.len == 0 || said.at[0] != '/' ? ": " : "", SPAN_FMT(said));
+    int64_t left = rc < 0 ? INT64_MAX : pair_not_after(p) - (int64_t)(clock_wall_ms() / 1000);
+    /* It still serves, and a person should hear of it. */
+    if (left < PAIR_WARN_SECONDS)
+        (void)fprintf(stderr,
+                      left < 0 ? "warning: %s has expired\n"
+                               : "warning: %s ends in %" PRId64 " days\n",
+                      certificate, left / 86400);
+    pair_unref(p);
+    buf_fini(&note);
+    return rc == 0;
+}
+
+static int check(const struct options *o)
+{
+    char certificate[PATH_MAX], key[PATH_MAX], ignored[PATH_MAX];
+    if (pair_library_init() < 0 ||
+        file_path(o->tls_dir, o->certificate, certificate, ignored) < 0 ||
+        file_path(o->tls_dir, o->key, key, ignored) < 0)
+        return EXIT_USAGE;
+    bool good = check_pair(certificate, key);
+    struct span rest = buf_view(&o->pairs), name;
+    while (span_cut(&rest, '\n', &name)) {
+        char file[KEYRING_NAME_MAX + 8];
+        if (name.len == 0 || name.len > KEYRING_NAME_MAX)
+            continue;
+        (void)snprintf(file, sizeof(file), "%.*s.crt", SPAN_FMT(name));
+        int rc = file_path(o->tls_dir, file, certificate, ignored);
+        (void)snprintf(file, sizeof(file), "%.*s.key", SPAN_FMT(name));
+        if (rc == 0)
+            rc = file_path(o->tls_dir, file, key, ignored);
+        good = rc == 0 && check_pair(certificate, key) && good;
+    }
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* ---- serving --------------------------------------------------------------------------------- */
+
 /* The first signature fetches algorithms and seeds the generator; both open things that the sandbox
  * forbids later. */
 static void warm_up(const struct signer *s)
 {
     static const struct span NOTHING = {(const uint8_t *)"", 0};
     uint8_t signature[PAIR_SIGNATURE_MAX];
-    for (size_t i = 0; s->current != NULL && i < SCHEME_COUNT; i++)
-        if (SCHEMES[i].kind == pair_kind(s->current)) {
-            int rc = pair_sign(s->current, &SCHEMES[i], NOTHING, signature, sizeof(signature));
+    for (size_t k = 0; s->current != NULL && k < s->current->count; k++) {
+        struct pair *p = s->current->at[k].pair;
+        for (size_t i = 0; i < SCHEME_COUNT; i++) {
+            if (SCHEMES[i].kind != pair_kind(p))
+                continue;
+            int rc = pair_sign(p, &SCHEMES[i], NOTHING, signature, sizeof(signature));
             if (rc < 0)
                 log_fault(LOG_LEVEL_ERROR, "key_unusable", rc, SCHEMES[i].name);
         }
+    }
 }
 
 static int serve_in(struct signer *s, const struct options *o, const struct sandbox_path *paths,
@@ -298,7 +370,9 @@ static int serve(const struct options *o)
     (void)signal(SIGHUP, SIG_IGN);
     (void)signal(SIGPIPE, SIG_IGN);
     int locked = pair_library_init();
-    int rc = locked < 0 ? locked : signer_init(&s, CONTROL_FD, certificate, key);
+    const struct keyring_places places = {o->tls_dir, certificate, key};
+    const struct keyring_wish wish = {.names = buf_view(&o->pairs), .tls12 = o->tls12};
+    int rc = locked < 0 ? locked : signer_init(&s, CONTROL_FD, &places, &wish);
     if (rc < 0) {
         log_fault(LOG_LEVEL_ERROR, "not_started", rc, NULL);
         return EXIT_FAILURE;
@@ -325,6 +399,8 @@ int main(int argc, char **argv)
         return make(&o);
     case COMMAND_SHOW:
         return show(&o);
+    case COMMAND_CHECK:
+        return check(&o);
     case COMMAND_SERVE:
         break;
     }

@@ -20,12 +20,13 @@
 #define KEY_FILE_MAX 16384u
 #define CERTIFICATE_FILE_MAX 131072u
 #define DIGEST_LEN_MAX 64u
-/* Room for two RSA-8192 pairs while one replaces the other, and still within the least
- * RLIMIT_MEMLOCK that distributions give. */
-#define SECURE_HEAP_SIZE 65536u
+/* The first holds the greatest keyring of RSA keys while another replaces it; the last, two
+ * RSA-8192 pairs and still within the least RLIMIT_MEMLOCK that distributions give. */
+static const size_t SECURE_HEAP_SIZES[] = {1u << 20, 1u << 18, 1u << 16};
 #define SECURE_HEAP_LEAST 32u
 
 struct pair {
+    unsigned refs;
     uint32_t handle;
     enum key_kind kind;
     EVP_PKEY *key;
@@ -57,7 +58,13 @@ int pair_library_init(void)
         return FAULT_CRYPTO;
     if (CRYPTO_secure_malloc_initialized())
         return 1;
-    int rc = CRYPTO_secure_malloc_init(SECURE_HEAP_SIZE, SECURE_HEAP_LEAST);
+    int rc = 0;
+    for (size_t i = 0; i < countof(SECURE_HEAP_SIZES) && rc != 1; i++) {
+        /* 2: the heap is there, but not locked: a smaller one may be. */
+        if (rc == 2 && CRYPTO_secure_malloc_done() != 1)
+            break;
+        rc = CRYPTO_secure_malloc_init(SECURE_HEAP_SIZES[i], SECURE_HEAP_LEAST);
+    }
     return rc == 0 ? FAULT_CRYPTO : rc == 1;
 }
 
@@ -306,6 +313,9 @@ static int keep_context(struct pair *p, size_t row)
         return -ENOMEM;
     if (EVP_PKEY_sign_init(c) != 1)
         return FAULT_CRYPTO;
+    /* The key's own default is PKCS #1 v1.5, which is said so that it does not depend on it. */
+    if (s->kind == KEY_RSA && !s->pss && EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PADDING) != 1)
+        return FAULT_CRYPTO;
     if (s->pss && (EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PSS_PADDING) != 1 ||
                    EVP_PKEY_CTX_set_rsa_pss_saltlen(c, RSA_PSS_SALTLEN_DIGEST) != 1))
         return FAULT_CRYPTO;
@@ -343,6 +353,7 @@ int pair_load(const char *certificate, const char *key, uint32_t handle, struct 
         sk_X509_free(certs);
         return -ENOMEM;
     }
+    p->refs = 1;
     p->handle = handle;
     buf_init(&p->chain, PAIR_CHAIN_MAX);
     int rc = fill(p, certs, certificate, key, note);
@@ -350,16 +361,22 @@ int pair_load(const char *certificate, const char *key, uint32_t handle, struct 
     if (rc < 0) {
         if (note != NULL && buf_len(note) == 0)
             say(note, fault_text(rc));
-        pair_free(p);
+        pair_unref(p);
         return rc;
     }
     *ret = p;
     return 0;
 }
 
-void pair_free(struct pair *p)
+struct pair *pair_ref(struct pair *p)
 {
-    if (p == NULL)
+    p->refs++;
+    return p;
+}
+
+void pair_unref(struct pair *p)
+{
+    if (p == NULL || --p->refs > 0)
         return;
     for (size_t i = 0; i < SCHEME_COUNT; i++) {
         EVP_PKEY_CTX_free(p->contexts[i]);

@@ -13,6 +13,8 @@
 #define PAIR_CHAIN_MAX 65536u
 #define PAIR_SIGNATURE_MAX 1024u
 #define PAIR_CERTIFICATES_MAX 8
+/* A certificate that ends sooner is worth a warning. */
+#define PAIR_WARN_SECONDS (14 * 86400)
 
 struct pair;
 
@@ -28,7 +30,9 @@ must_check int pair_library_init(void);
  * FAULT_CRYPTO or -errno. */
 must_check int pair_load(const char *certificate, const char *key, uint32_t handle,
                          struct pair **ret, struct buf *note);
-void pair_free(struct pair *p);
+/* Counted: keyrings share what did not change. The last one gone ends it; NULL is none. */
+struct pair *pair_ref(struct pair *p);
+void pair_unref(struct pair *p);
 
 uint32_t pair_handle(const struct pair *p);
 enum key_kind pair_kind(const struct pair *p);

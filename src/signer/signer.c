@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -15,9 +16,10 @@
 #define REFUSALS_LOGGED_PER_MINUTE 10u
 #define REASON_MAX 1024u
 
-int signer_init(struct signer *s, int control_fd, const char *certificate, const char *key)
+int signer_init(struct signer *s, int control_fd, const struct keyring_places *places,
+                const struct keyring_wish *wish)
 {
-    *s = (struct signer){.certificate = certificate, .key = key, .control = {.fd = -1}};
+    *s = (struct signer){.places = *places, .control = {.fd = -1}};
     for (size_t i = 0; i < SIGNER_EDGES_MAX; i++)
         s->edges[i].channel.fd = -1;
     int rc = tickets_init(&s->tickets, clock_mono_ms());
@@ -29,7 +31,7 @@ int signer_init(struct signer *s, int control_fd, const char *certificate, const
     }
     struct buf note;
     buf_init(&note, REASON_MAX);
-    rc = pair_load(certificate, key, ++s->last_handle, &s->current, &note);
+    rc = keyring_load(places, wish, NULL, &s->last_handle, &s->current, &note);
     if (rc < 0) {
         struct buf line;
         log_line(&line, LOG_LEVEL_ERROR, "certificate_unusable");
@@ -45,9 +47,9 @@ void signer_fini(struct signer *s)
     for (size_t i = 0; i < SIGNER_EDGES_MAX; i++)
         channel_fini(&s->edges[i].channel);
     channel_fini(&s->control);
-    pair_free(s->current);
-    pair_free(s->next);
-    pair_free(s->previous);
+    keyring_free(s->current);
+    keyring_free(s->next);
+    keyring_free(s->previous);
     s->current = s->next = s->previous = NULL;
     tickets_fini(&s->tickets);
 }
@@ -113,13 +115,18 @@ static void on_edge_peer(struct signer *s, uint32_t id, int fd)
     place->channel.max_waiting = EDGE_WAITING_MAX;
 }
 
-static struct pair *find_pair(struct signer *s, uint32_t handle)
+/* tls12: does a keyring that holds the pair sign TLS 1.2? */
+static struct pair *find_pair(const struct signer *s, uint32_t handle, bool *tls12)
 {
-    struct pair *const pairs[] = {s->current, s->next, s->previous};
-    for (size_t i = 0; i < countof(pairs); i++)
-        if (pairs[i] != NULL && pair_handle(pairs[i]) == handle)
-            return pairs[i];
-    return NULL;
+    const struct keyring *const rings[] = {s->current, s->next, s->previous};
+    struct pair *found = NULL;
+    *tls12 = false;
+    for (size_t i = 0; i < countof(rings); i++) {
+        struct pair *p = keyring_find(rings[i], handle);
+        found = p != NULL ? p : found;
+        *tls12 |= p != NULL && rings[i]->tls12;
+    }
+    return found;
 }
 
 static void note_refusal(struct signer *s, const struct signer_edge *e, const struct msg_sign *m,
@@ -153,10 +160,11 @@ static int on_sign(struct signer *s, struct signer_edge *e, const struct message
     int rc = msg_sign_decode(m->payload, &ask);
     if (rc < 0)
         return rc;
-    struct pair *p = find_pair(s, ask.key);
+    bool tls12;
+    struct pair *p = find_pair(s, ask.key, &tls12);
     const struct scheme *scheme = NULL;
     enum certverify_verdict verdict =
-        certverify_decide(p == NULL ? KEY_NONE : pair_kind(p), ask.scheme, ask.tbs, &scheme);
+        certverify_decide(p == NULL ? KEY_NONE : pair_kind(p), ask.scheme, ask.tbs, tls12, &scheme);
     if (p == NULL || verdict != CERTVERIFY_SIGN) {
         note_refusal(s, e, &ask, p == NULL ? "handle" : certverify_verdict_name(verdict));
         return channel_send_signed(&e->channel, m->serial, &reply, -1);
@@ -178,17 +186,25 @@ static int on_identity(struct signer_edge *e, const struct message *m)
     /* An edge has one question under way, and no question has the serial 0. */
     if (rc == 0 && (e->asked != 0 || m->serial == 0))
         rc = FAULT_FORMAT;
-    if (rc == 0)
+    if (rc == 0) {
         e->asked = m->serial;
+        e->asked_index = ask.index;
+    }
     return rc;
 }
 
 static int answer_identity(struct signer *s, struct signer_edge *e)
 {
-    const struct pair *p = s->next != NULL ? s->next : s->current;
+    const struct keyring *k = s->next != NULL ? s->next : s->current;
     struct msg_identity_is reply = {0};
-    if (p != NULL)
-        reply = (struct msg_identity_is){.ok = 1, .key = pair_handle(p), .chain = pair_chain(p)};
+    if (k != NULL && e->asked_index < k->count) {
+        const struct pair *p = k->at[e->asked_index].pair;
+        reply = (struct msg_identity_is){.ok = 1,
+                                         .count = (uint8_t)k->count,
+                                         .keyring = k->serial,
+                                         .key = pair_handle(p),
+                                         .chain = pair_chain(p)};
+    }
     memcpy(reply.tickets, s->tickets.keys.at, TICKETS_LEN);
     int rc = channel_send_identity_is(&e->channel, e->asked, &reply, -1);
     secret_wipe(reply.tickets, sizeof(reply.tickets));
@@ -232,6 +248,14 @@ static int on_peer(struct signer *s, struct message *m)
     return 0;
 }
 
+static void log_refused(struct span reason)
+{
+    struct buf line;
+    log_line(&line, LOG_LEVEL_WARN, "certificate_refused");
+    log_field(&line, "reason", reason);
+    log_end(&line);
+}
+
 static int on_prepare(struct signer *s, const struct message *m)
 {
     struct msg_prepare ask;
@@ -240,26 +264,33 @@ static int on_prepare(struct signer *s, const struct message *m)
         return rc;
     struct buf note;
     buf_init(&note, REASON_MAX);
-    struct pair *fresh = NULL;
-    pair_free(s->next);
+    struct keyring *fresh = NULL;
+    const struct keyring_wish wish = {.names = ask.pairs, .tls12 = ask.tls12 != 0};
+    keyring_free(s->next);
     s->next = NULL;
-    rc = pair_load(s->certificate, s->key, s->last_handle + 1, &fresh, &note);
+    rc = keyring_load(&s->places, &wish, s->current, &s->last_handle, &fresh, &note);
     struct msg_prepared reply = {.number = ask.number, .ok = rc == 0, .reason = buf_view(&note)};
-    if (rc == 0 && s->current != NULL && pair_same(s->current, fresh)) {
-        pair_free(fresh);
-    } else if (rc == 0) {
-        s->last_handle++;
+    if (rc < 0)
+        log_refused(buf_view(&note));
+    else if (s->current != NULL && keyring_same(s->current, fresh))
+        keyring_free(fresh);
+    else
         s->next = fresh;
-        s->next_number = ask.number;
-    } else {
-        struct buf line;
-        log_line(&line, LOG_LEVEL_WARN, "certificate_refused");
-        log_field(&line, "reason", buf_view(&note));
-        log_end(&line);
-    }
+    s->next_number = ask.number;
     rc = channel_send_prepared(&s->control, m->serial, &reply, -1);
     buf_fini(&note);
     return rc;
+}
+
+static void log_in_use(const struct keyring *k)
+{
+    for (size_t i = 0; i < k->count; i++) {
+        struct buf line;
+        log_line(&line, LOG_LEVEL_NOTICE, "certificate_in_use");
+        log_text(&line, "name", k->at[i].name[0] != '\0' ? k->at[i].name : "default");
+        log_text(&line, "sha256", pair_fingerprint(k->at[i].pair));
+        log_end(&line);
+    }
 }
 
 static int on_commit(struct signer *s, const struct message *m)
@@ -269,11 +300,13 @@ static int on_commit(struct signer *s, const struct message *m)
     if (rc < 0)
         return rc;
     if (s->next != NULL && s->next_number == ask.number) {
-        pair_free(s->previous);
+        keyring_free(s->previous);
         s->previous = s->current;
         s->current = s->next;
         s->next = NULL;
-        log_kv(LOG_LEVEL_NOTICE, "certificate_in_use", "sha256", pair_fingerprint(s->current));
+        if (s->previous != NULL)
+            s->previous->tls12 &= s->current->tls12;
+        log_in_use(s->current);
     }
     struct msg_committed reply = {.number = ask.number};
     return channel_send_committed(&s->control, m->serial, &reply, -1);
@@ -284,7 +317,7 @@ static int on_abort(struct signer *s, const struct message *m)
     struct msg_abort ask;
     int rc = msg_abort_decode(m->payload, &ask);
     if (rc == 0 && s->next != NULL && s->next_number == ask.number) {
-        pair_free(s->next);
+        keyring_free(s->next);
         s->next = NULL;
     }
     return rc;
@@ -307,18 +340,31 @@ static size_t count_edges(const struct signer *s)
     return count;
 }
 
-static void status_certificate(const struct pair *p, struct buf *out)
+/* prefix: "certificate_" for the default pair, "certificate.NAME." for the others. */
+static void status_certificate(const char *prefix, const struct pair *p, struct buf *out)
 {
     char until[CLOCK_TEXT_SIZE];
     int64_t now = (int64_t)(clock_wall_ms() / 1000), end = pair_not_after(p);
     clock_format((uint64_t)(end < 0 ? 0 : end) * 1000, until);
     const char *validity = now < pair_not_before(p) ? "not-yet" : now > end ? "expired" : "valid";
-    (void)buf_printf(out, "certificate_subject=%s\ncertificate_sha256=%s\n", pair_subject(p),
+    (void)buf_printf(out, "%ssubject=%s\n%ssha256=%s\n", prefix, pair_subject(p), prefix,
                      pair_fingerprint(p));
-    (void)buf_printf(out, "certificate_not_after=%s\ncertificate_days_left=%" PRId64 "\n", until,
+    (void)buf_printf(out, "%snot_after=%s\n%sdays_left=%" PRId64 "\n", prefix, until, prefix,
                      (end - now) / 86400);
-    (void)buf_printf(out, "certificate_validity=%s\nkey_kind=%s\n", validity,
-                     key_kind_name(pair_kind(p)));
+    (void)buf_printf(out, "%svalidity=%s\n", prefix, validity);
+}
+
+static void status_keyring(const struct keyring *k, struct buf *out)
+{
+    status_certificate("certificate_", k->at[0].pair, out);
+    (void)buf_printf(out, "key_kind=%s\ncertificates=%zu\ntls12=%s\n",
+                     key_kind_name(pair_kind(k->at[0].pair)), k->count, k->tls12 ? "yes" : "no");
+    for (size_t i = 1; i < k->count; i++) {
+        char prefix[KEYRING_NAME_MAX + 16];
+        (void)snprintf(prefix, sizeof(prefix), "certificate.%s.", k->at[i].name);
+        status_certificate(prefix, k->at[i].pair, out);
+        (void)buf_printf(out, "%skey_kind=%s\n", prefix, key_kind_name(pair_kind(k->at[i].pair)));
+    }
 }
 
 static int on_status(struct signer *s, const struct message *m)
@@ -336,7 +382,7 @@ static int on_status(struct signer *s, const struct message *m)
                      s->tickets.rotations, (clock_mono_ms() - s->tickets.rotated_at) / 1000);
     (void)buf_printf(&text, "key_memory=%s\n", s->memory_locked ? "locked" : "unlocked");
     if (s->current != NULL)
-        status_certificate(s->current, &text);
+        status_keyring(s->current, &text);
     else
         (void)buf_text(&text, "certificate_validity=none\n");
     if (s->sandbox != NULL)

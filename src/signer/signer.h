@@ -7,16 +7,17 @@
  *   current ──prepare n──▶ current + next ──commit n──▶ next becomes current, current previous
  *                                        └─abort n───▶ current
  *
- * An identity question gets `next` while there is one, so that an edge which prepares sees what it
- * will commit. It is answered in a turn in which the supervisor had nothing to say: a `prepare`
- * that was sent before the edge's own has then been heard. The previous pair still signs, for
- * handshakes of edges that have not committed yet.
+ * Each of the three is a keyring. An identity question gets `next` while there is one, so that an
+ * edge which prepares sees what it will commit. It is answered in a turn in which the supervisor
+ * had nothing to say: a `prepare` that was sent before the edge's own has then been heard. The
+ * previous keyring still signs, for handshakes of edges that have not committed yet, but TLS 1.2
+ * only while the current one does.
  */
 #ifndef SIGNER_SIGNER_H
 #define SIGNER_SIGNER_H
 
 #include "ipc/channel.h"
-#include "signer/pair.h"
+#include "signer/keyring.h"
 #include "signer/tickets.h"
 
 #define SIGNER_EDGES_MAX 128
@@ -24,14 +25,15 @@
 struct signer_edge {
     struct channel channel; /* fd -1: this place is free */
     uint32_t id;
-    uint32_t asked; /* serial of an identity question that waits for its answer; 0: none */
+    uint32_t asked;      /* serial of an identity question that waits for its answer; 0: none */
+    uint8_t asked_index; /* of the pair that it is about */
 };
 
 struct signer {
     struct channel control;
     struct signer_edge edges[SIGNER_EDGES_MAX];
-    const char *certificate, *key; /* paths; borrowed */
-    struct pair *current, *next, *previous;
+    struct keyring_places places;
+    struct keyring *current, *next, *previous;
     uint64_t next_number; /* the snapshot that `next` belongs to */
     uint32_t last_handle;
     struct tickets tickets;
@@ -42,10 +44,10 @@ struct signer {
     bool memory_locked;
 };
 
-/* Takes control_fd. Reads the certificate; a wrong one is logged and told at `prepare`, so that a
+/* Takes control_fd. Reads the certificates; a wrong one is logged and told at `prepare`, so that a
  * person sees the reason where the start was asked for. */
-must_check int signer_init(struct signer *s, int control_fd, const char *certificate,
-                           const char *key);
+must_check int signer_init(struct signer *s, int control_fd, const struct keyring_places *places,
+                           const struct keyring_wish *wish);
 void signer_fini(struct signer *s);
 /* Serves until the supervisor is gone or draining is over: 0, or a fault. `ready` must have been
  * sent. */

@@ -19,6 +19,8 @@
 /* With a new generation of edges: their start is part of it. */
 #define ROLLOUT_NEW_EDGES_MS 10000u
 #define JOIN_MS 10000u
+/* As the field of prepare allows; verify_snapshot keeps the names short enough. */
+#define PAIRS_MAX 4096u
 /* Old edges keep to the newest rules, so they may finish what runs: a long upload, a WebSocket. Who
  * adds ports all day must not fill the machine with them, though. */
 #define RETIRED_GENERATIONS_MAX 8u
@@ -99,11 +101,28 @@ static void tell_commit(struct child *c, uint64_t number)
     child_sent(c, channel_send_commit(&c->channel, channel_serial(&c->channel), &m, -1));
 }
 
+/* The file that a delivery was made from. */
+static const struct snapshot *file_of(const struct supervisor *sv, const struct delivery *d)
+{
+    const struct snapshot *next = sv->candidate;
+    return next != NULL && next->generation == d->generation ? next : sv->file;
+}
+
 static void tell_prepare(struct child *c, const struct delivery *d)
 {
+    const struct snapshot *file = file_of(c->supervisor, d);
     struct msg_prepare m = {.number = d->number};
+    struct buf pairs;
+    buf_init(&pairs, PAIRS_MAX);
+    if (c->kind == ROLE_SIGNER) {
+        m.tls12 = snapshot_takes_tls12(file);
+        for (size_t i = 0; i < file->tls_certificates.count; i++)
+            (void)buf_printf(&pairs, "%s\n", file->tls_certificates.name[i]);
+        m.pairs = buf_view(&pairs);
+    }
     child_sent(c, channel_send_prepare(&c->channel, channel_serial(&c->channel), &m,
                                        c->kind == ROLE_EDGE ? d->fd : -1));
+    buf_fini(&pairs);
 }
 
 static void begin(struct supervisor *sv, struct delivery *d);

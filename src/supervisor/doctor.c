@@ -167,12 +167,26 @@ void doctor_start(struct supervisor *sv, struct control_call *call)
     doctor_look_whether_complete(sv);
 }
 
+/* How long each certificate is good: the signer's lines that begin so. */
+static void write_certificates(const struct child *c, struct buf *out)
+{
+    struct span lines = span_str(c->status), line;
+    while (span_cut(&lines, '\n', &line)) {
+        if (!span_starts(line, SPAN("certificate")))
+            continue;
+        (void)buf_append(out, line);
+        (void)buf_byte(out, '\n');
+    }
+}
+
 static void write_fleet(struct supervisor *sv, struct buf *out)
 {
     list_each(it, &sv->children)
     {
         const struct child *c = container_of(it, struct child, link);
         struct span lines = span_str(c->status), line;
+        if (c->kind == ROLE_SIGNER)
+            write_certificates(c, out);
         if (c->kind != ROLE_EDGE)
             continue;
         (void)buf_printf(out, "edge.%u.pid=%d\nedge.%u.state=%s\nedge.%u.restarts=%u\n", c->id,

@@ -21,12 +21,25 @@ static char **words(struct arena *a, const char *const *list, size_t count)
 
 static char **signer_arguments(struct arena *a, const struct role_facts *f)
 {
-    const char *const list[] = {
-        "postern-signer",         "--tls-dir", f->file->tls_dir,   "--certificate",
-        f->file->tls_certificate, "--key",     f->file->tls_key,   "--state-dir",
-        f->file->state_dir,       "--sandbox", mode_word(f->file),
+    const struct snapshot *file = f->file;
+    const char *const fixed[] = {
+        "postern-signer",      "--tls-dir", file->tls_dir,   "--certificate",
+        file->tls_certificate, "--key",     file->tls_key,   "--state-dir",
+        file->state_dir,       "--sandbox", mode_word(file),
     };
-    return words(a, list, countof(list));
+    size_t count = 0, pairs = file->tls_certificates.count;
+    const char **list = arena_array(a, countof(fixed) + 2 * pairs + 1, sizeof(*list));
+    if (list == NULL)
+        return NULL;
+    for (size_t i = 0; i < countof(fixed); i++)
+        list[count++] = fixed[i];
+    for (size_t i = 0; i < pairs; i++) {
+        list[count++] = "--pair";
+        list[count++] = file->tls_certificates.name[i];
+    }
+    if (snapshot_takes_tls12(file))
+        list[count++] = "--tls12";
+    return words(a, list, count);
 }
 
 static char **keeper_arguments(struct arena *a, const struct role_facts *f)

@@ -265,7 +265,7 @@ MALFORMED = {
     "unknown type": packet(60000),
     "somebody else's message": packet(TYPES["status"]),
     "a reply": packet(TYPES["signed"], payload=encode("signed", ok=1)),
-    "trailing byte": packet(TYPES["identity"], payload=b"x"),
+    "trailing byte": packet(TYPES["identity"], payload=b"\0x"),
     "truncated": packet(TYPES["sign"], payload=encode("sign", tbs=tbs())[:-1]),
     "length past the end": packet(TYPES["sign"], payload=struct.pack(">IHI", 1, P256, 400) + b"x"),
     "huge length": packet(TYPES["sign"], payload=struct.pack(">IHI", 1, P256, 0xffffffff)),
@@ -378,6 +378,88 @@ def test_an_aborted_certificate_is_forgotten(signer, directory):
     assert edge.ask("identity").chain == before.chain
     signer.control.ask("commit", number=5)
     assert edge.ask("identity").chain == before.chain
+
+
+def further(directory, name):
+    """Another pair of the same directory."""
+    (directory.parent / name).mkdir(mode=0o700)
+    run("--init", "--tls-dir", directory.parent / name, "--portal", "other.localhost")
+    for suffix in ("crt", "key"):
+        shutil.copy(directory.parent / name / f"server.{suffix}", directory / f"{name}.{suffix}")
+    return name
+
+
+def test_further_pairs_are_asked_for_by_index_and_keep_their_handles(directory):
+    one, two = further(directory, "one"), further(directory, "two")
+    signer = Signer(directory, "--pair", one)
+    try:
+        edge = signer.edge()
+        first, second = edge.ask("identity"), edge.ask("identity", index=1)
+        assert (first.count, second.count) == (2, 2) and first.keyring == second.keyring
+        assert first.key != second.key and first.chain != second.chain
+        assert edge.ask("identity", index=2).ok == 0 and edge.ask("identity", index=255).ok == 0
+        assert signer.control.ask("prepare", number=1, pairs=f"{two}\n{one}\n").ok == 1
+        assert edge.ask("identity").key == first.key, "what did not change keeps its handle"
+        assert edge.ask("identity", index=2).key == second.key
+        assert edge.ask("identity", index=1).keyring != first.keyring
+        signer.control.ask("commit", number=1)
+        assert signer.control.ask("prepare", number=2).ok == 1
+        signer.control.ask("commit", number=2)
+        # Of the keyring before, for edges that have not committed yet; then no more.
+        assert edge.ask("sign", key=second.key, scheme=P256, tbs=tbs()).ok == 1
+        assert signer.control.ask("prepare", number=3, tls12=1).ok == 1
+        signer.control.ask("commit", number=3)
+        assert edge.ask("sign", key=second.key, scheme=P256, tbs=tbs()).ok == 0
+        assert edge.ask("sign", key=first.key, scheme=P256, tbs=tbs()).ok == 1
+    finally:
+        signer.end()
+
+
+@pytest.mark.parametrize("names", ["../tls/server", "/etc/passwd", ".hidden", "a/b", "x" * 65, "gone", "one\none",
+                                   "one\0"])
+def test_names_that_lead_elsewhere_or_nowhere_are_refused(directory, names):
+    further(directory, "one")
+    signer = Signer(directory)
+    try:
+        answer = signer.control.ask("prepare", number=1, pairs=names)
+        assert answer.ok == 0 and answer.reason
+        assert signer.edge().ask("identity").count == 1
+    finally:
+        signer.end()
+
+
+def exchange(point=32, group=29, head=b""):
+    """What a TLS 1.2 server signs: two randoms, a named curve, a point."""
+    body = (b"\x04" + bytes([7]) * 64) if point == 65 else bytes([7]) * point
+    return head + bytes(range(64)) + struct.pack(">BHB", 3, group, point) + body
+
+
+def test_a_tls12_handshake_is_signed_only_while_it_is_configured(directory, tmp_path):
+    signer = Signer(directory)
+    try:
+        edge = signer.edge()
+        key = edge.ask("identity").key
+
+        def signs(message, scheme=P256):
+            return edge.ask("sign", key=key, scheme=scheme, tbs=message)
+
+        assert signs(exchange()).ok == 0
+        assert "tls12" in signer.logged()
+        assert signer.control.ask("prepare", number=1, tls12=1).ok == 1
+        signer.control.ask("commit", number=1)
+        for message in (exchange(), exchange(65, 23)):
+            answer = signs(message)
+            assert answer.ok == 1 and verifies(directory, message, answer.signature, tmp_path)
+        for message in (exchange()[:-1], exchange() + b"x", exchange(head=b"x"), exchange(32, 23), exchange(65, 29),
+                        exchange(97, 24), b"\0" * 100, exchange()[:64], exchange().replace(b"\x03\0", b"\x01\0")):
+            assert signs(message).ok == 0, message
+        assert signs(exchange(), 0x0401).ok == 0 and signs(exchange(), 0x0203).ok == 0
+        assert signs(tbs()).ok == 1
+        assert signer.control.ask("prepare", number=2, tls12=0).ok == 1
+        signer.control.ask("commit", number=2)
+        assert signs(exchange()).ok == 0 and signs(tbs()).ok == 1
+    finally:
+        signer.end()
 
 
 def spoil_mode(directory):

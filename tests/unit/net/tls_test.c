@@ -39,13 +39,12 @@ static void site_resume(struct site *s)
     assert_int_equal(kill(s->pid, SIGCONT), 0);
 }
 
-static struct site *site_new(const char *kind)
+static struct site *site_open(char *dir, const struct keyring_wish *wish)
 {
     static struct signer signer;
     int fds[2];
     struct site *s = calloc(1, sizeof(*s));
-    s->dir = material_dir();
-    material_pair(s->dir, kind, HOST);
+    s->dir = dir;
     assert_int_equal(channel_pair(fds), 0);
     s->pid = fork();
     assert_true(s->pid >= 0);
@@ -53,14 +52,22 @@ static struct site *site_new(const char *kind)
         (void)close(fds[1]);
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         log_open("signer", LOG_LEVEL_WARN);
-        if (signer_init(&signer, fds[0], material_path(s->dir, "server.crt"),
-                        material_path(s->dir, "server.key")) < 0)
+        const struct keyring_places places = {s->dir, material_path(s->dir, "server.crt"),
+                                              material_path(s->dir, "server.key")};
+        if (signer_init(&signer, fds[0], &places, wish) < 0)
             _exit(1);
         _exit(signer_run(&signer) < 0);
     }
     (void)close(fds[0]);
     assert_int_equal(channel_init(&s->control, fds[1], IPC_SUPERVISOR, IPC_SIGNER), 0);
     return s;
+}
+
+static struct site *site_new(const char *kind)
+{
+    char *dir = material_dir();
+    material_pair(dir, kind, HOST);
+    return site_open(dir, &(struct keyring_wish){.tls12 = false});
 }
 
 static void site_free(struct site *s)

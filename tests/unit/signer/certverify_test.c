@@ -90,7 +90,8 @@ static void both_hash_lengths_are_signed(void **state)
     const struct scheme *row = NULL;
     assert_true(certverify_shape(span_of(tbs, material_tbs(tbs, MATERIAL_SERVER, 48))));
     size_t len = material_tbs(tbs, MATERIAL_SERVER, 32);
-    assert_int_equal(certverify_decide(KEY_P256, 0x0403, span_of(tbs, len), &row), CERTVERIFY_SIGN);
+    assert_int_equal(certverify_decide(KEY_P256, 0x0403, span_of(tbs, len), false, &row),
+                     CERTVERIFY_SIGN);
     assert_string_equal(row->name, "ecdsa_secp256r1_sha256");
 }
 
@@ -104,7 +105,8 @@ static void a_scheme_signs_only_with_its_own_kind_of_key(void **state)
     for (size_t k = 0; k < countof(KINDS); k++)
         for (unsigned scheme = 0; scheme <= 0xffff; scheme++) {
             const struct scheme *row = NULL;
-            enum certverify_verdict v = certverify_decide(KINDS[k], (uint16_t)scheme, good, &row);
+            enum certverify_verdict v =
+                certverify_decide(KINDS[k], (uint16_t)scheme, good, false, &row);
             assert_true((v == CERTVERIFY_SIGN) == (row != NULL));
             if (v == CERTVERIFY_SIGN) {
                 assert_int_equal(row->kind, KINDS[k]);
@@ -112,7 +114,7 @@ static void a_scheme_signs_only_with_its_own_kind_of_key(void **state)
                 accepted++;
             }
         }
-    assert_int_equal(accepted, SCHEME_COUNT);
+    assert_int_equal(accepted, 6);
 }
 
 static void old_schemes_are_refused(void **state)
@@ -125,8 +127,121 @@ static void old_schemes_are_refused(void **state)
     struct span good = span_of(tbs, material_tbs(tbs, MATERIAL_SERVER, 32));
     const struct scheme *row = NULL;
     for (size_t i = 0; i < countof(OLD); i++)
-        assert_int_equal(certverify_decide(KEY_RSA, OLD[i], good, &row), CERTVERIFY_SCHEME);
+        assert_int_equal(certverify_decide(KEY_RSA, OLD[i], good, false, &row), CERTVERIFY_SCHEME);
     assert_null(row);
+}
+
+/* ---- TLS 1.2 ---- */
+
+static size_t exchange(uint8_t tbs[256], uint16_t group, uint8_t point)
+{
+    memset(tbs, 0x5a, 64);
+    tbs[64] = 3;
+    tbs[65] = (uint8_t)(group >> 8);
+    tbs[66] = (uint8_t)group;
+    tbs[67] = point;
+    memset(tbs + 68, 0x11, point);
+    tbs[68] = point == 65 ? 4 : 0x11;
+    return 68u + point;
+}
+
+static void a_key_exchange_is_signed_only_where_tls12_is_configured(void **state)
+{
+    (void)state;
+    uint8_t tbs[256];
+    static const struct {
+        uint16_t group;
+        uint8_t point;
+    } GOOD[] = {{29, 32}, {23, 65}};
+    for (size_t i = 0; i < countof(GOOD); i++) {
+        struct span bytes = span_of(tbs, exchange(tbs, GOOD[i].group, GOOD[i].point));
+        const struct scheme *row = NULL;
+        assert_true(certverify_shape12(bytes) && !certverify_shape(bytes));
+        assert_int_equal(certverify_decide(KEY_P256, 0x0403, bytes, false, &row), CERTVERIFY_OFF);
+        assert_null(row);
+        assert_int_equal(certverify_decide(KEY_P256, 0x0403, bytes, true, &row), CERTVERIFY_SIGN);
+    }
+}
+
+static void the_shape_of_a_key_exchange_is_exact(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what;
+        size_t at;
+        uint8_t value;
+    } CHANGES[] = {
+        {"an explicit prime curve", 64, 1},
+        {"an explicit binary curve", 64, 2},
+        {"no curve type", 64, 0},
+        {"the context string of TLS 1.3", 64, 'T'},
+        {"another group, high byte", 65, 1},
+        {"P-384", 66, 24},
+        {"P-521", 66, 25},
+        {"X448", 66, 30},
+        {"secp256k1", 66, 22},
+        {"an empty point", 67, 0},
+        {"a shorter point", 67, 64},
+        {"a longer point", 67, 66},
+        {"a compressed point", 68, 2},
+        {"a compressed point", 68, 3},
+        {"a hybrid point", 68, 6},
+    };
+    uint8_t tbs[256];
+    for (size_t i = 0; i < countof(CHANGES); i++) {
+        size_t len = exchange(tbs, 23, 65);
+        assert_true(certverify_shape12(span_of(tbs, len)));
+        tbs[CHANGES[i].at] = CHANGES[i].value;
+        if (certverify_shape12(span_of(tbs, len)))
+            fail_msg("accepted: %s", CHANGES[i].what);
+    }
+    for (size_t len = 0; len < sizeof(tbs); len++) {
+        (void)exchange(tbs, 23, 65);
+        assert_true(certverify_shape12(span_of(tbs, len)) == (len == 133));
+        (void)exchange(tbs, 29, 32);
+        assert_true(certverify_shape12(span_of(tbs, len)) == (len == 100));
+    }
+    /* Finite-field Diffie-Hellman: three lengths where the curve would be. */
+    memset(tbs, 0, sizeof(tbs));
+    tbs[65] = 1;
+    assert_false(certverify_shape12(span_of(tbs, 133)));
+}
+
+static void no_bytes_have_both_shapes(void **state)
+{
+    (void)state;
+    uint8_t tbs[256];
+    for (size_t hash = 0; hash < 100; hash++) {
+        size_t len = material_tbs(tbs, MATERIAL_SERVER, hash);
+        assert_false(certverify_shape12(span_of(tbs, len)));
+    }
+    const struct scheme *row = NULL;
+    struct span good = span_of(tbs, material_tbs(tbs, MATERIAL_SERVER, 32));
+    /* PKCS #1 and a hash that is not the curve's stay closed to TLS 1.3 even where TLS 1.2 is on.
+     */
+    assert_int_equal(certverify_decide(KEY_RSA, 0x0401, good, true, &row), CERTVERIFY_SCHEME);
+    assert_int_equal(certverify_decide(KEY_P384, 0x0403, good, true, &row), CERTVERIFY_KEY);
+    assert_null(row);
+}
+
+static void tls12_has_its_own_rows(void **state)
+{
+    (void)state;
+    uint8_t tbs[256];
+    struct span bytes = span_of(tbs, exchange(tbs, 29, 32));
+    static const enum key_kind KINDS[] = {KEY_NONE, KEY_P256, KEY_P384, KEY_RSA, KEY_ED25519};
+    unsigned accepted = 0;
+    for (size_t k = 0; k < countof(KINDS); k++)
+        for (unsigned scheme = 0; scheme <= 0xffff; scheme++) {
+            const struct scheme *row = NULL;
+            if (certverify_decide(KINDS[k], (uint16_t)scheme, bytes, true, &row) == CERTVERIFY_SIGN)
+                accepted++;
+        }
+    assert_int_equal(accepted, SCHEME_COUNT);
+    const struct scheme *row = NULL;
+    /* SHA-1 never. */
+    assert_int_equal(certverify_decide(KEY_RSA, 0x0201, bytes, true, &row), CERTVERIFY_SCHEME);
+    assert_int_equal(certverify_decide(KEY_P256, 0x0203, bytes, true, &row), CERTVERIFY_SCHEME);
 }
 
 int main(void)
@@ -139,6 +254,10 @@ int main(void)
         cmocka_unit_test(both_hash_lengths_are_signed),
         cmocka_unit_test(a_scheme_signs_only_with_its_own_kind_of_key),
         cmocka_unit_test(old_schemes_are_refused),
+        cmocka_unit_test(a_key_exchange_is_signed_only_where_tls12_is_configured),
+        cmocka_unit_test(the_shape_of_a_key_exchange_is_exact),
+        cmocka_unit_test(no_bytes_have_both_shapes),
+        cmocka_unit_test(tls12_has_its_own_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,7 +97,7 @@ static void a_chain_in_the_wrong_order_is_refused(void **state)
     material_write_certificate(material_path(dir, "server.crt"), ca, "a");
     assert_int_equal(load(dir, &p, &note), 0);
     assert_int_equal(pair_handle(p), 7);
-    pair_free(p);
+    pair_unref(p);
     buf_fini(&note);
     /* A second authority's certificate issued nothing here. */
     X509_free(ca);
@@ -149,7 +149,7 @@ static void an_expired_certificate_is_loaded_and_says_so(void **state)
     material_write_certificate(material_path(dir, "server.crt"), x, "w");
     assert_int_equal(load(dir, &p, &note), 0);
     assert_int_equal(pair_not_after(p) - pair_not_before(p), 3600);
-    pair_free(p);
+    pair_unref(p);
     buf_fini(&note);
     X509_free(x);
     EVP_PKEY_free(key);
@@ -201,7 +201,7 @@ static void every_scheme_makes_a_signature_that_verifies(void **state)
             assert_int_equal(pair_sign(p, &SCHEMES[i], good, signature, 16), FAULT_LIMIT);
             tried++;
         }
-        pair_free(p);
+        pair_unref(p);
         buf_fini(&note);
         material_gone(dir);
     }
