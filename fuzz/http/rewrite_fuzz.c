@@ -29,7 +29,8 @@ static void check_response(const struct rewrite_map *m, enum header_id id, struc
     assert(rewrite_response(m, id, buf_view(&once), &twice) == 0);
     if (id == HEADER_LOCATION) {
         assert(rc == 0 || span_starts(buf_view(&once), SPAN("https://" OURS)) ||
-               span_starts(buf_view(&once), SPAN("wss://" OURS)));
+               span_starts(buf_view(&once), SPAN("wss://" OURS)) ||
+               (m->prefix.len > 0 && span_starts(buf_view(&once), m->prefix)));
         assert(m->place_count == 0 ||
                !span_starts(buf_view(&once), SPAN("http://127.0.0.1:8080/")));
     }
@@ -75,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                   .names = NAMES,
                                   .name_count = (data[1] >> 2) % 3,
                                   .authority = SPAN(OURS),
+                                  .prefix = data[1] & 0x40 ? SPAN("/redis") : SPAN_NONE,
                                   .https = data[1] >> 7};
     check_response(&m, IDS[data[0] % countof(IDS)], in);
     check_request(&m, in);

@@ -82,6 +82,7 @@ static const struct rewrite_map *names_of(const struct forward *f, struct known 
         .names = r->rewrite_names.name,
         .name_count = r->rewrite_names.count,
         .authority = f->request->authority,
+        .prefix = r->strip_path ? span_str(r->path) : SPAN_NONE,
         .https = f->upstream->scheme == UPSTREAM_HTTPS,
     };
     add_places(k, f->upstream);

@@ -92,13 +92,30 @@ bool cookie_may_set(struct span set_cookie)
     return name_is_clean(name) && !span_starts_nocase(name, SPAN(COOKIE_OWN_PREFIX));
 }
 
-int cookie_rewrite(struct span set_cookie, struct buf *out)
+/* One path below the prefix: "/" is the prefix itself, so that it matches the prefix without a
+ * slash, too (RFC 6265 section 5.1.4). */
+static void put_cookie_path(struct span path, struct span prefix, struct buf *out)
+{
+    bool below =
+        span_starts(path, prefix) && (path.len == prefix.len || path.at[prefix.len] == '/');
+    (void)buf_text(out, " Path=");
+    if (!below)
+        (void)buf_append(out, prefix);
+    if (below || path.len > 1)
+        (void)buf_append(out, path);
+}
+
+int cookie_rewrite(struct span set_cookie, struct span prefix, struct buf *out)
 {
     bool secure = false, same_site = false, first = true;
     struct span part;
+    if (span_starts_nocase(span_trim(set_cookie), SPAN("__Host-")))
+        prefix = SPAN_NONE;
     while (span_cut(&set_cookie, ';', &part)) {
         size_t equals = span_find(part, '=');
         struct span name = span_trim(span_sub(part, 0, equals));
+        struct span value =
+            equals == SIZE_MAX ? SPAN_NONE : span_trim(span_sub(part, equals + 1, SIZE_MAX));
         /* Empty attributes ("a=b;;") say nothing. */
         if (!first && (span_eq_nocase(name, SPAN("domain")) || span_trim(part).len == 0))
             continue;
@@ -106,7 +123,11 @@ int cookie_rewrite(struct span set_cookie, struct buf *out)
         same_site |= !first && span_eq_nocase(name, SPAN("samesite"));
         if (!first)
             (void)buf_byte(out, ';');
-        (void)buf_append(out, part);
+        if (!first && prefix.len > 0 && span_eq_nocase(name, SPAN("path")) && value.len > 0 &&
+            value.at[0] == '/')
+            put_cookie_path(value, prefix, out);
+        else
+            (void)buf_append(out, part);
         first = false;
     }
     if (!secure)

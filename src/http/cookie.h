@@ -18,8 +18,10 @@ must_check int cookie_strip(struct span value, struct span own_prefix, struct bu
 bool cookie_may_set(struct span set_cookie);
 /* Appends the upstream's Set-Cookie as the client may see it: Domain and empty attributes removed,
  * Secure added when absent, SameSite=Lax when the console does not say, everything else as it was.
+ * prefix: goes before its Path, unless it stands there or the name demands the root ("__Host-",
+ * RFC 6265bis section 4.1.3.2); may be empty.
  * Lax costs a console nothing here: postern's own cookie is Lax, so that a request of another site
  * which the attribute would hold back has no session anyway. */
-must_check int cookie_rewrite(struct span set_cookie, struct buf *out);
+must_check int cookie_rewrite(struct span set_cookie, struct span prefix, struct buf *out);
 
 #endif

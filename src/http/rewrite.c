@@ -117,6 +117,31 @@ static size_t split(struct span url, const struct scheme **scheme, struct span *
     return end;
 }
 
+/* Is the path this one or below it? */
+static bool is_below(struct span path, struct span prefix)
+{
+    return span_starts(path, prefix) &&
+           (path.len == prefix.len || strchr("/?#;\\", path.at[prefix.len]) != NULL);
+}
+
+/* Appends what stands behind an authority of the console's: below the prefix that it does not know
+ * of. One that it has learnt of, from X-Forwarded-Prefix, is not put twice. */
+static void put_path(const struct rewrite_map *m, struct span path, struct buf *out)
+{
+    if (m->prefix.len > 0 && !is_below(path, m->prefix)) {
+        (void)buf_append(out, m->prefix);
+        if (path.len == 0 || !is_slash(path.at[0]))
+            (void)buf_byte(out, '/');
+    }
+    (void)buf_append(out, path);
+}
+
+/* "/a", not "//host/a". */
+static bool is_absolute_path(struct span url)
+{
+    return url.len > 0 && is_slash(url.at[0]) && (url.len == 1 || !is_slash(url.at[1]));
+}
+
 /* Appends one address, its origin exchanged when it is the console's own. */
 static void put_url(const struct rewrite_map *m, struct span url, struct buf *out)
 {
@@ -127,9 +152,23 @@ static void put_url(const struct rewrite_map *m, struct span url, struct buf *ou
     if (end > 0 && read_origin(authority, scheme->port, &o) && is_own(m, &o, scheme->port)) {
         (void)buf_text(out, scheme->ours);
         (void)buf_append(out, m->authority);
-        url = span_sub(url, end, SIZE_MAX);
+        put_path(m, span_sub(url, end, SIZE_MAX), out);
+    } else if (is_absolute_path(url)) {
+        put_path(m, url, out);
+    } else {
+        (void)buf_append(out, url);
     }
-    (void)buf_append(out, url);
+}
+
+/* An address that stands for its whole origin when it has no path. */
+static void put_origin(const struct rewrite_map *m, struct span url, struct buf *out)
+{
+    const struct scheme *scheme;
+    struct span authority;
+    struct rewrite_map whole = *m;
+    if (split(url, &scheme, &authority) == url.len)
+        whole.prefix = SPAN_NONE;
+    put_url(&whole, url, out);
 }
 
 /* ---- Refresh ---- */
@@ -227,12 +266,13 @@ static void put_source(const struct rewrite_map *m, struct span source, struct b
     bool own = read_origin(authority, 443, &o) && is_own(m, &o, 443);
     if (!own && read_origin(authority, 80, &o))
         own = is_own(m, &o, 80);
-    if (own) {
-        (void)buf_append(out, m->authority);
-        (void)buf_append(out, span_sub(source, end, SIZE_MAX));
+    if (!own) {
+        put_origin(m, source, out);
         return;
     }
-    put_url(m, source, out);
+    (void)buf_append(out, m->authority);
+    if (end < source.len)
+        put_path(m, span_sub(source, end, SIZE_MAX), out);
 }
 
 static bool is_csp_blank(uint8_t c)
@@ -272,8 +312,7 @@ static void put_csp(const struct rewrite_map *m, struct span value, struct buf *
 
 static void put_cookie(const struct rewrite_map *m, struct span value, struct buf *out)
 {
-    (void)m;
-    if (cookie_rewrite(value, out) < 0)
+    if (cookie_rewrite(value, m->prefix, out) < 0)
         out->bad = true;
 }
 
@@ -284,7 +323,7 @@ typedef void (*rewriter)(const struct rewrite_map *m, struct span value, struct 
 static const rewriter REWRITERS[HEADER_COUNT] = {
     [HEADER_LOCATION] = put_url,
     [HEADER_CONTENT_LOCATION] = put_url,
-    [HEADER_ACCESS_CONTROL_ALLOW_ORIGIN] = put_url,
+    [HEADER_ACCESS_CONTROL_ALLOW_ORIGIN] = put_origin,
     [HEADER_REFRESH] = put_refresh,
     [HEADER_LINK] = put_link,
     [HEADER_CONTENT_SECURITY_POLICY] = put_csp,
@@ -323,6 +362,8 @@ int rewrite_request(const struct rewrite_map *m, struct span value, struct buf *
         (void)buf_text(out, m->https ? "https://" : "http://");
         (void)buf_append(out, m->host);
         rest = span_sub(value, end, SIZE_MAX);
+        if (m->prefix.len > 0 && is_below(rest, m->prefix))
+            rest = span_sub(rest, m->prefix.len, SIZE_MAX);
     }
     (void)buf_append(out, rest);
     return verdict(out, before, value);

@@ -9,6 +9,9 @@
  * are, and so does what cannot be read: an address with user information, an escape in its host or
  * a port that is none names nothing of ours.
  *
+ * Where a prefix of our paths is taken off before the console sees them, its addresses and the
+ * paths of its cookies get it back, unless it has put it there itself.
+ *
  * One table row per header, see rewrite.c. Pure: bytes in, bytes out, in one pass. */
 #ifndef HTTP_REWRITE_H
 #define HTTP_REWRITE_H
@@ -31,6 +34,7 @@ struct rewrite_map {
     const char *const *names; /* further names of the console, with port or without */
     size_t name_count;
     struct span authority; /* ours, as the client knows it */
+    struct span prefix;    /* of our paths, unknown to the console ("/redis"), or empty */
     bool https;            /* the console is spoken to over TLS */
 };
 

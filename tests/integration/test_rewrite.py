@@ -32,7 +32,8 @@ class Console:
         self.host = f"{name}.{site.host}"
         self.authority = f"{self.host}:{site.port}"
         who = site.admin
-        step = who.get(site.console_url(name, "/"))
+        path = extra[extra.index("--path") + 1] + "/" if "--path" in extra else "/"
+        step = who.get(site.console_url(name, path))
         step = who.get(step.get("location"))
         step = who.get(step.get("location"))
         assert step.status == 303, step
@@ -79,6 +80,23 @@ def test_every_header_that_names_the_console_names_the_gateway_instead(site):
                                          "a=b; SameSite=None; Secure"]
         # Not a header that browsers follow: as it was.
         assert got.get("x-own") == own
+    up.close()
+
+
+def test_a_console_below_a_stripped_prefix_gets_its_addresses_and_cookie_paths_back(site):
+    up = Recorder()
+    own = f"http://127.0.0.1:{up.port}"
+    with Console(site, "below", up.url, "--path", "/redis", "--strip-path") as c:
+        ours = f"https://{c.authority}/redis"
+        for said, seen in [("/login", "/redis/login"), (own + "/a", ours + "/a"), (own, ours + "/"),
+                           ("/redis/x", "/redis/x"), ("b", "b"), ("https://other.example/", "https://other.example/")]:
+            up.answer = (f"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: {said}\r\n"
+                         "Set-Cookie: a=b; Path=/; HttpOnly\r\nSet-Cookie: c=d; Path=/m\r\n\r\n").encode()
+            got = c.ask(path="/redis/page")
+            assert got.get("location") == seen
+            assert got.all("set-cookie") == ["a=b; Path=/redis; HttpOnly; Secure; SameSite=Lax",
+                                             "c=d; Path=/redis/m; Secure; SameSite=Lax"]
+            assert up.requests[-1].startswith(b"GET /page HTTP/1.1")
     up.close()
 
 

@@ -153,13 +153,13 @@ static void a_set_cookie_loses_its_domain_and_gains_secure(void **state)
     for (size_t i = 0; i < countof(cases); i++) {
         struct buf b;
         buf_init(&b, 4096);
-        assert_int_equal(cookie_rewrite(span_str(cases[i].value), &b), 0);
+        assert_int_equal(cookie_rewrite(span_str(cases[i].value), SPAN_NONE, &b), 0);
         assert_true(span_is(buf_view(&b), cases[i].rewritten));
         buf_fini(&b);
     }
     struct buf small;
     buf_init(&small, 4);
-    assert_int_equal(cookie_rewrite(SPAN("a=b"), &small), FAULT_LIMIT);
+    assert_int_equal(cookie_rewrite(SPAN("a=b"), SPAN_NONE, &small), FAULT_LIMIT);
     buf_fini(&small);
 }
 

@@ -216,6 +216,50 @@ static void only_headers_of_the_table_are_known(void **state)
     assert_false(rewrite_knows(HEADER_DESTINATION));
 }
 
+static void a_prefix_that_the_console_does_not_know_is_put_back(void **state)
+{
+    (void)state;
+    static const struct row locations[] = {
+        {"/login?x", "/redis/login?x"},
+        {"/", "/redis/"},
+        {"http://127.0.0.1:8080", "https://gw.example:9443/redis/"},
+        {"http://127.0.0.1:8080?x", "https://gw.example:9443/redis/?x"},
+        {"http://127.0.0.1:8080/a", "https://gw.example:9443/redis/a"},
+        {"https://gw.example:9443/a", "https://gw.example:9443/redis/a"},
+        {"/redisx", "/redis/redisx"},
+        {"/redis", NULL},
+        {"/redis/a", NULL},
+        {"/redis?a", NULL},
+        {"https://gw.example:9443/redis/a", NULL},
+        {"a/b", NULL},
+        {"?x", NULL},
+        {"", NULL},
+        {"//other.example/a", NULL},
+        {"https://other.example/a", NULL},
+    };
+    static const struct row links[] = {{"</a>; rel=x, <b>", "</redis/a>; rel=x, <b>"}};
+    static const struct row origins[] = {{"http://127.0.0.1:8080", "https://gw.example:9443"}};
+    static const struct row policies[] = {
+        {"img-src http://127.0.0.1:8080 http://127.0.0.1:8080/i console.internal; report-uri /r",
+         "img-src https://gw.example:9443 https://gw.example:9443/redis/i gw.example:9443; "
+         "report-uri /redis/r"}};
+    static const struct row cookies[] = {
+        {"a=b; Path=/x; Secure; SameSite=Lax", "a=b; Path=/redis/x; Secure; SameSite=Lax"},
+        {"a=b; path=/; Secure; SameSite=Lax", "a=b; Path=/redis; Secure; SameSite=Lax"},
+        {"a=b; Path=/redis/x; Secure; SameSite=Lax", NULL},
+        {"a=b; Path=; Secure; SameSite=Lax", NULL},
+        {"a=b; Path=x; Secure; SameSite=Lax", NULL},
+        {"__Host-a=b; Path=/; Secure; SameSite=Lax", NULL},
+        {"Path=/; Secure; SameSite=Lax", NULL},
+    };
+    map.prefix = SPAN("/redis");
+    check(HEADER_LOCATION, locations, countof(locations));
+    check(HEADER_LINK, links, countof(links));
+    check(HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, origins, countof(origins));
+    check(HEADER_CONTENT_SECURITY_POLICY, policies, countof(policies));
+    check(HEADER_SET_COOKIE, cookies, countof(cookies));
+}
+
 /* 8 KiB of each byte that means something, and of whole addresses: read once, never past the end.
  */
 static void long_and_odd_values_are_bounded(void **state)
@@ -283,10 +327,18 @@ static void a_console_with_a_fixed_host_sees_its_own_origin(void **state)
         {"null", NULL},
         {"", NULL},
     };
+    static const struct row below[] = {
+        {"https://gw.example:9443/redis/a", "http://console.internal/a"},
+        {"https://gw.example:9443/redis", "http://console.internal"},
+        {"https://gw.example:9443/redisx", "http://console.internal/redisx"},
+    };
     static const struct row kept[] = {
         {"https://gw.example:9443", NULL}, {"https://other.example", NULL}, {"null", NULL}};
     static const struct row tls[] = {{"https://gw.example:9443", "https://console.internal"}};
     check_request(rows, countof(rows));
+    map.prefix = SPAN("/redis");
+    check_request(below, countof(below));
+    map.prefix = SPAN_NONE;
     map.https = true;
     check_request(tls, countof(tls));
     map.host = SPAN_NONE;
@@ -341,6 +393,7 @@ int main(void)
         cmocka_unit_test_setup(refresh_is_mapped_where_its_url_stands, setup),
         cmocka_unit_test_setup(every_target_of_a_link_is_mapped, setup),
         cmocka_unit_test_setup(the_sources_of_a_policy_are_mapped_and_nothing_else_of_it, setup),
+        cmocka_unit_test_setup(a_prefix_that_the_console_does_not_know_is_put_back, setup),
         cmocka_unit_test_setup(only_headers_of_the_table_are_known, setup),
         cmocka_unit_test_setup(long_and_odd_values_are_bounded, setup),
         cmocka_unit_test_setup(a_console_with_a_fixed_host_sees_its_own_origin, setup),
