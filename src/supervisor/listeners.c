@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -130,6 +132,14 @@ static const char *advice(int rc)
     }
 }
 
+static bool is_named(const struct snapshot *s, const struct endpoint *e)
+{
+    bool named = false;
+    for (size_t i = 0; i < s->listener_count; i++)
+        named |= s->listeners[i].port == e->port && addr_eq(&s->listeners[i].addr, &e->addr);
+    return named;
+}
+
 int listeners_open(struct listeners *l, const struct snapshot *s, struct buf *errors)
 {
     int first = 0;
@@ -153,6 +163,19 @@ int listeners_open(struct listeners *l, const struct snapshot *s, struct buf *er
                          fault_text(rc), advice(rc));
         first = first == 0 ? rc : first;
     }
+    for (size_t i = 0; i < l->count; i++) {
+        const struct endpoint *e = &l->items[i];
+        char where[ADDR_TEXT_SIZE + 8];
+        if (!e->activated || is_named(s, e))
+            continue;
+        /* Somebody connects there and nobody would ever answer. */
+        addr_format_port(&e->addr, e->port, where);
+        (void)buf_printf(errors,
+                         "socket %s of the service manager: expected a listener on %s, found "
+                         "none\n",
+                         e->name[0] != '\0' ? e->name : "without a name", where);
+        first = first == 0 ? FAULT_CONFLICT : first;
+    }
     return first;
 }
 
@@ -169,58 +192,76 @@ void listeners_settle(struct listeners *l, const struct snapshot *s)
 {
     for (size_t i = 0; i < l->count; i++) {
         struct endpoint *e = &l->items[i];
-        bool named = false;
-        for (size_t k = 0; k < s->listener_count; k++)
-            named |= s->listeners[k].port == e->port && addr_eq(&s->listeners[k].addr, &e->addr);
-        if (!named)
+        if (!is_named(s, e))
             endpoint_shut(l, e);
     }
 }
 
 void listeners_shut(struct listeners *l)
 {
+    /* A socket of the service manager goes on listening: who connects now is served by the next
+     * start. To shut it would shut the manager's own copy. */
     for (size_t i = 0; i < l->count; i++)
-        endpoint_shut(l, &l->items[i]);
+        if (!l->items[i].activated)
+            endpoint_shut(l, &l->items[i]);
 }
 
-static int adopt_one(struct listeners *l, int fd)
+/* A stream socket of IP that listens, or why it is none. */
+static const char *adopt_one(struct listeners *l, int fd, struct span name)
 {
-    struct sockaddr_storage ss;
-    socklen_t len = sizeof(ss);
+    struct sockaddr_storage ss = {0};
+    socklen_t len = sizeof(ss), size = sizeof(int);
     struct addr addr;
     uint16_t port;
-    int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || getsockname(fd, (struct sockaddr *)&ss, &len) < 0)
-        return -errno;
-    int rc = addr_from_sockaddr((struct sockaddr *)&ss, &addr, &port);
-    if (rc < 0)
-        return rc;
+    int type = 0, listens = 0, flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || getsockname(fd, (struct sockaddr *)&ss, &len) < 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0)
+        return "is no socket";
+    if (type != SOCK_STREAM || listens == 0 ||
+        addr_from_sockaddr((struct sockaddr *)&ss, &addr, &port) < 0)
+        return "does not listen for TCP connections";
+    if (endpoint_find(l, &addr, port) != NULL)
+        return "has the address of another one";
     if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
         listen(fd, BACKLOG) < 0)
-        return -errno;
+        return strerror(errno);
     struct endpoint *e = endpoint_new(l, &addr, port);
     if (e == NULL)
-        return -ENOMEM;
+        return "is one too many";
     e->fds[0] = fd;
     e->activated = e->open = true;
-    return 0;
+    name = span_sub(name, 0, sizeof(e->name) - 1);
+    if (name.len > 0)
+        memcpy(e->name, name.at, name.len);
+    return NULL;
 }
 
-int listeners_adopt(struct listeners *l)
+int listeners_adopt(struct listeners *l, struct buf *errors)
 {
     const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+    const char *given = getenv("LISTEN_FDNAMES");
+    char names[LISTENERS_MAX * 64] = "";
     uint64_t who = 0, count = 0;
     bool mine = pid != NULL && fds != NULL && text_u64(span_str(pid), INT32_MAX, &who) == 0 &&
-                text_u64(span_str(fds), LISTENERS_MAX, &count) == 0 && who == (uint64_t)getpid();
+                who == (uint64_t)getpid();
+    int rc = mine && text_u64(span_str(fds), LISTENERS_MAX, &count) < 0 ? FAULT_FORMAT : 0;
+    (void)snprintf(names, sizeof(names), "%s", given == NULL ? "" : given);
     (void)unsetenv("LISTEN_PID");
     (void)unsetenv("LISTEN_FDS");
     (void)unsetenv("LISTEN_FDNAMES");
-    int taken = 0;
-    for (int i = 0; mine && i < (int)count; i++) {
-        if (adopt_one(l, ACTIVATED_FIRST + i) == 0)
-            taken++;
-        else
-            (void)close(ACTIVATED_FIRST + i);
+    if (rc < 0)
+        (void)buf_printf(errors, "LISTEN_FDS: expected at most %u, found something else\n",
+                         LISTENERS_MAX);
+    struct span rest = span_str(names);
+    for (int i = 0; rc >= 0 && mine && i < (int)count; i++) {
+        struct span name = SPAN_NONE;
+        (void)span_cut(&rest, ':', &name);
+        const char *why = adopt_one(l, ACTIVATED_FIRST + i, name);
+        if (why == NULL)
+            continue;
+        (void)buf_printf(errors, "socket %d of the service manager %s\n", i + 1, why);
+        rc = FAULT_FORMAT;
     }
-    return taken;
+    return rc < 0 ? rc : (int)(mine ? count : 0);
 }

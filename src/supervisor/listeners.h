@@ -4,8 +4,11 @@
  * SO_REUSEPORT, so that each edge has a queue of its own and the kernel spreads connections. The
  * supervisor keeps its copies across the death of every edge: nobody else can take the port, and
  * what a dead edge had not yet accepted waits for the next one. A listener that leaves the
- * configuration is shut down but stays bound. Sockets that came from the service manager
- * (LISTEN_FDS) are shared by all slots. */
+ * configuration is shut down but stays bound.
+ *
+ * Sockets that came from the service manager (LISTEN_FDS) are shared by all slots and never shut:
+ * the manager has a copy, and who connects while this process is away waits for the next one. Each
+ * has to be the address of a listener. */
 #ifndef SUPERVISOR_LISTENERS_H
 #define SUPERVISOR_LISTENERS_H
 
@@ -31,12 +34,13 @@ struct listeners {
 
 void listeners_init(struct listeners *l, unsigned slots);
 void listeners_fini(struct listeners *l);
-/* Takes the sockets of systemd's LISTEN_PID/LISTEN_FDS protocol, descriptors 3 and up, when they
- * are meant for this process. Returns how many; the variables are removed. */
-int listeners_adopt(struct listeners *l);
+/* Takes the sockets of systemd's LISTEN_PID/LISTEN_FDS/LISTEN_FDNAMES protocol (sd_listen_fds(3)),
+ * descriptors 3 and up, when they are meant for this process. Returns how many, or a fault with a
+ * line in errors for what is no listening TCP socket; the variables are removed. */
+must_check int listeners_adopt(struct listeners *l, struct buf *errors);
 /* Makes sure that every listener of the snapshot is bound and listening. One line per failure in
- * errors; the first failure's -errno. Listeners that the snapshot does not name are left as they
- * are. */
+ * errors, also for a socket of the service manager that it does not name; the first failure.
+ * Listeners that the snapshot does not name are left as they are. */
 must_check int listeners_open(struct listeners *l, const struct snapshot *s, struct buf *errors);
 /* Shuts down what the snapshot does not name. */
 void listeners_settle(struct listeners *l, const struct snapshot *s);

@@ -120,10 +120,11 @@ static int listen_on_all(const struct snapshot *file)
     struct buf errors;
     buf_init(&errors, 16 * 1024);
     listeners_init(&sv.listeners, sv.slots);
-    int adopted = listeners_adopt(&sv.listeners);
-    if (adopted > 0)
+    int rc = listeners_adopt(&sv.listeners, &errors);
+    if (rc > 0)
         log_event(LOG_LEVEL_NOTICE, "sockets_from_service_manager");
-    int rc = listeners_open(&sv.listeners, file, &errors);
+    if (rc >= 0)
+        rc = listeners_open(&sv.listeners, file, &errors);
     struct span rest = buf_view(&errors), line;
     while (span_cut(&rest, '\n', &line)) {
         struct buf log;
@@ -132,9 +133,6 @@ static int listen_on_all(const struct snapshot *file)
         log_end(&log);
     }
     buf_fini(&errors);
-    /* What the service manager gave and the file does not name. */
-    if (rc == 0)
-        listeners_settle(&sv.listeners, file);
     return rc;
 }
 
