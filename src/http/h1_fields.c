@@ -9,9 +9,10 @@
 /* Room for the first headers; more double it. Browsers send 10 to 20. */
 #define FIRST_ROOM 24
 
-static int widen(struct headers *h, size_t *room, size_t max, struct arena *a)
+static int widen(struct h1_fields *f, size_t max, struct arena *a)
 {
-    size_t wider = *room == 0 ? FIRST_ROOM : *room * 2;
+    struct headers *h = &f->headers;
+    size_t wider = f->room == 0 ? FIRST_ROOM : f->room * 2;
     if (wider > max)
         wider = max;
     struct header *fresh = arena_array(a, wider, sizeof(*fresh));
@@ -20,7 +21,7 @@ static int widen(struct headers *h, size_t *room, size_t max, struct arena *a)
     if (h->count > 0)
         memcpy(fresh, h->at, h->count * sizeof(*fresh));
     h->at = fresh;
-    *room = wider;
+    f->room = wider;
     return 0;
 }
 
@@ -35,14 +36,25 @@ static void note(struct h1_fields *f, enum header_id id)
     f->first[id] = (uint16_t)f->headers.count;
 }
 
+int h1_fields_add(struct h1_fields *f, struct span name, struct span value, size_t max,
+                  struct arena *a)
+{
+    if (f->headers.count >= max || f->headers.count >= UINT16_MAX)
+        return FAULT_LIMIT;
+    if (f->headers.count == f->room && widen(f, max, a) < 0)
+        return -ENOMEM;
+    struct header *h = &f->headers.at[f->headers.count];
+    *h = (struct header){.name = name, .value = value, .id = header_find_id(name)};
+    note(f, h->id);
+    f->headers.count++;
+    return 0;
+}
+
 int h1_fields_parse(struct span text, size_t max, struct arena *a, struct h1_fields *ret,
                     const char **why)
 {
     const uint8_t *at = text.at, *end = text.at + text.len;
-    size_t room = 0;
     *ret = (struct h1_fields){0};
-    if (max > UINT16_MAX)
-        max = UINT16_MAX;
     for (;;) {
         if (end - at < 2) {
             *why = "the head does not end with an empty line";
@@ -67,20 +79,11 @@ int h1_fields_parse(struct span text, size_t max, struct arena *a, struct h1_fie
             *why = "a control byte in a header value";
             return FAULT_FORMAT;
         }
-        if (ret->headers.count == max) {
-            *why = "too many headers";
-            return FAULT_LIMIT;
+        int rc = h1_fields_add(ret, span_of(name, (size_t)(at - name)), span_trim(value), max, a);
+        if (rc < 0) {
+            *why = rc == FAULT_LIMIT ? "too many headers" : "no memory";
+            return rc;
         }
-        if (ret->headers.count == room && widen(&ret->headers, &room, max, a) < 0) {
-            *why = "no memory";
-            return -ENOMEM;
-        }
-        struct header *h = &ret->headers.at[ret->headers.count];
-        h->name = span_of(name, (size_t)(at - name));
-        h->value = span_trim(value);
-        h->id = header_find_id(h->name);
-        note(ret, h->id);
-        ret->headers.count++;
         at = stop + 2;
     }
 }

@@ -10,6 +10,7 @@ struct h1_fields {
     uint64_t seen;  /* bit id: a header with this id occurred */
     uint64_t twice; /* … more than once */
     uint16_t first[HEADER_COUNT];
+    size_t room; /* allocated headers */
 };
 
 _Static_assert(HEADER_COUNT <= 64, "the sets of h1_fields have one bit for each known header");
@@ -27,6 +28,9 @@ static inline struct span h1_value(const struct h1_fields *f, enum header_id id)
     return f->headers.at[f->first[id]].value;
 }
 
+/* Adds one; the spans are kept as they are. FAULT_LIMIT past `max`, or -ENOMEM. */
+must_check int h1_fields_add(struct h1_fields *f, struct span name, struct span value, size_t max,
+                             struct arena *a);
 /* Reads lines from `text` up to and with the empty line, which must be its end. At most `max`
  * headers. The spans borrow from text. FAULT_FORMAT, FAULT_LIMIT (too many) or -ENOMEM, with *why.
  */

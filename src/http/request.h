@@ -1,6 +1,6 @@
 /* A request, whatever HTTP version brought it: from here on nothing knows the version.
  *
- * Filled by h1_request_parse (later h2). Everything lives in the request's arena. */
+ * Filled by h1_request_parse or h2_request_make. Everything lives in the request's arena. */
 #ifndef HTTP_REQUEST_H
 #define HTTP_REQUEST_H
 
@@ -24,7 +24,8 @@ struct request {
     struct span authority; /* the Host header, lower case: "host", "host:port", "[::1]:port" */
     struct span host;      /* authority without ":port"; an IPv6 address keeps its brackets */
     uint16_t port;         /* of authority, or 0 */
-    unsigned minor;        /* HTTP/1.minor: 0 or 1 */
+    unsigned minor;        /* HTTP/1.minor: 0 or 1; 1 in HTTP/2 */
+    bool h2;               /* HTTP/2: its frames end bodies, and nothing in a head does */
     bool keep_alive;
     bool expect_continue;
     bool upgrade_websocket; /* a well-formed RFC 6455 handshake; … */
