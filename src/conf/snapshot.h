@@ -42,6 +42,7 @@ struct listener_def {
     uint16_t port;
     enum tls_floor min_tls;
     bool portal;                     /* the portal and its API are served here */
+    bool http2;                      /* offered beside HTTP/1.1 */
     uint32_t connections;            /* per edge; 0: only limits.connections holds */
     uint32_t connections_per_source; /* per edge; 0: limits.connections_per_source, which all
                                       * listeners without a number of their own share */
@@ -127,6 +128,7 @@ struct limits {
     uint32_t connections_per_source; /* per edge; default 256 */
     uint32_t header_bytes;           /* request line and headers; 16 KiB */
     uint32_t header_count;           /* 100 */
+    uint32_t http2_streams;          /* of one connection; 100 */
     uint32_t header_timeout;         /* from first byte (or handshake end) to complete head; 10 s */
     uint32_t handshake_timeout;      /* 10 s */
     uint32_t body_timeout;           /* between bytes of a request body; 30 s */

@@ -52,7 +52,9 @@ static void build(struct exchange *x, const struct answer *a, struct buf *out)
                 h1_write_header(out, span_str(own_headers[i].name), span_str(own_headers[i].value));
     for (size_t i = 0; i < a->header_count; i++)
         rc |= h1_write_header(out, span_str(a->header[i].name), a->header[i].value);
-    if (x->close)
+    if (conn_frames(x->conn))
+        ;
+    else if (x->close)
         (void)buf_text(out, "Connection: close\r\n");
     else if (x->request.minor == 0)
         (void)buf_text(out, "Connection: keep-alive\r\n");

@@ -10,6 +10,7 @@
 
 #include "base/fault.h"
 #include "edge/access.h"
+#include "edge/h2.h"
 #include "edge/listener.h"
 #include "edge/proxy.h"
 #include "http/hygiene.h"
@@ -32,11 +33,12 @@
 #define TO(state) (1u << CONN_##state)
 
 static const unsigned successors[] = {
-    [CONN_HANDSHAKE] = TO(HEAD) | TO(CLOSED),
+    [CONN_HANDSHAKE] = TO(HEAD) | TO(MUX) | TO(CLOSED),
     [CONN_IDLE] = TO(HEAD) | TO(CLOSING) | TO(CLOSED),
     [CONN_HEAD] = TO(EXCHANGE) | TO(CLOSING) | TO(CLOSED),
     [CONN_EXCHANGE] = TO(IDLE) | TO(DISCARD) | TO(CLOSING) | TO(CLOSED),
     [CONN_DISCARD] = TO(IDLE) | TO(CLOSING) | TO(CLOSED),
+    [CONN_MUX] = TO(CLOSING) | TO(CLOSED),
     [CONN_CLOSING] = TO(LINGER) | TO(CLOSED),
     [CONN_LINGER] = TO(CLOSED),
     [CONN_CLOSED] = 0,
@@ -76,6 +78,8 @@ int conn_input(struct conn *c, struct span *ret)
 {
     struct wire *w = &c->wire;
     int n;
+    if (c->carrier != NULL)
+        return h2_stream_input(c, ret);
     if (buf_len(&c->in) > 0 && !c->more) {
         c->borrowed = false;
         c->held = *ret = buf_view(&c->in);
@@ -110,6 +114,8 @@ int conn_input(struct conn *c, struct span *ret)
 
 int conn_used(struct conn *c, size_t n)
 {
+    if (c->carrier != NULL)
+        return h2_stream_used(c, n);
     if (!c->borrowed) {
         buf_consume(&c->in, n);
         return 0;
@@ -121,6 +127,9 @@ int conn_used(struct conn *c, size_t n)
 int conn_peek(struct conn *c)
 {
     struct wire *w = &c->wire;
+    /* The session tells by itself. */
+    if (c->carrier != NULL)
+        return 0;
     if (w->broken)
         return FAULT_CLOSED;
     if (buf_len(&c->in) > 0 || w->eof || (!w->readable && !wire_has_input(w)))
@@ -138,12 +147,19 @@ int conn_body(struct conn *c, struct span *data)
     struct span in;
     *data = SPAN_NONE;
     int rc = conn_input(c, &in);
+    c->unframed = 0;
+    if (rc == FAULT_CLOSED && c->carrier != NULL && x->body.framing == BODY_UNTIL_CLOSE) {
+        x->body.done = true;
+        return 1;
+    }
     if (rc <= 0)
         return rc;
     size_t len = in.len;
     rc = h1_body_unframe(&x->body, &in, data);
     c->unframed = len - in.len;
     x->bytes_in += data->len;
+    if (c->carrier != NULL && x->body.framing == BODY_UNTIL_CLOSE)
+        x->body.done = h2_stream_is_last(c, c->unframed);
     return rc < 0 ? FAULT_FORMAT : 1;
 }
 
@@ -154,6 +170,8 @@ int conn_body_used(struct conn *c)
 
 bool conn_may_keep(const struct exchange *x)
 {
+    if (conn_frames(x->conn))
+        return true;
     if (!x->clean || !x->request.keep_alive || x->edge->phase == EDGE_DRAINING || x->conn->wire.eof)
         return false;
     /* What a client sent behind an upgrade that was refused is not a request. */
@@ -196,6 +214,11 @@ static void end(struct conn *c)
     deadline_clear(&e->deadlines, &c->deadline);
     list_remove(&c->link);
     list_remove(&c->again);
+    if (c->carrier != NULL) {
+        h2_stream_end(c);
+        return;
+    }
+    h2_close(c);
     source_leave(e, c->source);
     wire_fini(&c->wire);
     uv_close((uv_handle_t *)&c->watch.poll, on_conn_closed);
@@ -210,7 +233,9 @@ void conn_retire(struct conn *c)
 
 void conn_drain(struct conn *c)
 {
-    if (c->state == CONN_IDLE || (c->state == CONN_HEAD && buf_len(&c->in) == 0))
+    if (c->state == CONN_MUX)
+        h2_drain(c);
+    else if (c->state == CONN_IDLE || (c->state == CONN_HEAD && buf_len(&c->in) == 0))
         conn_step(c);
 }
 
@@ -230,17 +255,43 @@ static bool step_handshake(struct conn *c)
         return false;
     }
     e->count.handshakes++;
-    enter(c, CONN_HEAD);
+    if (!tls_is_h2(c->wire.ssl)) {
+        enter(c, CONN_HEAD);
+        return true;
+    }
+    if (h2_open(c) < 0) {
+        conn_retire(c);
+        return false;
+    }
+    enter(c, CONN_MUX);
+    if (e->phase == EDGE_DRAINING)
+        h2_drain(c);
     return true;
 }
 
 /* Refused before anybody asks who it is. */
-static bool refuse(struct exchange *x, unsigned status, const char *why, const char *detail)
+bool conn_refuse(struct exchange *x, unsigned status, const char *why, const char *detail)
 {
     x->outcome = ACCESS_MALFORMED;
     x->close = true;
     x->edge->count.malformed++;
     answer_error(x, status, why, detail);
+    return true;
+}
+
+/* The head has been read: fault, status and why say how that went. Always true. */
+static bool judge(struct exchange *x, int fault, unsigned status, const char *why)
+{
+    if (fault < 0)
+        return conn_refuse(x, status >= 400 ? status : 400, why, "malformed");
+    x->clean = hygiene_connection_ok(&x->request.headers);
+    if (!x->clean)
+        return conn_refuse(x, 400, "The Connection header names headers that it may not name.",
+                           "connection");
+    if (span_is(x->request.method, "CONNECT") || span_is(x->request.method, "TRACE"))
+        return conn_refuse(x, 405, "This method is not served.", "method");
+    exchange_enter(x, EXCHANGE_GATE);
+    gate_enter(x);
     return true;
 }
 
@@ -266,20 +317,42 @@ static bool begin(struct conn *c, struct span head, int fault, unsigned status)
         conn_retire(c);
         return false;
     }
-    if (fault < 0) {
+    if (fault < 0)
         x->request = (struct request){0};
-        return refuse(x, status >= 400 ? status : 400, why, "malformed");
+    else
+        h1_body_init(&x->body, x->request.framing, x->request.length);
+    return judge(x, fault, status, why);
+}
+
+/* A stream's request, which the session has read already. */
+static bool begin_stream(struct conn *c)
+{
+    struct exchange *x = c->exchange;
+    struct h2_stream *s = h2_stream_of(c);
+    struct request *r = &x->request;
+    if (s->malformed) {
+        x->outcome = ACCESS_MALFORMED;
+        x->status = s->status;
+        c->edge->count.malformed++;
+        exchange_enter(x, EXCHANGE_ANSWER);
+        conn_retire(c);
+        return false;
     }
-    h1_body_init(&x->body, x->request.framing, x->request.length);
-    x->clean = hygiene_connection_ok(&x->request.headers);
-    if (!x->clean)
-        return refuse(x, 400, "The Connection header names headers that it may not name.",
-                      "connection");
-    if (span_is(x->request.method, "CONNECT") || span_is(x->request.method, "TRACE"))
-        return refuse(x, 405, "This method is not served.", "method");
-    exchange_enter(x, EXCHANGE_GATE);
-    gate_enter(x);
-    return true;
+    if (s->status != 0) {
+        /* The method still says whether the answer may have a body. */
+        *r = (struct request){.method = span_is(r->method, "HEAD") ? r->method : SPAN_NONE,
+                              .h2 = true};
+        return judge(x, FAULT_FORMAT, s->status, s->why);
+    }
+    /* The frames are off: what arrives are the body's bytes. */
+    h1_body_init(&x->body, r->framing == BODY_CHUNKED ? BODY_UNTIL_CLOSE : r->framing, r->length);
+    if (!h2_may_serve(s->h2, r->host)) {
+        x->clean = true;
+        x->outcome = ACCESS_DENIED;
+        answer_error(x, 421, "This connection was made for another name.", "host");
+        return true;
+    }
+    return judge(x, 0, 0, "");
 }
 
 static bool step_head(struct conn *c)
@@ -320,91 +393,19 @@ static bool step_head(struct conn *c)
     return true;
 }
 
-/* ---- collecting a small body ---- */
-
-static void collected(struct exchange *x, int fault)
-{
-    collect_done done = x->on_collected;
-    x->on_collected = NULL;
-    done(x, fault < 0 ? SPAN_NONE : x->collected, fault);
-}
-
-static int collect_append(struct exchange *x, struct span data)
-{
-    size_t len = x->collected.len, need = len + data.len;
-    if (need > x->collect_cap)
-        return FAULT_LIMIT;
-    if (need > x->collect_room) {
-        size_t room = x->request.framing == BODY_LENGTH ? (size_t)x->request.length : 2 * need;
-        if (room > x->collect_cap)
-            room = x->collect_cap;
-        uint8_t *fresh = arena_alloc(&x->arena, room);
-        if (fresh == NULL)
-            return FAULT_LIMIT;
-        uint8_t *old = (uint8_t *)(uintptr_t)x->collected.at;
-        if (len > 0) {
-            memcpy(fresh, old, len);
-            memset(old, 0, len);
-        }
-        x->collected.at = fresh;
-        x->collect_room = room;
-    }
-    if (data.len > 0)
-        memcpy((uint8_t *)(uintptr_t)x->collected.at + len, data.at, data.len);
-    x->collected.len = need;
-    return 0;
-}
-
-static bool ask_for_body(struct exchange *x)
-{
-    if (!x->request.expect_continue || x->continued)
-        return true;
-    x->continued = true;
-    return conn_write(x->conn, SPAN("HTTP/1.1 100 Continue\r\n\r\n")) == 0;
-}
-
-static bool step_collect(struct conn *c, struct exchange *x)
-{
-    struct span data;
-    int rc = 0;
-    if (x->on_collected == NULL)
-        return false;
-    if (x->request.framing == BODY_LENGTH && x->request.length > x->collect_cap) {
-        collected(x, FAULT_LIMIT);
-        return true;
-    }
-    if (!x->body.done && !ask_for_body(x)) {
-        conn_retire(c);
-        return false;
-    }
-    while (!x->body.done && rc == 0) {
-        rc = conn_body(c, &data);
-        if (rc == 0)
-            return false;
-        if (rc < 0 && rc != FAULT_FORMAT) {
-            conn_retire(c);
-            return false;
-        }
-        conn_progress(c);
-        if (rc > 0)
-            rc = collect_append(x, data);
-        int kept = conn_body_used(c);
-        rc = rc < 0 ? rc : kept;
-    }
-    if (rc == FAULT_LIMIT)
-        x->close = true;
-    if (rc < 0 && rc != FAULT_LIMIT)
-        return refuse(x, 400, "The request body is not well-formed.", "body");
-    collected(x, rc);
-    return true;
-}
-
 /* ---- the exchange ---- */
 
 static bool finish(struct conn *c)
 {
     struct exchange *x = c->exchange;
     bool close = x->close;
+    if (c->carrier != NULL) {
+        c->exchange = NULL;
+        exchange_retire(x);
+        enter(c, CONN_CLOSING);
+        h2_stream_done(c);
+        return true;
+    }
     if (x->request.framing != BODY_NONE)
         conn_bulk(c, false);
     c->rest = x->body;
@@ -427,12 +428,15 @@ static bool step_exchange(struct conn *c)
     struct exchange *x = c->exchange;
     switch (x->state) {
     case EXCHANGE_HEAD:
+        if (c->carrier != NULL)
+            return begin_stream(c);
+        break;
     case EXCHANGE_GATE:
     case EXCHANGE_ASKING:
     case EXCHANGE_ANSWER:
         break;
     case EXCHANGE_COLLECT:
-        return step_collect(c, x);
+        return collect_step(x);
     case EXCHANGE_PROXY:
         return proxy_step(x);
     case EXCHANGE_TUNNEL:
@@ -480,6 +484,9 @@ static bool step_discard(struct conn *c)
 /* What is still unsent goes out, then "that was all", then the client has its time to hear it. */
 static bool step_closing(struct conn *c)
 {
+    /* A stream ends when its session has sent all. */
+    if (c->carrier != NULL)
+        return false;
     wire_close_notify(&c->wire);
     if (wire_flush(&c->wire) != 0) {
         if (c->wire.broken)
@@ -531,7 +538,7 @@ static bool step_closed(struct conn *c)
 static bool (*const steps[])(struct conn *c) = {
     [CONN_HANDSHAKE] = step_handshake, [CONN_IDLE] = step_head,       [CONN_HEAD] = step_head,
     [CONN_EXCHANGE] = step_exchange,   [CONN_DISCARD] = step_discard, [CONN_CLOSING] = step_closing,
-    [CONN_LINGER] = step_linger,       [CONN_CLOSED] = step_closed,
+    [CONN_LINGER] = step_linger,       [CONN_CLOSED] = step_closed,   [CONN_MUX] = h2_step,
 };
 
 /* ---- what to wait for ---- */
@@ -539,7 +546,7 @@ static bool (*const steps[])(struct conn *c) = {
 static enum conn_wait waits(const struct conn *c)
 {
     const struct exchange *x = c->exchange;
-    bool blocked = wire_blocked(&c->wire);
+    bool blocked = conn_blocked(c);
     switch (c->state) {
     case CONN_HANDSHAKE:
         return WAIT_HANDSHAKE;
@@ -555,6 +562,7 @@ static enum conn_wait waits(const struct conn *c)
         return WAIT_LINGER;
     case CONN_EXCHANGE:
         break;
+    case CONN_MUX:
     case CONN_CLOSED:
         return WAIT_NONE;
     }
@@ -613,6 +621,7 @@ static bool wants_client(const struct conn *c)
         return true;
     case CONN_IDLE:
     case CONN_HEAD:
+    case CONN_MUX:
         return !wire_blocked(&c->wire);
     case CONN_EXCHANGE:
         break;
@@ -634,17 +643,19 @@ static void derive(struct conn *c)
     if (wait != c->wait)
         conn_progress(c);
     c->wait = wait;
-    if (c->wire.sent != c->sent_seen) {
-        c->sent_seen = c->wire.sent;
+    uint64_t sent = c->carrier != NULL ? h2_stream_sent(c) : c->wire.sent;
+    if (sent != c->sent_seen) {
+        c->sent_seen = sent;
         if (wait == WAIT_WRITE)
             conn_progress(c);
     }
-    uint64_t due = c->waits_since + seconds(c, wait) * 1000;
+    uint64_t due = c->state == CONN_MUX ? h2_due(c) : c->waits_since + seconds(c, wait) * 1000;
     if (wait == WAIT_IDLE && c->edge->phase == EDGE_DRAINING && due > c->edge->idle_until)
         due = c->edge->idle_until;
     deadline_set(&c->edge->deadlines, &c->deadline, due);
-    watch_arm(&c->watch,
-              (wants_client(c) ? UV_READABLE : 0) | (wire_blocked(&c->wire) ? UV_WRITABLE : 0));
+    if (c->carrier == NULL)
+        watch_arm(&c->watch,
+                  (wants_client(c) ? UV_READABLE : 0) | (wire_blocked(&c->wire) ? UV_WRITABLE : 0));
     if (c->exchange != NULL && c->exchange->upstream != NULL)
         upstream_arm(c->exchange->upstream, proxy_wants_upstream(c->exchange));
 }
@@ -663,7 +674,7 @@ void conn_step(struct conn *c)
     do
         c->restep = false;
     while (!c->doomed && (steps[c->state](c) || c->restep));
-    if (wire_flush(&c->wire) < 0)
+    if (conn_flush(c) < 0)
         c->doomed = true;
     c->stepping = false;
     if (c->doomed)
@@ -705,7 +716,13 @@ static void on_conn_due(struct deadline *d)
 {
     struct conn *c = container_of(d, struct conn, deadline);
     struct exchange *x = c->exchange;
+    if (c->state == CONN_MUX) {
+        h2_overdue(c);
+        return;
+    }
     c->edge->count.timeouts++;
+    if (c->carrier != NULL && c->wait == WAIT_WRITE)
+        h2_charge(c->carrier->h2, H2_COST_STALL);
     switch (c->wait) {
     case WAIT_IDLE:
         c->edge->count.timeouts--;
@@ -723,7 +740,7 @@ static void on_conn_due(struct deadline *d)
         /* Many servers never say 100: they read on (RFC 9110 section 10.1.1), and so may the
          * client. */
         c->edge->count.timeouts--;
-        (void)ask_for_body(x);
+        (void)collect_ask(x);
         conn_step(c);
         return;
     case WAIT_CONNECT:
@@ -747,15 +764,39 @@ static void on_conn_due(struct deadline *d)
     conn_retire(c);
 }
 
+void conn_close(struct conn *c)
+{
+    h2_close(c);
+    c->limit = LINGER_MAX;
+    enter(c, CONN_CLOSING);
+}
+
+void conn_init_stream(struct conn *c, struct conn *carrier)
+{
+    c->edge = carrier->edge;
+    c->carrier = carrier;
+    c->listener = carrier->listener;
+    c->addr = carrier->addr;
+    c->zones = carrier->zones;
+    c->zones_serial = carrier->zones_serial;
+    c->state = CONN_EXCHANGE;
+    c->waits_since = edge_now(c->edge);
+    deadline_init(&c->deadline, on_conn_due);
+    list_init(&c->again);
+    list_init(&c->link);
+}
+
 void conn_open(struct edge *e, int fd, const struct addr *addr, struct listener *l,
                struct source *source)
 {
     struct conn *c = calloc(1, sizeof(*c));
+    const struct listener_def *def = listener_def(l);
     if (c == NULL || wire_init(&c->wire, e->tls, fd, &e->stage) < 0) {
         free(c);
         goto refused;
     }
-    if (watch_init(&c->watch, e->loop, fd, on_conn_poll, c) < 0) {
+    if ((def != NULL && def->http2 && tls_offer_h2(c->wire.ssl) < 0) ||
+        watch_init(&c->watch, e->loop, fd, on_conn_poll, c) < 0) {
         wire_fini(&c->wire);
         free(c);
         goto refused;

@@ -1,5 +1,8 @@
 /* A client connection: TLS, then one exchange after another (HTTP/1.1, RFC 9112).
  *
+ * With HTTP/2 the connection carries a session whose streams are connections of their own kind, see
+ * h2.h: HANDSHAKE ─▶ MUX ─▶ CLOSING ─▶ LINGER ─▶ CLOSED.
+ *
  *   HANDSHAKE ─▶ HEAD ─▶ EXCHANGE ─▶ IDLE ─▶ HEAD …
  *                            │  └──▶ DISCARD ─▶ IDLE     (rest of a small body nobody read)
  *                            └─▶ CLOSING ─▶ LINGER ─▶ CLOSED
@@ -20,6 +23,7 @@ enum conn_state {
     CONN_HEAD,
     CONN_EXCHANGE,
     CONN_DISCARD,
+    CONN_MUX,
     CONN_CLOSING,
     CONN_LINGER,
     CONN_CLOSED,
@@ -43,6 +47,7 @@ enum conn_wait {
     WAIT_LINGER,
 };
 
+struct h2;
 struct listener;
 struct source;
 
@@ -69,6 +74,8 @@ struct conn {
     uint64_t lingers_until; /* ms: LINGER ends then, whatever still comes */
     struct h1_body rest;    /* what DISCARD reads to its end */
     struct exchange *exchange;
+    struct conn *carrier;      /* of an HTTP/2 stream; it has no wire and no watch of its own */
+    struct h2 *h2;             /* the session that a carrier carries */
     struct listener *listener; /* a reference */
     struct source *source;
     struct addr addr;
@@ -92,9 +99,32 @@ void conn_again(struct conn *c);
 void conn_drain(struct conn *c);
 /* Steps all connections in edge->again. */
 void conns_again(struct edge *e);
+/* Answers a request that nobody asks whose it is, and counts it as malformed. Always true. */
+bool conn_refuse(struct exchange *x, unsigned status, const char *why, const char *detail);
+/* Moves what exchange_collect() has begun (collect.c). True when something changed. */
+bool collect_step(struct exchange *x);
+/* Says 100 when the client waits for it. False when it could not be said. */
+bool collect_ask(struct exchange *x);
 /* May the connection serve another request after x, whose body may not have been read to its end?
  */
 bool conn_may_keep(const struct exchange *x);
+
+/* Begins a life as a stream of `carrier`, in EXCHANGE and without an exchange; h2_stream.c owns the
+ * memory. */
+void conn_init_stream(struct conn *c, struct conn *carrier);
+/* The session is over: says goodbye. */
+void conn_close(struct conn *c);
+
+/* What follows does for a stream what is promised for a connection (h2_stream.c). */
+must_check int h2_stream_input(struct conn *c, struct span *ret);
+must_check int h2_stream_used(struct conn *c, size_t n);
+must_check int h2_stream_write(struct conn *c, struct span bytes);
+must_check int h2_stream_flush(const struct conn *c);
+bool h2_stream_blocked(const struct conn *c);
+uint64_t h2_stream_sent(const struct conn *c);
+size_t h2_stream_room(const struct conn *c);
+void h2_stream_finish(struct conn *c);
+void h2_stream_bulk(struct conn *c, bool on);
 
 /* Client bytes: what is buffered, or one fresh read. Returns 1 with *ret not empty, 0 when there is
  * nothing now, or a fault: FAULT_CLOSED after the last byte. Each successful call is followed by
@@ -120,24 +150,38 @@ must_check int conn_body_used(struct conn *c);
 /* A large body comes: more of it per read, for more memory while it lasts. */
 static inline void conn_bulk(struct conn *c, bool on)
 {
-    wire_bulk(&c->wire, on);
+    if (c->carrier != NULL)
+        h2_stream_bulk(c, on);
+    else
+        wire_bulk(&c->wire, on);
 }
 
 /* Bytes to the client. Takes all of them or fails; nothing leaves before conn_flush() or the end of
  * the step. */
 must_check static inline int conn_write(struct conn *c, struct span bytes)
 {
-    return wire_write(&c->wire, bytes);
+    return c->carrier != NULL ? h2_stream_write(c, bytes) : wire_write(&c->wire, bytes);
 }
 /* 0: all gone. 1: some wait. A fault: nothing will reach the client any more. */
 must_check static inline int conn_flush(struct conn *c)
 {
-    return wire_flush(&c->wire);
+    return c->carrier != NULL ? h2_stream_flush(c) : wire_flush(&c->wire);
 }
 /* Does the client not take what was written? Then nothing more should be produced. */
 static inline bool conn_blocked(const struct conn *c)
 {
-    return wire_blocked(&c->wire);
+    return c->carrier != NULL ? h2_stream_blocked(c) : wire_blocked(&c->wire);
+}
+/* How many bytes are worth producing at once. */
+static inline size_t conn_room(const struct conn *c)
+{
+    return c->carrier != NULL ? h2_stream_room(c) : EDGE_SCRATCH;
+}
+/* Does the protocol say by itself where a body ends and how long the connection lasts? Then nothing
+ * in a head does. */
+static inline bool conn_frames(const struct conn *c)
+{
+    return c->carrier != NULL;
 }
 /* Is the client gone in both directions? After a fault of conn_input() it may only have ended its
  * half. */
@@ -154,7 +198,10 @@ static inline bool conn_cut(const struct conn *c)
 /* There will be no more bytes: tells the client that it has everything. */
 static inline void conn_finish(struct conn *c)
 {
-    wire_close_notify(&c->wire);
+    if (c->carrier != NULL)
+        h2_stream_finish(c);
+    else
+        wire_close_notify(&c->wire);
 }
 
 #endif

@@ -14,6 +14,7 @@
 #include "edge/arrival.h"
 #include "edge/conn.h"
 #include "edge/gate.h"
+#include "edge/h2.h"
 #include "edge/keeper.h"
 #include "edge/listener.h"
 #include "edge/pool.h"
@@ -58,6 +59,8 @@ int edge_init(struct edge *e, uv_loop_t *loop, uint32_t id)
     if (rc == 0)
         rc = access_init(e);
     if (rc == 0)
+        rc = h2_init(e);
+    if (rc == 0)
         rc = gate_init(e);
     /* Something that needs no file: a copy of what is open anyway. */
     e->reserve_fd = fcntl(2, F_DUPFD_CLOEXEC, 3);
@@ -75,6 +78,7 @@ void edge_fini(struct edge *e)
     generation_unref(e->generation);
     generation_unref(e->prepared);
     e->generation = e->prepared = NULL;
+    h2_fini(e);
     gate_fini(e);
     keeper_link_fini(e);
     access_fini(e);

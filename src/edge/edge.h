@@ -18,6 +18,7 @@
 
 struct access_log;
 struct gate;
+struct h2_shared;
 struct keeper;
 struct views;
 
@@ -39,6 +40,9 @@ struct edge_counters {
     uint64_t upstream_opened, upstream_reused, upstream_failed, upstream_retried;
     uint64_t tunnels, revoked, client_gone;
     uint64_t bytes_in, bytes_out;
+    uint64_t h2_connections, h2_streams;
+    uint64_t h2_resets; /* streams that we reset */
+    uint64_t h2_calmed; /* connections that were ended because they cost too much */
 };
 
 struct edge {
@@ -61,6 +65,7 @@ struct edge {
     struct views *views;   /* view.h, made by gate_init */
     struct gate *gate;     /* gate.h */
     struct jwks jwks;
+    struct h2_shared *h2; /* h2.c */
 
     struct generation *generation; /* in force; NULL before the first commit */
     struct generation *prepared;

@@ -82,7 +82,9 @@ struct exchange *exchange_new(struct conn *conn)
 void exchange_retire(struct exchange *x)
 {
     struct edge *e = x->edge;
-    access_exchange(x);
+    /* A request that was reset before anybody looked at it was not decided either. */
+    if (x->state != EXCHANGE_HEAD)
+        access_exchange(x);
     gate_leave(x);
     if (x->upstream != NULL)
         upstream_retire(x->upstream);

@@ -149,7 +149,7 @@ static void put_forwarded(const struct forward *f, struct buf *out)
         out->bad = true;
     if (f->route->strip_path)
         put_header(out, "X-Forwarded-Prefix", span_str(f->route->path));
-    put(out, SPAN("Via: 1.1 "));
+    put(out, f->request->h2 ? SPAN("Via: 2.0 ") : SPAN("Via: 1.1 "));
     put(out, span_str(f->via));
     put(out, SPAN("\r\n"));
 }
@@ -261,6 +261,8 @@ static void put_framing(const struct response *r, struct forward_reply *reply, s
     case BODY_UNTIL_CLOSE:
         break;
     }
+    if (reply->framed)
+        return;
     if (reply->client_11) {
         reply->chunked = true;
         put(out, SPAN("Transfer-Encoding: chunked\r\n"));
@@ -279,7 +281,9 @@ int forward_response(const struct forward *f, const struct response *r, struct f
         put_header(out, "Date", span_str(reply->date));
     put(out, SPAN("Strict-Transport-Security: max-age=31536000\r\n"));
     put_framing(r, reply, out);
-    if (reply->upgrade)
+    if (reply->framed)
+        ;
+    else if (reply->upgrade)
         put(out, SPAN("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
     else if (reply->close)
         put(out, SPAN("Connection: close\r\n"));

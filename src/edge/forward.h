@@ -33,6 +33,7 @@ must_check int forward_request(const struct forward *f, struct buf *out, bool *c
 struct forward_reply {
     bool head_only;   /* the request was HEAD */
     bool client_11;   /* the client speaks HTTP/1.1 */
+    bool framed;      /* the client's protocol frames bodies and connections: heads do not */
     bool close;       /* announce the end of the connection; set when the framing needs it */
     bool chunked;     /* out: the body is to be sent in chunks */
     bool upgrade;     /* a 101 that was asked for */

@@ -401,6 +401,7 @@ static void respond(struct exchange *x, const struct response *r, struct span re
     struct forward_reply reply = {
         .head_only = span_is(x->request.method, "HEAD"),
         .client_11 = x->request.minor >= 1,
+        .framed = conn_frames(x->conn),
         .upgrade = r->status == 101,
         .date = edge_date(x->edge),
     };
@@ -510,7 +511,7 @@ static void pump_down(struct exchange *x)
         struct upstream *u = x->upstream;
         if (!here(x) || p->state == PROXY_CONNECT || conn_blocked(c))
             return;
-        int n = upstream_read(u, x->edge->scratch, EDGE_SCRATCH);
+        int n = upstream_read(u, x->edge->scratch, conn_room(c));
         if (n == 0)
             return;
         if (n < 0) {

@@ -104,7 +104,7 @@ static void pump_down(struct exchange *x)
     for (int i = 0; i < ROUNDS; i++) {
         if (!here(x) || p->down_closed || conn_blocked(c))
             return;
-        int n = upstream_read(u, x->edge->scratch, EDGE_SCRATCH);
+        int n = upstream_read(u, x->edge->scratch, conn_room(c));
         if (n == 0)
             return;
         if (n == FAULT_CLOSED) {

@@ -33,7 +33,8 @@ static struct {
     EVP_CIPHER *ticket_cipher;
     int shown_index; /* where an SSL_CTX finds its struct shown */
     int owned_index; /* where the first of them owns it */
-} tls_library = {.shown_index = -1, .owned_index = -1};
+    int h2_index;    /* where an SSL says that HTTP/2 is offered */
+} tls_library = {.shown_index = -1, .owned_index = -1, .h2_index = -1};
 
 /* What the contexts of one identity share. The first context owns it and with it the others; a
  * connection that was switched to another keeps the first one as well, so nothing here ends while
@@ -78,8 +79,11 @@ int tls_library_init(void)
         tls_library.owned_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_context_free);
     if (tls_library.shown_index < 0)
         tls_library.shown_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    if (tls_library.h2_index < 0)
+        tls_library.h2_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
     tls_library.ctx = OSSL_LIB_CTX_new();
-    if (tls_library.owned_index < 0 || tls_library.shown_index < 0 || tls_library.ctx == NULL)
+    if (tls_library.owned_index < 0 || tls_library.shown_index < 0 || tls_library.h2_index < 0 ||
+        tls_library.ctx == NULL)
         goto failed;
     /* Loading any provider by name ends the implicit loading of the default one. */
     tls_library.base = OSSL_PROVIDER_load(tls_library.ctx, "default");
@@ -158,24 +162,40 @@ void tls_context_tickets(SSL_CTX *ctx, const uint8_t tickets[160])
 
 /* ---- ALPN ------------------------------------------------------------------------------------ */
 
+int tls_offer_h2(SSL *ssl)
+{
+    return SSL_set_ex_data(ssl, tls_library.h2_index, &tls_library) == 1 ? 0 : -ENOMEM;
+}
+
+bool tls_is_h2(const SSL *ssl)
+{
+    const unsigned char *name;
+    unsigned len;
+    SSL_get0_alpn_selected(ssl, &name, &len);
+    return span_is(span_of(name, len), "h2");
+}
+
 /* A client that offers protocols but not ours is refused (RFC 7301 section 3.2): to answer HTTP/1.1
- * to one that asked for something else is how cross-protocol attacks begin. */
+ * to one that asked for something else is how cross-protocol attacks begin. HTTP/2 wins when both
+ * are offered. */
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                    const unsigned char *offer, unsigned len, void *arg)
 {
-    static const struct span HTTP11 = {(const uint8_t *)"http/1.1", 8};
     struct cursor c = cursor_over(span_of(offer, len));
-    (void)ssl;
+    struct span chosen = SPAN_NONE;
+    bool h2 = SSL_get_ex_data(ssl, tls_library.h2_index) != NULL;
     (void)arg;
     while (c.rest.len > 0 && !c.bad) {
         struct span name = cursor_take(&c, cursor_u8(&c));
-        if (!c.bad && span_eq(name, HTTP11)) {
-            *out = name.at;
-            *out_len = (unsigned char)name.len;
-            return SSL_TLSEXT_ERR_OK;
-        }
+        if (!c.bad &&
+            ((h2 && span_is(name, "h2")) || (chosen.len == 0 && span_is(name, "http/1.1"))))
+            chosen = name;
     }
-    return SSL_TLSEXT_ERR_ALERT_FATAL;
+    if (c.bad || chosen.len == 0)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *out = chosen.at;
+    *out_len = (unsigned char)chosen.len;
+    return SSL_TLSEXT_ERR_OK;
 }
 
 /* ---- contexts -------------------------------------------------------------------------------- */

@@ -4,8 +4,8 @@
  * resumption. ECDSA P-256/P-384, RSA and Ed25519 leaf keys. With several certificates a client gets
  * the one for the host it asks for, else the first; of one host it gets the kind that it can
  * verify, and a session resumes only where the same certificates are shown. One ticket per
- * handshake, psk_dhe_ke, ticket keys from the signer, shared by all edges. ALPN http/1.1. Released
- * buffers, read-ahead. */
+ * handshake, psk_dhe_ke, ticket keys from the signer, shared by all edges. ALPN http/1.1,
+ * and h2 where it is offered. Released buffers, read-ahead. */
 #ifndef NET_TLS_H
 #define NET_TLS_H
 
@@ -46,6 +46,10 @@ void tls_library_fini(void);
 /* Asks the signer for its identity and makes a context. generation goes into the session id
  * context: tickets from before a certificate change do not resume. `s` must outlive the context. */
 must_check int tls_context_new(struct tls_signer *s, uint64_t generation, SSL_CTX **ret);
+/* Offers HTTP/2 beside HTTP/1.1 on this connection, before its handshake. */
+must_check int tls_offer_h2(SSL *ssl);
+/* After the handshake: was HTTP/2 agreed? */
+bool tls_is_h2(const SSL *ssl);
 /* Puts fresh ticket keys into the context. */
 void tls_context_tickets(SSL_CTX *ctx, const uint8_t tickets[160]);
 

@@ -38,7 +38,7 @@ def missing(exe=None):
     wrong = []
     for line in conf_keys("describe", exe).splitlines():
         path, _, default, text = line.split("\t")
-        section, key = re.match(r"([a-z]+).*?([a-z_]+|NAME)$", path).groups()
+        section, key = re.match(r"([a-z]+).*?([a-z0-9_]+|NAME)$", path).groups()
         entry = page.get(section, {}).get("name" if key == "NAME" else key)
         if entry is None:
             wrong.append(f"{path} is not in the manual")
