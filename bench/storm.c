@@ -96,8 +96,11 @@ static void hang_up(struct actor *a)
 
 static void failed(struct actor *a, uint64_t *count, const char *what)
 {
-    if (!storm.ending) {
+    static unsigned told;
+    if (!storm.ending)
         (*count)++;
+    /* Who reads this may do so only at the end: it must fit into a pipe. */
+    if (!storm.ending && told++ < 20) {
         (void)fprintf(stderr, "storm: %s: %s in state %d after %llu ms: %.*s\n",
                       KIND_NAMES[a->kind], what, (int)a->state,
                       (unsigned long long)(now_ms() - a->since), (int)a->in_len, a->in);

@@ -105,6 +105,7 @@ int run_check(struct invocation *v);
 int run_dump(struct invocation *v);
 int run_doctor(struct invocation *v);
 int run_reload(struct invocation *v);
+int run_upgrade(struct invocation *v);
 int run_stop(struct invocation *v);
 int run_url(struct invocation *v);
 int run_connect(struct invocation *v);

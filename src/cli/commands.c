@@ -191,6 +191,7 @@ const struct command COMMANDS[] = {
     {"serve", {NULL}, {NULL}, "run the gateway in the foreground", NULL, NULL, NULL, NULL, NULL, run_serve},
     {"check", {NULL}, {NULL}, "check the configuration, with the store when there is one", CHECK_OPTIONS, NULL, NULL, NULL, NULL, run_check},
     {"dump", {NULL}, {NULL}, "print the effective configuration, defaults included", NULL, NULL, NULL, NULL, NULL, run_dump},
+    {"upgrade", {NULL}, {NULL}, "exchange all processes for the programs that are installed now", NULL, NULL, NULL, NULL, NULL, run_upgrade},
     {"reload", {NULL}, {NULL}, "read the configuration again; a wrong one changes nothing", NULL, NULL, NULL, NULL, NULL, run_reload},
     {"stop", {NULL}, {NULL}, "finish what runs and end", NULL, NULL, NULL, NULL, NULL, run_stop},
     {"doctor", {NULL}, {NULL}, "what runs, and what confines each process", NULL, NULL, NULL, NULL, NULL, run_doctor},

@@ -124,6 +124,27 @@ int run_reload(struct invocation *v)
     return rc;
 }
 
+int run_upgrade(struct invocation *v)
+{
+    json_t *answer = NULL;
+    int rc = ask_supervisor(v, "upgrade", &answer);
+    if (rc != EXIT_DONE)
+        return rc;
+    bool ok = json_is_true(json_object_get(answer, "ok"));
+    if (v->json || v->print != NULL) {
+        rc = invocation_show(v, 200, answer);
+        return ok ? rc : EXIT_REFUSED;
+    }
+    if (ok)
+        (void)printf("Version %s serves; what runs on %s may finish.\n",
+                     json_string_value(json_object_get(answer, "to")),
+                     json_string_value(json_object_get(answer, "from")));
+    else
+        rc = print_errors(answer);
+    json_decref(answer);
+    return rc;
+}
+
 int run_stop(struct invocation *v)
 {
     json_t *answer = NULL;
@@ -204,15 +225,16 @@ static void print_doctor(json_t *answer)
         if (strcmp(json_string_value(json_object_get(p, "role")), "signer") == 0)
             print_certificates(json_object_get(p, "status"));
     }
-    (void)printf("\n%-11s %-3s %-8s %-10s %-8s %-8s %s\n", "PROCESS", "ID", "PID", "STATE",
-                 "RESTARTS", "UPTIME", "CONFINED BY");
+    (void)printf("\n%-11s %-3s %-8s %-10s %-8s %-8s %-8s %s\n", "PROCESS", "ID", "PID", "STATE",
+                 "VERSION", "RESTARTS", "UPTIME", "CONFINED BY");
     json_array_foreach(json_object_get(answer, "processes"), i, p)
     {
-        (void)printf("%-11s %-3d %-8d %-10s %-8d %-8d ",
+        (void)printf("%-11s %-3d %-8d %-10s %-8s %-8d %-8d ",
                      json_string_value(json_object_get(p, "role")),
                      (int)json_integer_value(json_object_get(p, "id")),
                      (int)json_integer_value(json_object_get(p, "pid")),
                      json_string_value(json_object_get(p, "state")),
+                     json_string_value(json_object_get(p, "version")),
                      (int)json_integer_value(json_object_get(p, "restarts")),
                      (int)json_integer_value(json_object_get(p, "uptime")));
         (void)printf("seccomp=%s landlock=%s/abi%s no_new_privs=%s",

@@ -61,6 +61,8 @@ int edge_init(struct edge *e, uv_loop_t *loop, uint32_t id)
     if (rc == 0)
         rc = h2_init(e);
     if (rc == 0)
+        rc = keeper_init(e);
+    if (rc == 0)
         rc = gate_init(e);
     /* Something that needs no file: a copy of what is open anyway. */
     e->reserve_fd = fcntl(2, F_DUPFD_CLOEXEC, 3);

@@ -61,7 +61,7 @@ struct edge {
     struct watch *signer_watch; /* NULL while there is no link */
     SSL_CTX *tls;
 
-    struct keeper *keeper; /* keeper.h; NULL before the first channel */
+    struct keeper *keeper; /* keeper.h */
     struct views *views;   /* view.h, made by gate_init */
     struct gate *gate;     /* gate.h */
     struct jwks jwks;

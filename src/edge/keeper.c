@@ -275,7 +275,7 @@ static void on_batch(uv_timer_t *t)
     keeper_flush_activity(k->edge);
 }
 
-static int keeper_make(struct edge *e)
+int keeper_init(struct edge *e)
 {
     struct keeper *k = calloc(1, sizeof(*k));
     if (k == NULL)
@@ -313,16 +313,15 @@ static void tell_upstreams(struct keeper *k)
 
 int keeper_link_init(struct edge *e, int fd)
 {
-    int rc = e->keeper == NULL ? keeper_make(e) : 0;
-    struct line *l = rc == 0 ? calloc(1, sizeof(*l)) : NULL;
+    struct line *l = calloc(1, sizeof(*l));
     if (l == NULL) {
         (void)close(fd);
-        return rc < 0 ? rc : -ENOMEM;
+        return -ENOMEM;
     }
     struct keeper *k = e->keeper;
     l->edge = e;
     list_init(&l->asks);
-    rc = channel_init(&l->channel, fd, IPC_EDGE, IPC_KEEPER);
+    int rc = channel_init(&l->channel, fd, IPC_EDGE, IPC_KEEPER);
     if (rc == 0)
         rc = uv_poll_init(e->loop, &l->poll, fd);
     if (rc < 0) {
@@ -464,15 +463,16 @@ static int ask_put(struct edge *e, enum msg_type type, struct span payload, keep
     }
     ask_due(l, ask, now);
     rc = channel_send(&l->channel, type, ask->serial, payload.at, payload.len, -1);
+    /* The channel's own limit is never reached, see QUEUE_MAX. */
+    if (rc < 0 && rc != FAULT_LIMIT && rc != -ENOMEM)
+        line_break(l, rc);
     if (rc < 0)
         keeper_cancel(ask);
     else
         *ret = ask;
-    /* The channel's own limit is never reached, see QUEUE_MAX. */
-    if (rc < 0 && rc != FAULT_LIMIT && rc != -ENOMEM)
-        line_break(l, rc);
     derive_interest(l);
-    return rc;
+    /* This keeper has gone and heard nothing of it: the next one is waited for. */
+    return rc == FAULT_CLOSED && k->line == NULL ? ask_put(e, type, payload, done, owner, ret) : rc;
 }
 
 static uint8_t encoded[MSG_PACKET_MAX];

@@ -4,9 +4,9 @@
  * with a fault when five seconds pass, when the channel breaks, or when too much is outstanding
  * already. keeper_cancel forgets it; the callback is then never called. Callbacks never run inside
  * the call that asks. The link outlives the keeper: a new channel (the supervisor sends one when it
- * has started a new keeper) replaces the old one. Questions that find no keeper wait two seconds for
- * the next one; of those that a keeper left unanswered only the ones about sessions are asked again,
- * the others fail, because what they did may have been done.
+ * has started a new keeper) replaces the old one. Questions that find no keeper wait two seconds
+ * for the next one; of those that a keeper left unanswered only the ones about sessions are asked
+ * again, the others fail, because what they did may have been done.
  *
  * The keeper's word is the stronger side's: an edge that gets a malformed packet closes the channel
  * and waits for the supervisor to send another. */
@@ -23,8 +23,10 @@ struct keeper_ask;
  * fault: 0, FAULT_TIMEOUT, FAULT_CLOSED. */
 typedef void (*keeper_done)(void *owner, int fault, struct span payload);
 
-/* Installs a channel that the supervisor sent; takes fd, also on failure. The first call makes
- * edge->keeper. Every view is asked again under the new channel. 0, -ENOMEM, -errno. */
+/* Makes edge->keeper, which has no channel yet. 0, -ENOMEM or -errno. */
+must_check int keeper_init(struct edge *e);
+/* Installs a channel that the supervisor sent; takes fd, also on failure. Every view is asked again
+ * under the new channel. 0, -ENOMEM, -errno. */
 must_check int keeper_link_init(struct edge *e, int fd);
 /* The end of the process: closes the handles; the loop must still run once. */
 void keeper_link_fini(struct edge *e);

@@ -211,6 +211,7 @@ static const struct row ROWS[] = {
     {SCMP_SYS(socketpair), S, {{0}}},
     {SCMP_SYS(bind), S, {{0}}},
     {SCMP_SYS(execve), S, {{0}}},
+    {SCMP_SYS(execveat), S, {{5, INT, AT_EMPTY_PATH}}},
     /* No new namespaces. The flags of clone3 lie in memory where no filter can look: libc falls
      * back to clone when it is told that there is none. */
     {SCMP_SYS(clone), S, {{1, NAMESPACES, 0}}},

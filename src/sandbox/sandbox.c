@@ -95,8 +95,20 @@ static int enter_seccomp(const struct sandbox *s, struct buf *report)
     return part_missing(s, report, "seccomp");
 }
 
+/* A program that was executed by its descriptor is called by the descriptor's number otherwise. */
+static void enter_name(enum sandbox_profile profile)
+{
+    static const char *const NAMES[] = {[SANDBOX_SUPERVISOR] = "postern-super",
+                                        [SANDBOX_EDGE] = "postern-edge",
+                                        [SANDBOX_SIGNER] = "postern-signer",
+                                        [SANDBOX_KEEPER] = "postern-keeper",
+                                        [SANDBOX_COURIER] = "postern-courier"};
+    (void)prctl(PR_SET_NAME, NAMES[profile], 0, 0, 0);
+}
+
 int sandbox_enter(const struct sandbox *s, struct buf *report)
 {
+    enter_name(s->profile);
     enter_limits(report);
     enter_dumpable(report);
     bool sealed = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;

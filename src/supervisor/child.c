@@ -149,20 +149,17 @@ static int launch(struct child *c)
     if (rc < 0)
         return rc;
     arena_init(&arena, 4096, 1024 * 1024);
-    char path[4096];
-    int len =
-        snprintf(path, sizeof(path), "%s/%s", c->supervisor->libexec, ROLES[c->kind].executable);
     struct role_facts facts = {.file = c->supervisor->file,
                                .id = c->id,
                                .ports = c->supervisor->ports.at,
                                .port_count = c->supervisor->ports.count};
     struct spawn s = {
-        .path = path,
+        .program = programs_find(&c->supervisor->programs, c->supervisor->libexec, c->kind),
         .argv = ROLES[c->kind].arguments(&arena, &facts),
         .control = pair[1],
         .extra = ROLES[c->kind].with_keeper_socket ? c->supervisor->keeper_socket : -1,
     };
-    if (s.argv == NULL || len < 0 || (size_t)len >= sizeof(path))
+    if (s.argv == NULL)
         rc = -ENOMEM;
     if (rc == 0)
         rc = spawn_start(&s, &c->pid);
@@ -175,10 +172,18 @@ static int launch(struct child *c)
     return channel_open(c, pair[0]);
 }
 
+int child_adopt(struct child *c, pid_t pid, int fd)
+{
+    c->pid = pid;
+    c->adopted = c->configured = true;
+    return channel_open(c, fd);
+}
+
 void child_start(struct child *c)
 {
     c->state = CHILD_STARTING;
-    c->killed = false;
+    c->killed = c->adopted = c->configured = false;
+    (void)snprintf(c->version, sizeof(c->version), "%s", POSTERN_VERSION);
     c->number = c->prepared = 0;
     c->started_ms = clock_mono_ms();
     int rc = launch(c);

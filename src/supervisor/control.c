@@ -174,23 +174,31 @@ static bool may_ask(const struct control *c, const uv_pipe_t *pipe)
            (who.uid == 0 || who.uid == c->owner);
 }
 
-static void on_connection(uv_stream_t *server, int status)
+static struct control_call *call_new(struct control *c, uv_loop_t *loop)
 {
-    struct control *c = server->data;
-    struct control_call *call = status < 0 ? NULL : calloc(1, sizeof(*call));
+    struct control_call *call = calloc(1, sizeof(*call));
     if (call == NULL)
-        return;
+        return NULL;
     call->control = c;
     call->write.data = call;
     /* The largest doctor's report: all edges of two generations and what each says of itself. */
     buf_init(&call->out, 16 * 1024 * 1024);
     /* Neither can fail: they only set fields and link the handle into the loop. */
-    (void)uv_timer_init(server->loop, &call->timer);
-    (void)uv_pipe_init(server->loop, &call->pipe, 0);
+    (void)uv_timer_init(loop, &call->timer);
+    (void)uv_pipe_init(loop, &call->pipe, 0);
     call->timer.data = call->pipe.data = call;
     call->handles = 2;
     list_push(&c->clients, &call->link);
     c->count++;
+    return call;
+}
+
+static void on_connection(uv_stream_t *server, int status)
+{
+    struct control *c = server->data;
+    struct control_call *call = status < 0 ? NULL : call_new(c, server->loop);
+    if (call == NULL)
+        return;
     if (uv_accept(server, (uv_stream_t *)&call->pipe) < 0 || c->count > CONTROL_CLIENTS_MAX) {
         call_close(call);
         return;
@@ -203,6 +211,30 @@ static void on_connection(uv_stream_t *server, int status)
     (void)uv_timer_start(&call->timer, on_impatient, PATIENCE_MS, 0);
     if (uv_read_start((uv_stream_t *)&call->pipe, on_alloc, on_read) < 0)
         call_close(call);
+}
+
+int control_fd(const struct control_call *call)
+{
+    uv_os_fd_t fd;
+    return uv_fileno((const uv_handle_t *)&call->pipe, &fd) == 0 ? fd : -1;
+}
+
+struct control_call *control_adopt(struct control *c, int fd)
+{
+    struct control_call *call = call_new(c, c->pipe.loop);
+    if (call == NULL || uv_pipe_open(&call->pipe, fd) < 0) {
+        (void)close(fd);
+        if (call != NULL)
+            call_close(call);
+        return NULL;
+    }
+    call->waiting = true;
+    if (uv_read_start((uv_stream_t *)&call->pipe, on_alloc, on_read) < 0) {
+        call->waiting = false;
+        call_close(call);
+        return NULL;
+    }
+    return call;
 }
 
 int control_start(struct control *c, uv_loop_t *loop, int fd, uid_t owner)

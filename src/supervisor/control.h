@@ -34,6 +34,10 @@ struct control {
 must_check int control_bind(const char *path, uid_t uid, gid_t gid);
 /* Takes fd. */
 must_check int control_start(struct control *c, uv_loop_t *loop, int fd, uid_t owner);
+/* The descriptor of the client, borrowed. */
+int control_fd(const struct control_call *call);
+/* A client of the program before this one, who waits for an answer. Takes fd. NULL: it is gone. */
+struct control_call *control_adopt(struct control *c, int fd);
 /* Answers; the call is over. */
 void control_answer(struct control_call *call, struct span text);
 void control_stop(struct control *c);

@@ -157,6 +157,10 @@ static void commit(struct supervisor *sv)
      * snapshot. */
     if (keeper != NULL)
         tell_commit(keeper, number);
+    if (keeper != NULL && !keeper->configured) {
+        keeper->configured = true;
+        supervisor_introduce_edges(keeper);
+    }
     list_each(it, &sv->children)
     {
         struct child *c = container_of(it, struct child, link);
@@ -247,6 +251,8 @@ static void settle(struct supervisor *sv)
         child_sent(keeper, channel_send_settled(&keeper->channel, 0, &m, -1));
     }
     reload_settled(sv, sv->running.generation, sv->running.number, sv->running.new_edges);
+    if (sv->running.new_edges)
+        upgrade_settled(sv);
     supervisor_start_edges(sv);
     supervisor_join_edges(sv);
     doctor_send_fleet(sv);
@@ -296,6 +302,7 @@ static void give_up(struct supervisor *sv, struct span reason)
     delivery_fini(&sv->running);
     delivery_fini(&sv->waiting);
     reload_refused(sv, generation, reason);
+    upgrade_failed(sv, reason);
     if (!sv->serving && sv->newest.fd < 0)
         supervisor_fail(sv, "not_started");
     else
@@ -354,7 +361,7 @@ static bool needs_new_edges(const struct supervisor *sv, const struct delivery *
         serving |= c->kind == ROLE_EDGE && c->state == CHILD_SERVING;
         bound |= c->kind == ROLE_EDGE && c->state == CHILD_SERVING && c->ports_bound;
     }
-    return (bound && !has_all(&sv->ports, &d->ports)) ||
+    return sv->upgrade.phase == UPGRADE_PENDING || (bound && !has_all(&sv->ports, &d->ports)) ||
            (serving && sv->candidate != NULL && sv->candidate->generation == d->generation &&
             supervisor_drops_listener(sv->file, sv->candidate));
 }
@@ -375,7 +382,7 @@ static void begin(struct supervisor *sv, struct delivery *d)
         struct child *c = container_of(it, struct child, link);
         /* An edge that is just joining changes over to this one. */
         bool old = (c->state == CHILD_SERVING || c->state == CHILD_READY) &&
-                   ROLES[c->kind].prepares && !c->successor;
+                   ROLES[c->kind].prepares && !c->successor && !c->retired;
         bool drains = c->state == CHILD_DRAINING && c->kind == ROLE_EDGE;
         if (rc == 0 && (old || (c->successor && !c->retired)))
             rc = rollout_add(&sv->rollout, c->key);
@@ -399,7 +406,7 @@ int deliver_snapshot(struct child *keeper, struct message *m)
         return FAULT_FORMAT;
     struct delivery d = {.fd = m->fd, .number = said.number, .generation = said.generation};
     m->fd = -1;
-    int rc = sv->stopping ? FAULT_CONFLICT : read_ports(d.fd, &d.ports);
+    int rc = sv->stopping || keeper->retired ? FAULT_CONFLICT : read_ports(d.fd, &d.ports);
     if (rc == 0 && sv->waiting.fd >= 0)
         rc = FAULT_BUSY;
     if (rc < 0) {
@@ -491,6 +498,13 @@ void deliver_gone(struct child *c)
         return;
     }
     apply(sv, rollout_gone(&sv->rollout, c->key), SPAN("a process died of it"));
+}
+
+int deliver_adopt(struct supervisor *sv)
+{
+    int rc = read_ports(sv->newest.fd, &sv->newest.ports);
+    sv->ports = sv->newest.ports;
+    return rc;
 }
 
 void deliver_fini(struct supervisor *sv)

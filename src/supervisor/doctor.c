@@ -38,11 +38,11 @@ static void write_child(struct buf *out, const struct supervisor *sv, const stru
     uint64_t now = clock_mono_ms();
     (void)buf_printf(out,
                      ",{\"role\":\"%s\",\"id\":%u,\"pid\":%d,\"uid\":%u,\"state\":\"%s\","
-                     "\"uptime\":%llu,\"restarts\":%u,\"snapshot\":%llu",
+                     "\"uptime\":%llu,\"restarts\":%u,\"snapshot\":%llu,\"version\":\"%s\"",
                      ROLES[c->kind].name, (unsigned)c->id, (int)c->pid, (unsigned)sv->account.uid,
                      child_state_name(c->state),
                      (unsigned long long)(c->pid == 0 ? 0 : (now - c->started_ms) / 1000),
-                     c->restarts, (unsigned long long)c->number);
+                     c->restarts, (unsigned long long)c->number, c->version);
     write_pairs(out, "sandbox", span_str(c->sandbox));
     write_pairs(out, "status", span_str(c->status));
     (void)buf_byte(out, '}');
@@ -88,13 +88,15 @@ int doctor_write(struct supervisor *sv, struct buf *out)
     (void)buf_printf(out, "{\"ok\":%s,\"version\":\"" POSTERN_VERSION "\",",
                      sv->serving && !sv->stopping ? "true" : "false");
     write_text(out, "config", span_str(sv->config));
-    (void)buf_printf(out, ",\"snapshot\":%llu,\"generation\":%llu",
+    (void)buf_printf(out, ",\"upgrading\":%s,\"snapshot\":%llu,\"generation\":%llu",
+                     sv->upgrade.phase == UPGRADE_NONE ? "false" : "true",
                      (unsigned long long)sv->newest.number,
                      (unsigned long long)sv->file->generation);
     write_listeners(out, &sv->listeners);
     (void)buf_printf(out,
                      ",\"processes\":[{\"role\":\"supervisor\",\"id\":0,\"pid\":%d,\"uid\":%u,"
-                     "\"state\":\"%s\",\"uptime\":%llu,\"restarts\":0",
+                     "\"state\":\"%s\",\"uptime\":%llu,\"restarts\":0,"
+                     "\"version\":\"" POSTERN_VERSION "\"",
                      (int)getpid(), (unsigned)sv->account.uid,
                      sv->stopping ? "stopping" : (sv->serving ? "serving" : "starting"),
                      (unsigned long long)((clock_mono_ms() - sv->started_ms) / 1000));

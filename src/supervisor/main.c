@@ -16,6 +16,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "conf/verify.h"
 #include "conf/yaml.h"
 #include "sandbox/sandbox.h"
@@ -183,6 +184,8 @@ static int enter_sandbox(struct arena *a)
               SANDBOX_EXECUTE);
     }
     grant(&g, interpreter, SANDBOX_EXECUTE);
+    /* The way back from a version that turns out to be of no use. */
+    grant(&g, "/proc/self/exe", SANDBOX_EXECUTE);
     static const char *const READ_ONLY[] = {
         "/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib", "/etc/ld.so.cache",
         "/etc/ssl", "/usr/share/zoneinfo", "/etc/localtime", "/dev/urandom",
@@ -208,7 +211,6 @@ static int enter_sandbox(struct arena *a)
                         .mode = file->sandbox,
                         .paths = g.paths,
                         .path_count = g.count};
-    buf_init(&sv.sandbox, 4096);
     int rc = sandbox_enter(&s, &sv.sandbox);
     struct span rest = buf_view(&sv.sandbox), line;
     while (span_cut(&rest, '\n', &line)) {
@@ -251,10 +253,9 @@ static int prepare(struct arena *a)
     rc = listen_on_all(file);
     if (rc < 0)
         return fail("listeners", rc);
-    int control = -1;
-    rc = lock_runtime(file->runtime_dir, &sv.account);
+    rc = sv.lock_fd = lock_runtime(file->runtime_dir, &sv.account);
     if (rc >= 0)
-        rc = bind_controls(file, &sv.account, &control);
+        rc = bind_controls(file, &sv.account, &sv.control_fd);
     if (rc < 0)
         return rc;
     notify_open(&sv.notify);
@@ -263,30 +264,70 @@ static int prepare(struct arena *a)
         return fail("leaving root", rc);
     rc = supervisor_init(&sv);
     if (rc == 0)
-        rc = control_start(&sv.control, &sv.loop, control, sv.account.uid);
+        rc = control_start(&sv.control, &sv.loop, sv.control_fd, sv.account.uid);
     if (rc < 0)
         return fail("event loop", rc);
+    reload_write_fixed(file, &sv.fixed);
+    programs_open(&sv.programs, sv.libexec);
     return enter_sandbox(a);
 }
 
-static int parse(int argc, char **argv)
+/* The words after --config are for upgrade.c: from one program to the next. */
+struct options {
+    int state, way_back; /* -1: an ordinary start */
+    const char *failed;
+    bool try;
+};
+
+static int parse(int argc, char **argv, struct options *ret)
 {
-    static const struct option OPTIONS[] = {{"config", required_argument, NULL, 'c'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option OPTIONS[] = {
+        {"config", required_argument, NULL, 'c'}, {"try", no_argument, NULL, 't'},
+        {"resume", required_argument, NULL, 'r'}, {"way-back", required_argument, NULL, 'w'},
+        {"failed", required_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
+    *ret = (struct options){.state = -1, .way_back = -1};
     sv.config = "/etc/postern/postern.yaml";
     int o;
     while ((o = getopt_long(argc, argv, "c:", OPTIONS, NULL)) != -1) {
-        if (o != 'c')
+        uint64_t number = 0;
+        if ((o == 'r' || o == 'w') && text_u64(span_str(optarg), INT32_MAX, &number) < 0)
             return FAULT_MISUSE;
-        sv.config = optarg;
+        switch (o) {
+        case 'c':
+            sv.config = optarg;
+            break;
+        case 't':
+            ret->try = true;
+            break;
+        case 'r':
+            ret->state = (int)number;
+            break;
+        case 'w':
+            ret->way_back = (int)number;
+            break;
+        case 'f':
+            ret->failed = optarg;
+            break;
+        default:
+            return FAULT_MISUSE;
+        }
     }
     return optind == argc ? 0 : FAULT_MISUSE;
+}
+
+static int resume(const struct options *o)
+{
+    int rc = supervisor_init(&sv);
+    if (rc == 0)
+        rc = upgrade_resume(&sv, o->state, o->way_back, o->failed);
+    return rc < 0 ? fail("going on from the program before", rc) : 0;
 }
 
 int main(int argc, char **argv)
 {
     log_open("supervisor", LOG_LEVEL_INFO);
-    if (parse(argc, argv) < 0) {
+    struct options options;
+    if (parse(argc, argv, &options) < 0) {
         (void)fputs("usage: postern-supervisor [--config FILE]\n", stderr);
         return 2;
     }
@@ -294,9 +335,11 @@ int main(int argc, char **argv)
     sv.libexec = libexec != NULL && libexec[0] == '/' ? libexec : POSTERN_LIBEXECDIR;
     /* Messages and files of this process are for nobody else. */
     (void)umask(027);
+    if (options.try)
+        return upgrade_try(sv.config);
     struct arena arena;
     arena_init(&arena, 4096, 1024 * 1024);
-    int rc = prepare(&arena);
+    int rc = options.state >= 0 ? resume(&options) : prepare(&arena);
     if (rc == 0) {
         struct buf line;
         log_line(&line, LOG_LEVEL_NOTICE, "starting");

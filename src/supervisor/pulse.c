@@ -47,7 +47,7 @@ void pulse_heard(struct child *c)
     list_each(it, &c->supervisor->children)
     {
         struct child *other = container_of(it, struct child, link);
-        if ((other->lost & (unsigned)ROLES[c->kind].ipc) == 0 || !child_is_up(other))
+        if ((other->lost & (unsigned)ROLES[c->kind].ipc) == 0 || !supervisor_may_meet(c, other))
             continue;
         other->lost &= ~(unsigned)ROLES[c->kind].ipc;
         supervisor_introduce(c, other);

@@ -50,6 +50,14 @@ static void list_fixed(const struct snapshot *old, const struct snapshot *new, s
         (void)buf_text(out, "process.sandbox\n");
 }
 
+void reload_write_fixed(const struct snapshot *s, struct buf *out)
+{
+    for (size_t i = 0; i < countof(FIXED_TEXT); i++)
+        (void)buf_printf(out, "%s=%s\n", FIXED_TEXT[i].key, text_at(s, FIXED_TEXT[i].offset));
+    (void)buf_printf(out, "process.edges=%u\nprocess.sandbox=%d\n", (unsigned)s->edges,
+                     (int)s->sandbox);
+}
+
 /* ["line", "line"] */
 static void write_lines(struct buf *out, struct span lines)
 {
@@ -224,11 +232,13 @@ static int read_candidate(struct supervisor *sv, struct buf *errors)
 void reload_start(struct supervisor *sv, struct control_call *call)
 {
     struct child *keeper = supervisor_find(sv, ROLE_KEEPER);
-    if (sv->candidate != NULL || !sv->serving || sv->stopping || keeper == NULL) {
-        answer_refusal(sv, call,
-                       sv->candidate != NULL
-                           ? SPAN("another reload is under way")
-                           : SPAN("the service is starting or stopping: try again"));
+    if (sv->candidate != NULL || !sv->serving || sv->stopping || keeper == NULL ||
+        sv->upgrade.phase != UPGRADE_NONE) {
+        answer_refusal(
+            sv, call,
+            sv->candidate != NULL
+                ? SPAN("another reload is under way")
+                : SPAN("the service is starting, stopping or being upgraded: try again"));
         return;
     }
     log_kv(LOG_LEVEL_NOTICE, "reloading", "file", sv->config);

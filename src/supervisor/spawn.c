@@ -15,7 +15,8 @@
 #endif
 
 #define STATUS_NOT_EXECUTED 127
-#define FIRST_FREE 5
+#define PROGRAM 5
+#define FIRST_FREE 6
 
 /* The sanitizers' options are part of the build that has them, and of no other. */
 static const char *const KEPT[] = {"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"};
@@ -54,18 +55,20 @@ static void become(const struct spawn *s, pid_t parent, char **env)
     /* The parent may have died before the line above. */
     if (getppid() != parent)
         return;
-    /* Out of the way of 3 and 4 first: either could be where the other has to go. */
+    /* Out of the way of 3, 4 and 5 first: any could be where another has to go. */
     int control = fcntl(s->control, F_DUPFD, FIRST_FREE);
     int extra = s->extra < 0 ? -1 : fcntl(s->extra, F_DUPFD, FIRST_FREE);
+    int program = fcntl(s->program, F_DUPFD, FIRST_FREE);
     int null = open("/dev/null", O_RDONLY);
-    if (control < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(control, 3) < 0)
+    if (control < 0 || program < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 ||
+        dup2(control, 3) < 0)
         return;
     (void)close(4);
     if (extra >= 0 && dup2(extra, 4) < 0)
         return;
-    if (syscall(SYS_close_range, FIRST_FREE, ~0u, 0) < 0)
+    if (dup3(program, PROGRAM, O_CLOEXEC) < 0 || syscall(SYS_close_range, FIRST_FREE, ~0u, 0) < 0)
         return;
-    (void)execve(s->path, s->argv, env);
+    (void)syscall(SYS_execveat, PROGRAM, "", s->argv, env, AT_EMPTY_PATH);
 }
 
 int spawn_start(const struct spawn *s, pid_t *ret)

@@ -8,7 +8,7 @@
 #include "base/macros.h"
 
 struct spawn {
-    const char *path;  /* of the executable */
+    int program;       /* the executable, open; -1: there is none */
     char *const *argv; /* argv[0] included, NULL at the end */
     int control;       /* becomes descriptor 3 */
     int extra;         /* becomes descriptor 4, or -1 */

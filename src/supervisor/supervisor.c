@@ -21,7 +21,7 @@ struct child *supervisor_find(struct supervisor *sv, enum role_kind kind)
     list_each(it, &sv->children)
     {
         struct child *c = container_of(it, struct child, link);
-        if (c->kind == kind && child_is_up(c))
+        if (c->kind == kind && child_is_up(c) && !c->retired)
             return c;
     }
     return NULL;
@@ -143,13 +143,42 @@ void supervisor_introduce(struct child *a, struct child *b)
     (void)close(pair[1]);
 }
 
+bool supervisor_may_meet(const struct child *a, const struct child *b)
+{
+    const struct child *edge = a->kind == ROLE_EDGE ? a : b;
+    const struct child *other = a->kind == ROLE_EDGE ? b : a;
+    if (a == b || !child_is_up(a) || !child_is_up(b) ||
+        (ROLES[a->kind].peers & (unsigned)ROLES[b->kind].ipc) == 0)
+        return false;
+    /* Until an upgrade is done an old edge keeps the signer it has: the way back leads to it. */
+    if (other->kind == ROLE_SIGNER && a->supervisor->upgrade.phase == UPGRADE_PENDING)
+        return other->adopted == edge->adopted;
+    /* Afterwards those of the version before serve nobody new. */
+    if ((a->retired && a->kind != ROLE_EDGE) || (b->retired && b->kind != ROLE_EDGE))
+        return false;
+    /* Without a configuration a keeper knows nobody: edges would hear that of everybody. They wait
+     * for one that does. */
+    return other->kind != ROLE_KEEPER || edge->kind != ROLE_EDGE || other->configured;
+}
+
+void supervisor_introduce_edges(struct child *c)
+{
+    list_each(it, &c->supervisor->children)
+    {
+        struct child *edge = container_of(it, struct child, link);
+        if (edge->kind == ROLE_EDGE && supervisor_may_meet(c, edge)) {
+            edge->lost &= ~(unsigned)ROLES[c->kind].ipc;
+            supervisor_introduce(c, edge);
+        }
+    }
+}
+
 static void introduce_all(struct child *c)
 {
     list_each(it, &c->supervisor->children)
     {
         struct child *other = container_of(it, struct child, link);
-        if (other != c && child_is_up(other) &&
-            (ROLES[c->kind].peers & (unsigned)ROLES[other->kind].ipc) != 0) {
+        if (supervisor_may_meet(c, other)) {
             other->lost &= ~(unsigned)ROLES[c->kind].ipc;
             supervisor_introduce(c, other);
         }
@@ -220,6 +249,7 @@ static int on_refused(struct child *c, struct message *m)
     log_line(&line, LOG_LEVEL_ERROR, "configuration_refused");
     log_field(&line, "reason", refused.reason);
     log_end(&line);
+    upgrade_failed(sv, refused.reason);
     if (!sv->serving)
         supervisor_fail(sv, "not_started");
     return 0;
@@ -313,6 +343,8 @@ void supervisor_on_death(struct child *c, int status)
     if (c->pid > 0)
         log_death(c, status);
     child_buried(c);
+    if (upgrade_on_death(sv, c))
+        return;
     /* The rollout may abort because of this death, and that may retire the child. */
     deliver_gone(c);
     doctor_look_whether_complete(sv);
@@ -338,13 +370,12 @@ void supervisor_on_death(struct child *c, int status)
     child_start_later(c, wait);
 }
 
-static void on_chld(uv_signal_t *h, int number)
+static void reap(struct supervisor *sv)
 {
-    struct supervisor *sv = h->data;
     int status;
     pid_t pid;
-    (void)number;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        upgrade_on_reaped(sv, pid, status);
         list_each(it, &sv->children)
         {
             struct child *c = container_of(it, struct child, link);
@@ -354,6 +385,12 @@ static void on_chld(uv_signal_t *h, int number)
             break;
         }
     }
+}
+
+static void on_chld(uv_signal_t *h, int number)
+{
+    (void)number;
+    reap(h->data);
 }
 
 /* ---- the end ---- */
@@ -395,6 +432,7 @@ static void close_handles(struct supervisor *sv)
     uv_handle_t *all[] = {
         (uv_handle_t *)&sv->on_chld,      (uv_handle_t *)&sv->on_hup,
         (uv_handle_t *)&sv->on_term,      (uv_handle_t *)&sv->on_int,
+        (uv_handle_t *)&sv->on_usr2,      (uv_handle_t *)&sv->upgrade.timer,
         (uv_handle_t *)&sv->reload_timer, (uv_handle_t *)&sv->rollout_timer,
         (uv_handle_t *)&sv->pulse_timer,  (uv_handle_t *)&sv->fleet_timer,
         (uv_handle_t *)&sv->doctor_timer, (uv_handle_t *)&sv->stop_timer,
@@ -471,6 +509,12 @@ static void on_hup(uv_signal_t *h, int number)
     reload_start(h->data, NULL);
 }
 
+static void on_usr2(uv_signal_t *h, int number)
+{
+    (void)number;
+    upgrade_start(h->data, NULL);
+}
+
 /* ---- control ---- */
 
 static void answer_stop(struct supervisor *sv, struct control_call *call)
@@ -482,7 +526,10 @@ static void answer_stop(struct supervisor *sv, struct control_call *call)
 static const struct {
     const char *word;
     void (*act)(struct supervisor *sv, struct control_call *call);
-} WORDS[] = {{"reload", reload_start}, {"doctor", doctor_start}, {"stop", answer_stop}};
+} WORDS[] = {{"reload", reload_start},
+             {"upgrade", upgrade_start},
+             {"doctor", doctor_start},
+             {"stop", answer_stop}};
 
 static void on_word(void *arg, struct control_call *call, struct span word)
 {
@@ -492,8 +539,8 @@ static void on_word(void *arg, struct control_call *call, struct span word)
             return;
         }
     }
-    control_answer(call,
-                   SPAN("{\"ok\":false,\"errors\":[\"unknown word; reload, doctor, stop\"]}"));
+    control_answer(
+        call, SPAN("{\"ok\":false,\"errors\":[\"unknown word; reload, upgrade, doctor, stop\"]}"));
 }
 
 static void on_call_gone(void *arg, struct control_call *call)
@@ -503,6 +550,8 @@ static void on_call_gone(void *arg, struct control_call *call)
         sv->reload_call = NULL;
     if (sv->doctor_call == call)
         sv->doctor_call = NULL;
+    if (sv->upgrade.call == call)
+        sv->upgrade.call = NULL;
 }
 
 /* ---- the object ---- */
@@ -543,7 +592,8 @@ static int init_handles(struct supervisor *sv)
     } signals[] = {{&sv->on_chld, on_chld, SIGCHLD},
                    {&sv->on_hup, on_hup, SIGHUP},
                    {&sv->on_term, on_end_signal, SIGTERM},
-                   {&sv->on_int, on_end_signal, SIGINT}};
+                   {&sv->on_int, on_end_signal, SIGINT},
+                   {&sv->on_usr2, on_usr2, SIGUSR2}};
     for (size_t i = 0; i < countof(timers); i++) {
         (void)uv_timer_init(&sv->loop, timers[i]);
         timers[i]->data = sv;
@@ -566,18 +616,26 @@ int supervisor_init(struct supervisor *sv)
     list_init(&sv->children);
     sv->newest.fd = sv->running.fd = sv->waiting.fd = -1;
     sv->started_ms = clock_mono_ms();
+    buf_init(&sv->sandbox, 4096);
+    buf_init(&sv->fixed, 64 * 1024);
     sv->control.arg = sv;
     sv->control.on_word = on_word;
     sv->control.on_gone = on_call_gone;
     /* A client that is gone is an error to the write, not the end of the process. */
     (void)signal(SIGPIPE, SIG_IGN);
     int rc = uv_loop_init(&sv->loop);
-    return rc < 0 ? rc : init_handles(sv);
+    if (rc < 0)
+        return rc;
+    upgrade_init(sv);
+    return init_handles(sv);
 }
 
 void supervisor_run(struct supervisor *sv)
 {
-    for (int kind = 0; kind < ROLE_EDGE; kind++) {
+    /* After an upgrade they are there, and one may have ended before anybody listened. */
+    if (sv->serving)
+        reap(sv);
+    for (int kind = 0; !sv->serving && kind < ROLE_EDGE; kind++) {
         struct child *c = child_new(sv, (enum role_kind)kind, 0, 0);
         if (c == NULL) {
             supervisor_fail(sv, "out_of_memory");
@@ -595,6 +653,8 @@ void supervisor_fini(struct supervisor *sv)
     deliver_fini(sv);
     listeners_fini(&sv->listeners);
     buf_fini(&sv->sandbox);
+    buf_fini(&sv->fixed);
+    programs_close(&sv->programs);
     snapshot_free(sv->candidate);
     snapshot_free(sv->file);
     (void)uv_loop_close(&sv->loop);

@@ -6,6 +6,7 @@
  *   deliver.c     snapshots from the keeper to everybody (rollout.h)
  *   reload.c      a new file
  *   control.c     supervisor.sock
+ *   upgrade.c     a new version of all of it
  *   doctor.c      what is running, as JSON
  *   pulse.c       who hangs, and who has lost whom
  *
@@ -21,7 +22,9 @@
 #include "supervisor/listeners.h"
 #include "supervisor/notify.h"
 #include "supervisor/privilege.h"
+#include "supervisor/programs.h"
 #include "supervisor/rollout.h"
+#include "supervisor/upgrade.h"
 
 struct ports {
     uint16_t *at; /* sorted, no port twice */
@@ -43,7 +46,10 @@ struct supervisor {
     struct listeners listeners;
     struct notify notify;
     struct control control;
-    int keeper_socket;
+    int control_fd, keeper_socket, lock_fd;
+    struct programs programs;
+    struct buf fixed; /* what only a restart can change, as it was at the start */
+    struct upgrade upgrade;
     uint64_t started_ms;
     struct buf sandbox; /* the supervisor's own report */
 
@@ -58,7 +64,7 @@ struct supervisor {
     uint64_t next_key;
     uint32_t next_edge_id;
     unsigned slots;
-    uv_signal_t on_chld, on_hup, on_term, on_int;
+    uv_signal_t on_chld, on_hup, on_term, on_int, on_usr2;
 
     /* Snapshots. */
     struct delivery newest;  /* in force; fd -1 before the first */
@@ -106,6 +112,10 @@ bool supervisor_drops_listener(const struct snapshot *old, const struct snapshot
 /* Tells whoever waits that everybody serves, the first time. */
 void supervisor_look_whether_serving(struct supervisor *sv);
 void supervisor_fail(struct supervisor *sv, const char *event);
+/* Are these two to have a channel? */
+bool supervisor_may_meet(const struct child *a, const struct child *b);
+/* Gives c a new channel to every edge that it may meet. */
+void supervisor_introduce_edges(struct child *c);
 /* Gives two children a new channel to each other. */
 void supervisor_introduce(struct child *a, struct child *b);
 
@@ -122,9 +132,13 @@ void deliver_gone(struct child *c);
 /* An edge is ready: give it the newest snapshot, or the one in the rollout if it belongs there. */
 void deliver_join(struct child *edge);
 void deliver_fini(struct supervisor *sv);
+/* The newest snapshot has come from the program before this one. */
+must_check int deliver_adopt(struct supervisor *sv);
 
 /* ---- reload.c ---- */
 
+/* "key=value" lines of what only a restart can change. */
+void reload_write_fixed(const struct snapshot *s, struct buf *out);
 /* Reads the file again and hands it to the keeper. The answer goes to `call` (may be NULL), later.
  */
 void reload_start(struct supervisor *sv, struct control_call *call);

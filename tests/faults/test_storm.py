@@ -5,6 +5,7 @@ come from: 500 new TLS connections a second for a minute.
 """
 import itertools
 import os
+import shutil
 import signal
 import time
 
@@ -73,3 +74,28 @@ def test_nobody_notices_a_keeper_that_dies(site):
     tell("a dead keeper", tally)
     assert not complaints(tally), (tally, storm.errors[:4000])
     assert tally["socket"]["begun"] == 50
+
+
+def test_nobody_notices_an_upgrade_of_all_programs(site):
+    storm = Storm(site, site.admin).begin(seconds=SECONDS // 2 + 3, rate=RATE)
+    before = {p["pid"] for p in site.doctor()["processes"]}
+    time.sleep(1)
+    began = time.monotonic()
+    site.cli("upgrade")
+    took = time.monotonic() - began
+    time.sleep(1)
+    # And a version that does not work: its keeper ends, the old one comes back.
+    program = harness.LIBEXEC / "postern-keeper"
+    kept = program.with_name("kept")
+    program.rename(kept)
+    try:
+        shutil.copy("/bin/false", program)
+        assert site.cli("upgrade", check=False).returncode != 0
+    finally:
+        kept.rename(program)
+    tally = storm.end()
+    tell(f"an upgrade in {took * 1000:.0f} ms and one that failed", tally)
+    assert not complaints(tally), (tally, storm.errors[:4000])
+    assert tally["socket"]["begun"] == 50, "every WebSocket lived through it, on the old edges"
+    after = site.doctor()["processes"]
+    assert len(before & {p["pid"] for p in after if p["state"] == "serving"}) == 1, "the supervisor alone"
