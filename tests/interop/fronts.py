@@ -4,11 +4,14 @@ import pathlib
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
 
 import h11
+import hpack
+import hyperframe.frame
 
 from stack import Connection, free_port, wait_for
 
@@ -83,6 +86,59 @@ class Witness:
         self.listener.close()
 
 
+class H2:
+    """Frames of HTTP/2 as the test wants them, without a library that would object. One request for a connection."""
+
+    def __init__(self, sock):
+        self.sock, self.buffer = sock, b""
+        self.encoder, self.decoder = hpack.Encoder(), hpack.Decoder()
+        sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + hyperframe.frame.SettingsFrame(0).serialize())
+
+    def ask(self, fields, data=(), trailers=()):
+        """The status of the answer; 0: the stream or the connection ended without one."""
+        frames = [self.headers(fields, not data and not trailers)]
+        frames += [hyperframe.frame.DataFrame(1, chunk, flags=["END_STREAM"] if not trailers and i == len(data) - 1 else []) for i, chunk in enumerate(data)]
+        if trailers:
+            frames.append(self.headers(trailers, True))
+        try:
+            self.sock.sendall(b"".join(f.serialize() for f in frames))
+            while True:
+                frame = self.frame()
+                if isinstance(frame, hyperframe.frame.HeadersFrame):
+                    status = int(dict(self.decoder.decode(frame.data, raw=True))[b":status"])
+                    if status >= 200:
+                        return status
+                elif isinstance(frame, (hyperframe.frame.RstStreamFrame, hyperframe.frame.GoAwayFrame)):
+                    return 0
+        except (ConnectionError, ssl.SSLError):
+            return 0
+
+    def headers(self, fields, end):
+        block = self.encoder.encode([(hpack.NeverIndexedHeaderTuple(*f)) for f in fields], huffman=False)
+        return hyperframe.frame.HeadersFrame(1, block, flags=["END_HEADERS"] + (["END_STREAM"] if end else []))
+
+    def frame(self):
+        head = self.take(9)
+        frame, length = hyperframe.frame.Frame.parse_frame_header(memoryview(head))
+        frame.parse_body(memoryview(self.take(length)))
+        return frame
+
+    def take(self, size):
+        while len(self.buffer) < size:
+            more = self.sock.recv(65536)
+            if not more:
+                raise ConnectionError("closed")
+            self.buffer += more
+        taken, self.buffer = self.buffer[:size], self.buffer[size:]
+        return taken
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+
 class Plain:
     """A connection without TLS, with what the tests use of stack.Connection."""
     fill, read, close, __enter__, __exit__ = (Connection.fill, Connection.read, Connection.close, Connection.__enter__, Connection.__exit__)
@@ -102,7 +158,7 @@ class Peer:
 
     def __init__(self, witness):
         self.witness = witness
-        self.port = free_port()
+        self.port, self.h2_port = free_port(), free_port()
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="postern-peer-"))
         self.directory.chmod(0o755)
         self.log = open(self.directory / "log", "wb")
@@ -123,6 +179,12 @@ class Peer:
     def connect(self):
         return Plain(self.port)
 
+    def connect_h2(self):
+        return H2(socket.create_connection(("127.0.0.1", self.h2_port), timeout=10))
+
+    def own_h2(self, number):
+        return [(b"x-case", b"%d" % number)]
+
     def close(self):
         self.process.terminate()
         self.process.wait(10)
@@ -142,7 +204,7 @@ http {{
   client_body_temp_path {self.directory}/body; proxy_temp_path {self.directory}/proxy; fastcgi_temp_path {self.directory}/f;
   uwsgi_temp_path {self.directory}/u; scgi_temp_path {self.directory}/s;
   client_header_timeout 3s; client_body_timeout 3s;
-  server {{ listen 127.0.0.1:{self.port};
+  server {{ listen 127.0.0.1:{self.port}; listen 127.0.0.1:{self.h2_port} http2;
     location / {{ proxy_pass http://127.0.0.1:{self.witness.port}; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_request_buffering off;
                   proxy_set_header Host $http_host; proxy_connect_timeout 3s; proxy_read_timeout 3s; }} }}
 }}
@@ -165,6 +227,7 @@ defaults
   timeout http-request 3s
 frontend f
   bind 127.0.0.1:{self.port}
+  bind 127.0.0.1:{self.h2_port} proto h2
   default_backend b
 backend b
   server s 127.0.0.1:{self.witness.port}
@@ -189,6 +252,18 @@ class Postern:
 
     def connect(self):
         return self.edge.connect()
+
+    def connect_h2(self):
+        context = ssl.create_default_context(cafile=str(self.edge.dir / "tls/ca.crt"))
+        context.set_alpn_protocols(["h2"])
+        raw = socket.create_connection(("127.0.0.1", self.edge.port), timeout=10)
+        sock = context.wrap_socket(raw, server_hostname=self.edge.host)
+        assert sock.selected_alpn_protocol() == "h2"
+        return H2(sock)
+
+    def own_h2(self, number):
+        cookie = self.edge.cookie().strip().split(": ", 1)[1].encode()
+        return [(b"cookie", cookie), (b"sec-fetch-site", b"same-origin"), (b"x-case", b"%d" % number)]
 
     def close(self):
         self.edge.close()

@@ -1,0 +1,99 @@
+"""What comes in as HTTP/2 becomes one request in HTTP/1.1 or none: the table of malformed_h2.py, sent to
+postern, nginx and HAProxy, each in front of a witness that reads with another parser."""
+import collections
+import concurrent.futures
+import time
+
+import pytest
+
+import malformed_h2
+from fronts import HAProxy, Nginx, Postern, Witness
+
+CASES = malformed_h2.cases()
+Result = collections.namedtuple("Result", "status seen bad")
+
+
+def fill(text, front, number):
+    return text.replace(b"{host}", front.authority.encode()).replace(b"{n}", b"%d" % number)
+
+
+def send(front, number, case):
+    fields = []
+    for name, value in case.fields:
+        fields += front.own_h2(number) if name == b"{own}" else [(fill(name, front, number), fill(value, front, number))]
+    data = [fill(chunk, front, number) for chunk in case.data]
+    with front.connect_h2() as c:
+        try:
+            return c.ask(fields, data, case.trailers)
+        except TimeoutError:
+            return None
+
+
+@pytest.fixture(scope="module")
+def results():
+    table = {}
+    for make in (Postern, Nginx, HAProxy):
+        witness = Witness()
+        front = make(witness)
+        try:
+            with concurrent.futures.ThreadPoolExecutor(6) as pool:
+                statuses = list(pool.map(lambda row, front=front: send(front, *row), enumerate(CASES)))
+            # What would come late has this long.
+            time.sleep(0.5)
+            bodies = {i: fill(case.body, front, i) for i, case in enumerate(CASES)}
+            table[make.name] = [Result(status, witness.seen[i], witness.bad[i]) for i, status in enumerate(statuses)], bodies
+            assert not witness.seen[-1], f"{make.name} passed on a request that nobody sent: {witness.seen[-1]}"
+        finally:
+            front.close()
+            witness.close()
+    return table
+
+
+def problems(rows, wrong):
+    return [f"{case.name}: {text}" for case, result in zip(CASES, rows) if (text := wrong(case, result))]
+
+
+def test_what_is_malformed_reaches_nobody(results):
+    def wrong(case, result):
+        if case.good:
+            return None
+        if result.seen or result.bad:
+            # A body that is not what its length says is found out after the head has left; the upstream
+            # then must not have got a complete request.
+            if result.bad and not result.seen and case.name.startswith(("content-length", "trailer", ":")):
+                return None
+            return f"an upstream saw {result.seen or result.bad}"
+        refusal = result.status == 0 or (result.status and (400 <= result.status < 500 or result.status == 501))
+        return None if refusal else f"answered {result.status}"
+    found = problems(results["postern"][0], wrong)
+    assert not found, "\n".join(found)
+
+
+def test_what_is_good_arrives_once_and_unchanged(results):
+    rows, bodies = results["postern"]
+
+    def wrong(case, result):
+        if not case.good:
+            return None
+        if result.status != 200 or result.bad or len(result.seen) != 1:
+            return f"answered {result.status}; an upstream saw {result.seen} {result.bad}"
+        want = bodies[CASES.index(case)]
+        return None if result.seen[0][2] == want else f"the body arrived as {result.seen[0][2]!r}"
+    found = problems(rows, wrong)
+    assert not found, "\n".join(found)
+
+
+def test_no_upstream_ever_sees_the_request_behind_the_request(results):
+    found = problems(results["postern"][0], lambda case, r: any(b"smuggled" in target for target, _, _ in r.seen) and "smuggled")
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("peer", [Nginx.name, HAProxy.name])
+def test_gateways_of_other_makes_read_the_same_table(results, peer):
+    """That the peers really ran, and that postern passes on nothing that both of them refuse."""
+    theirs, _ = results[peer]
+    bad = [i for i, c in enumerate(CASES) if not c.good]
+    let = [i for i in bad if theirs[i].seen]
+    print(f"\n{peer} passes {len(let)} of the {len(bad)} rows on that postern refuses")
+    assert sum(1 for i, c in enumerate(CASES) if c.good and theirs[i].status == 200) > 150, f"{peer} did not serve"
+    assert len(bad) - len(let) > 150, f"{peer} refused almost nothing"
