@@ -1,5 +1,6 @@
 /* Commands that do more than one request, or ask a person something. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
@@ -146,6 +147,22 @@ static int allow(struct invocation *v, const char *who, size_t number)
     return rc;
 }
 
+/* The authorities travel as text: where postern runs, this file may not exist. */
+static int read_authorities(const char *path, json_t **ret)
+{
+    char text[32768 + 1];
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return complain(EXIT_USAGE, "--ca: cannot read %s: %s", path, strerror(errno));
+    size_t len = fread(text, 1, sizeof(text), file);
+    bool bad = ferror(file) != 0;
+    (void)fclose(file);
+    if (bad || len == sizeof(text))
+        return complain(EXIT_USAGE, "--ca: %s is no file of at most 32KiB", path);
+    *ret = json_stringn(text, len);
+    return *ret == NULL ? complain(EXIT_USAGE, "--ca: %s is not text", path) : 0;
+}
+
 int run_route_add(struct invocation *v)
 {
     const struct snapshot *s = paths_snapshot(&v->paths);
@@ -163,6 +180,15 @@ int run_route_add(struct invocation *v)
     }
     if (port != NULL)
         v->extra = json_pack("{s:i}", "port", number_of(port));
+    const char *ca = invocation_option(v, "ca");
+    json_t *authorities = NULL;
+    rc = ca == NULL ? 0 : read_authorities(ca, &authorities);
+    if (rc != 0)
+        return rc;
+    if (authorities != NULL && v->extra == NULL)
+        v->extra = json_object();
+    if (authorities != NULL)
+        (void)json_object_set_new(v->extra, "upstream_ca", authorities);
     int status = 0;
     json_t *answer = NULL;
     rc = invocation_request(v, &status, &answer);

@@ -14,7 +14,7 @@ static void dump_item(const struct key *k, const void *target, size_t item, stru
         return;
     }
     struct buf text;
-    buf_init(&text, 8192);
+    buf_init(&text, VALUE_TEXT_MAX);
     if (value_write(k, target, item, &text) < 0)
         out->bad = true;
     (void)text_json(out, buf_view(&text));
@@ -43,7 +43,7 @@ static void dump_keys(const struct section *sec, size_t from, const void *target
     const char *lead = first;
     for (size_t i = from; i < sec->key_count; i++) {
         const struct key *k = &sec->keys[i];
-        if (value_count(k, target) == 0)
+        if (value_count(k, target) == 0 || (k->flags & KEY_DERIVED))
             continue;
         (void)buf_printf(out, "%s%s: ", lead, k->name);
         dump_value(k, target, out);

@@ -14,6 +14,7 @@
 #define LOCAL KEY_LOCAL
 #define SECRET KEY_SECRET
 #define ONE KEY_ONE
+#define DERIVED KEY_DERIVED
 
 #define SECTION(ID, name, kind, shape, type, array, most, text)                                    \
     static const struct key KEYS_##ID[] = {
@@ -41,6 +42,7 @@
 #undef LOCAL
 #undef SECRET
 #undef ONE
+#undef DERIVED
 
 /* Listeners and the sections of the machine come from the file alone; only resources have an
  * origin. */
@@ -96,7 +98,7 @@ const struct section *section_of_kind(const char *kind)
 const struct key *section_key(const struct section *sec, struct span name)
 {
     for (size_t i = 0; i < sec->key_count; i++)
-        if (span_is(name, sec->keys[i].name))
+        if (!(sec->keys[i].flags & KEY_DERIVED) && span_is(name, sec->keys[i].name))
             return &sec->keys[i];
     return NULL;
 }
@@ -125,9 +127,11 @@ const char *section_nearest_key(const struct section *sec, struct span name)
 {
     const char *words[KEYS_MAX];
     assert(sec->key_count <= KEYS_MAX);
+    size_t count = 0;
     for (size_t i = 0; i < sec->key_count; i++)
-        words[i] = sec->keys[i].name;
-    return nearest(name, words, sec->key_count);
+        if (!(sec->keys[i].flags & KEY_DERIVED))
+            words[count++] = sec->keys[i].name;
+    return nearest(name, words, count);
 }
 
 /* ---- the elements of a section --------------------------------------------------------------- */
@@ -349,7 +353,7 @@ static const char *path_middle(const struct section *sec)
 static bool key_is_written(const struct section *sec, const struct key *k)
 {
     bool named = sec->shape == SHAPE_NAMED || sec->shape == SHAPE_NAMED_LIST;
-    return !(named && k == &sec->keys[0]);
+    return !(named && k == &sec->keys[0]) && !(k->flags & KEY_DERIVED);
 }
 
 int conf_keys_describe(struct buf *out)

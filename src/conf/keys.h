@@ -22,6 +22,9 @@ enum key_type {
     KEY_LINK,
     KEY_PREFIX, /* of paths, on a host */
     KEY_METHOD,
+    KEY_PEM, /* certificates as text */
+    KEY_PIN,
+    KEY_URL, /* text of an upstream */
     KEY_PATTERN,
     KEY_CIDR, /* lists only */
     KEY_COUNT,
@@ -36,6 +39,7 @@ enum key_type {
     KEY_TLS_FLOOR,
     KEY_PROXY_PROTOCOL,
     KEY_FORWARDED,
+    KEY_BALANCE,
     KEY_ENDPOINT,
     KEY_UPSTREAM, /* lists only */
     KEY_HOST_HEADER,
@@ -48,6 +52,7 @@ enum key_flag {
     KEY_LOCAL = 4,
     KEY_SECRET = 8 | KEY_LOCAL,
     KEY_ONE = 16,
+    KEY_DERIVED = 32,
 };
 
 /* Keys of one section. */
@@ -92,6 +97,7 @@ const struct section *section_of(enum section_id id);
 /* By the name at the top of the file, or by the kind of its elements. NULL: none. */
 const struct section *section_find(struct span name);
 const struct section *section_of_kind(const char *kind);
+/* NULL: none that a file or document may have. */
 const struct key *section_key(const struct section *sec, struct span name);
 /* The nearest name for a misspelt one, or NULL. */
 const char *section_nearest(struct span name);

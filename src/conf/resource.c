@@ -229,7 +229,7 @@ static void write_item(const struct key *k, const void *target, size_t item, str
         return;
     }
     struct buf text;
-    buf_init(&text, 8192);
+    buf_init(&text, VALUE_TEXT_MAX);
     if (value_write(k, target, item, &text) < 0)
         out->bad = true;
     (void)text_json(out, buf_view(&text));
@@ -251,7 +251,7 @@ int resource_write(const struct snapshot *s, const char *kind, const char *name,
     for (size_t n = 0; n < sec->key_count; n++) {
         const struct key *k = &sec->keys[n];
         size_t items = value_count(k, target);
-        if (items == 0 && !(k->flags & KEY_LIST))
+        if ((items == 0 && !(k->flags & KEY_LIST)) || (k->flags & KEY_DERIVED))
             continue;
         bool list = (k->flags & KEY_LIST) && !((k->flags & KEY_ONE) && items == 1);
         (void)buf_printf(out, "%s\"%s\":%s", comma, k->name, list ? "[" : "");

@@ -27,7 +27,7 @@
 
 static bool carries(enum slice which, const struct key *k)
 {
-    return which == SLICE_FILE || !(k->flags & KEY_LOCAL);
+    return !(k->flags & (which == SLICE_FILE ? KEY_DERIVED : KEY_LOCAL));
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -127,8 +127,19 @@ static void put_section(struct buf *out, enum slice which, const struct section 
     }
 }
 
+/* An edge that did not get the authorities of a route would trust somebody else instead. */
+static bool is_complete(const struct snapshot *s)
+{
+    for (size_t i = 0; i < s->route_count; i++)
+        if (s->routes[i].upstream_ca_file[0] != 0 && s->routes[i].authorities[0] == 0)
+            return false;
+    return true;
+}
+
 int slice_encode(const struct snapshot *s, enum slice which, struct buf *out)
 {
+    if (which == SLICE_EDGE && !is_complete(s))
+        return FAULT_MISUSE;
     (void)buf_text(out, MAGIC);
     (void)buf_byte(out, VERSION);
     (void)buf_byte(out, (uint8_t)which);
@@ -155,7 +166,7 @@ static size_t take_count(struct cursor *c, size_t least, size_t most)
 /* A text of the configuration is never empty and never holds a NUL; "" stands for absent. */
 static int take_text(struct cursor *c, const struct key *k, struct snapshot *s, void *target)
 {
-    struct span text = cursor_bytes(c, TEXT_MAX);
+    struct span text = cursor_bytes(c, k->most > TEXT_MAX ? (size_t)k->most : TEXT_MAX);
     struct complaint what;
     return c->bad || text.len == 0 ? 0 : value_set(k, &s->arena, text, target, &what);
 }

@@ -13,7 +13,8 @@ enum slice { SLICE_FILE = 1, SLICE_EDGE = 2 };
 
 #define SLICE_MAX (64u * 1024 * 1024)
 
-/* Appends to out. 0, FAULT_LIMIT. */
+/* Appends to out. 0, FAULT_LIMIT; FAULT_MISUSE for an edge while a route's authorities were not
+ * read. */
 must_check int slice_encode(const struct snapshot *s, enum slice which, struct buf *out);
 /* *ret: a new snapshot. FAULT_FORMAT, FAULT_VERSION, -ENOMEM. */
 must_check int slice_decode(struct span bytes, enum slice which, struct snapshot **ret);

@@ -192,3 +192,15 @@ void snapshot_free(struct snapshot *s)
     arena_fini(&s->arena);
     free(s);
 }
+
+enum upstream_trust route_trust(const struct route_def *r)
+{
+    bool tls = false;
+    for (size_t i = 0; i < r->upstream_count; i++)
+        tls |= r->upstreams[i].scheme == UPSTREAM_HTTPS;
+    if (!tls)
+        return TRUST_NONE;
+    if (r->upstream_ca[0] != 0 || r->upstream_ca_file[0] != 0 || r->authorities[0] != 0)
+        return TRUST_CA;
+    return r->upstream_pins.count > 0 ? TRUST_PIN : TRUST_SYSTEM;
+}

@@ -82,6 +82,10 @@ struct upstream_def {
 };
 
 #define UPSTREAM_ADDRS_MAX 16u
+#define ROUTE_UPSTREAMS_MAX 64u /* of one route */
+
+/* Which of several upstreams gets a request. */
+enum balance { BALANCE_SESSION = 0, BALANCE_ROUND_ROBIN = 1 };
 
 enum host_policy { HOST_PRESERVE = 0, HOST_FIXED = 1 };
 
@@ -94,6 +98,18 @@ struct route_def {
     bool strip_path;                /* the upstream's own paths begin after `path` */
     struct upstream_def *upstreams; /* at least one */
     size_t upstream_count;
+    const char *upstream_ca_file; /* inside the secrets directory, or ""; not in an edge's slice */
+    const char *upstream_ca;      /* PEM, or "" */
+    const char *authorities;      /* what upstream_ca_file holds, or "" */
+    struct names upstream_pins;   /* "sha256/BASE64" */
+    const char *upstream_sni;     /* "" → derived */
+    const char *upstream_name;    /* "" → the host of the upstream */
+    enum balance balance;
+    struct names upstream_drain; /* texts of upstreams that get nothing new */
+    const char *health_path;     /* "" → not asked */
+    uint32_t health_interval;
+    uint32_t
+        slow_start; /* an upstream that came back gets its share again within this; 0: at once */
     enum host_policy host_policy;
     const char *upstream_host;  /* with HOST_FIXED: what the upstream gets as Host */
     struct names rewrite_names; /* further names of the console, with port or without */
@@ -102,6 +118,7 @@ struct route_def {
     const char *inject_file;    /* secret file "user:password" inside the secrets directory, or "".
                                  * Never in an edge's slice. */
     uint64_t body_bytes;        /* greatest request body; 0: no limit of ours */
+    uint32_t connect_timeout;   /* until connected, TLS included; 0: that of the limits */
     uint32_t response_timeout;  /* until the upstream's response head */
     uint32_t stream_idle;       /* between bytes of bodies */
     uint32_t websocket_idle;    /* between bytes of tunnels, either way; 0: as stream_idle */
@@ -170,6 +187,8 @@ struct snapshot {
     const char *tls_key;           /* file name inside tls_dir, default server.key */
     struct names tls_certificates; /* further pairs NAME.crt, NAME.key inside tls_dir */
     const char *secrets_dir;       /* default state_dir/secrets */
+    const char *authorities_file;  /* PEM bundle of the system */
+    const char *system_trust;      /* what it holds, when a route needs it; filled by the keeper */
 
     /* Resources. */
     struct zone_def *zones;
@@ -179,6 +198,15 @@ struct snapshot {
     struct rule_def *rules;
     size_t rule_count;
 };
+
+/* What the upstreams of a route are trusted by. */
+enum upstream_trust {
+    TRUST_NONE,   /* no TLS upstream */
+    TRUST_SYSTEM, /* the system's authorities */
+    TRUST_CA,     /* authorities of its own, and pins when there are any */
+    TRUST_PIN,    /* pins alone: neither name nor dates count */
+};
+enum upstream_trust route_trust(const struct route_def *r);
 
 #define SNAPSHOT_PORT 9443
 

@@ -135,3 +135,24 @@ bool spelling_method(struct span text)
     }
     return text.len > 0 && text.len <= 16;
 }
+
+bool spelling_pem(struct span text)
+{
+    static const struct span BEGIN = {(const uint8_t *)"-----BEGIN CERTIFICATE-----", 27};
+    bool found = false;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.at[i];
+        if ((c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7f)
+            return false;
+        found = found || (c == '-' && span_starts(span_sub(text, i, SIZE_MAX), BEGIN));
+    }
+    return found;
+}
+
+bool spelling_pin(struct span text)
+{
+    uint8_t hash[32];
+    return span_starts(text, SPAN(SPELLING_PIN)) &&
+           text_unb64(span_sub(text, sizeof(SPELLING_PIN) - 1, SIZE_MAX), hash, sizeof(hash)) ==
+               sizeof(hash);
+}

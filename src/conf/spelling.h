@@ -29,4 +29,11 @@ bool spelling_prefix(struct span text);
 /* An HTTP method in upper case, at most 16 letters. */
 bool spelling_method(struct span text);
 
+/* Text that may hold certificates in PEM (RFC 7468): whether it does is for whoever can read them.
+ */
+bool spelling_pem(struct span text);
+/* "sha256/" and the base64 of 32 bytes. */
+#define SPELLING_PIN "sha256/"
+bool spelling_pin(struct span text);
+
 #endif

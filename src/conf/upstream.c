@@ -108,6 +108,17 @@ int upstream_def_parse(struct span text, struct arena *a, struct upstream_def *r
     return complaint_say(c, EXPECTED);
 }
 
+bool upstream_def_is_text(struct span text)
+{
+    struct upstream_def u;
+    struct complaint c = {.hint = ""};
+    struct arena a;
+    arena_init(&a, 512, 4096);
+    bool good = upstream_def_parse(text, &a, &u, &c) == 0;
+    arena_fini(&a);
+    return good;
+}
+
 int upstream_def_write(const struct upstream_def *u, struct buf *out)
 {
     (void)buf_append(out, SCHEMES[u->scheme]);

@@ -19,6 +19,8 @@
 /* Fills *ret, strings in a. 0; FAULT_FORMAT with *c filled in; -ENOMEM. */
 must_check int upstream_def_parse(struct span text, struct arena *a, struct upstream_def *ret,
                                   struct complaint *c);
+/* Does such a text stand for an endpoint? */
+bool upstream_def_is_text(struct span text);
 /* Appends the one text that parses into it. 0 or FAULT_LIMIT. */
 must_check int upstream_def_write(const struct upstream_def *u, struct buf *out);
 /* May a console have it (conf/egress.h)? */

@@ -30,6 +30,8 @@ static const char *const FORWARDED_WORDS[] = {[FORWARDED_OFF] = "off",
                                               [FORWARDED_RFC7239] = "forwarded"};
 static const char *const KIND_WORDS[] = {[ROUTE_HTTP] = "http", [ROUTE_TCP] = "tcp"};
 static const char *const IDENTITY_WORDS[] = {"jwt", "headers"};
+static const char *const BALANCE_WORDS[] = {
+    [BALANCE_SESSION] = "session", [BALANCE_ROUND_ROBIN] = "round-robin"};
 
 static const char *const HOST_WORDS[] = {"preserve"};
 
@@ -63,6 +65,8 @@ static const struct type TYPES[KEY_TYPE_COUNT] = {
                     "a path such as /redis (A-Z, a-z, 0-9, . _ ~ -, no / at its end)",
                     spelling_prefix},
     [KEY_METHOD] = {"method", "an HTTP method in upper case", spelling_method},
+    [KEY_PEM] = {"certificates", "certificates in PEM", spelling_pem},
+    [KEY_PIN] = {"pin", "sha256/ and 44 letters of base64", spelling_pin},
     [KEY_PATTERN] = {"path pattern", "a path pattern such as /a/b, /a/*/c or /a/**", pattern_ok},
     [KEY_CIDR] = {"network", "an address or network such as 10.1.0.0/16 or 2001:db8::/32", NULL},
     [KEY_COUNT] = {"number", NULL, NULL, 4},
@@ -81,6 +85,9 @@ static const struct type TYPES[KEY_TYPE_COUNT] = {
     [KEY_ROUTE_KIND] = {"word", "http or tcp", NULL, 4, KIND_WORDS, countof(KIND_WORDS)},
     [KEY_PROXY_PROTOCOL] = {"word", "off or v1v2", NULL, 4, PROXY_PROTOCOL_WORDS,
                             countof(PROXY_PROTOCOL_WORDS)},
+    [KEY_BALANCE] = {"word", "session or round-robin", NULL, 4, BALANCE_WORDS,
+                     countof(BALANCE_WORDS)},
+    [KEY_URL] = {"URL", "one of the texts in upstream", upstream_def_is_text},
     [KEY_ENDPOINT] = {"address:port", "an address and port such as 127.0.0.1:9443 or [::1]:9443",
                       NULL},
     [KEY_UPSTREAM] = {"URL",

@@ -7,6 +7,9 @@
 #include "conf/complaint.h"
 #include "conf/keys.h"
 
+/* No value's text is longer. */
+#define VALUE_TEXT_MAX (2u * 1024 * 1024)
+
 /* 0; FAULT_FORMAT with *c filled in; -ENOMEM. The target is unchanged on failure. */
 must_check int value_set(const struct key *k, struct arena *a, struct span text, void *target,
                          struct complaint *c);

@@ -82,7 +82,7 @@ static void describe_found(const struct key *k, const void *target, size_t item,
     if (value_count(k, target) <= item)
         return;
     struct buf text;
-    buf_init(&text, 8192);
+    buf_init(&text, VALUE_TEXT_MAX);
     /* A word out of range has no text, and shows as "". */
     if (value_write(k, target, item, &text) == 0)
         complaint_quote(out, buf_view(&text));
@@ -99,7 +99,7 @@ static void check_values(struct check *c, enum section_id id)
             struct complaint what;
             size_t item;
             /* What stays local is "" in an edge's slice; the file's reader has checked it. */
-            if ((key->flags & KEY_LOCAL) && value_count(key, target) == 0)
+            if ((key->flags & (KEY_LOCAL | KEY_DERIVED)) && value_count(key, target) == 0)
                 continue;
             if (value_ok(key, target, &item, &what))
                 continue;
@@ -312,6 +312,65 @@ static void check_route_port(struct check *c, size_t i, const struct route_def *
         by_port[r->port] = r;
 }
 
+/* What is written about certificates must be about a TLS upstream, and say one thing. */
+static void check_route_trust(struct check *c, size_t i)
+{
+    const struct route_def *r = &c->s->routes[i];
+    const struct {
+        const char *key;
+        bool set;
+    } about[] = {
+        {"upstream_ca_file", r->upstream_ca_file[0] != 0},
+        {"upstream_ca", r->upstream_ca[0] != 0},
+        {"upstream_pin", r->upstream_pins.count > 0},
+        {"upstream_sni", r->upstream_sni[0] != 0},
+        {"upstream_name", r->upstream_name[0] != 0},
+    };
+    for (size_t k = 0; k < countof(about) && route_trust(r) == TRUST_NONE; k++) {
+        struct place at = place_key(SECTION_ROUTES, i, about[k].key);
+        if (about[k].set)
+            report(c, &at, "expected an upstream with https://, found none");
+    }
+    struct place file = place_key(SECTION_ROUTES, i, "upstream_ca_file");
+    if (r->upstream_ca[0] != 0 && r->upstream_ca_file[0] != 0)
+        report(c, &file, "expected upstream_ca or upstream_ca_file, found both");
+    struct addr address;
+    struct place sni = place_key(SECTION_ROUTES, i, "upstream_sni");
+    if (addr_parse(span_str(r->upstream_sni), &address) == 0)
+        report(c, &sni, "expected a host name, found an address");
+}
+
+static bool is_upstream(const struct route_def *r, const char *text)
+{
+    bool found = false;
+    struct buf url;
+    buf_init(&url, 1024);
+    for (size_t k = 0; k < r->upstream_count && !found; k++) {
+        buf_clear(&url);
+        found = upstream_def_write(&r->upstreams[k], &url) == 0 && span_is(buf_view(&url), text);
+    }
+    buf_fini(&url);
+    return found;
+}
+
+/* A route that drains all its upstreams would serve nobody. */
+static void check_route_drain(struct check *c, size_t i)
+{
+    const struct route_def *r = &c->s->routes[i];
+    size_t draining = 0;
+    for (size_t k = 0; k < r->upstream_drain.count; k++) {
+        struct place at = place_item(SECTION_ROUTES, i, "upstream_drain", k);
+        if (is_upstream(r, r->upstream_drain.name[k]))
+            draining++;
+        else
+            report(c, &at, "expected a text that stands in upstream, found \"%s\"",
+                   r->upstream_drain.name[k]);
+    }
+    struct place all = place_key(SECTION_ROUTES, i, "upstream_drain");
+    if (draining > 0 && draining >= r->upstream_count)
+        report(c, &all, "expected an upstream left that does not drain, found none");
+}
+
 static void check_route_upstreams(struct check *c, size_t i)
 {
     const struct route_def *r = &c->s->routes[i];
@@ -325,14 +384,19 @@ static void check_route_upstreams(struct check *c, size_t i)
         for (size_t before = 0; before < k; before++)
             if (upstream_def_same(u, &r->upstreams[before]))
                 report(c, &at, "expected each upstream once, found one a second time");
-        if ((u->scheme != UPSTREAM_HTTP && u->scheme != UPSTREAM_TCP) || several)
-            report(c, &at, "expected one upstream of plain HTTP, found another or several");
+        if (u->scheme == UPSTREAM_UNIX)
+            report(c, &at, "expected an address, found a socket");
         if ((u->scheme == UPSTREAM_TCP) != (r->kind == ROUTE_TCP))
             report(c, &at,
                    r->kind == ROUTE_TCP
                        ? "expected tcp://ADDRESS:PORT with kind: tcp, found another"
                        : "expected kind: tcp with tcp://ADDRESS:PORT, found http");
     }
+    struct place health = place_key(SECTION_ROUTES, i, "health_path");
+    if (r->kind == ROUTE_TCP && r->health_path[0] != 0)
+        report(c, &health, "expected none with kind: tcp, found \"%s\"", r->health_path);
+    check_route_drain(c, i);
+    check_route_trust(c, i);
 }
 
 static void check_routes(struct check *c)

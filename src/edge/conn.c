@@ -591,7 +591,7 @@ static uint64_t seconds(const struct conn *c, enum conn_wait wait)
     case WAIT_WRITE:
         return l->write_timeout;
     case WAIT_CONNECT:
-        return l->connect_timeout;
+        return x->route->connect_timeout > 0 ? x->route->connect_timeout : l->connect_timeout;
     case WAIT_REQUEST:
     case WAIT_RESPONSE:
         return x->route->response_timeout;

@@ -75,7 +75,7 @@ void edge_fini(struct edge *e)
     while (!list_empty(&e->conns))
         conn_retire(container_of(e->conns.next, struct conn, link));
     access_flush(e);
-    list_each_safe(it, &e->pools) pool_flush(container_of(it, struct pool, link));
+    list_each_safe(it, &e->pools) pool_close(container_of(it, struct pool, link));
     keeper_flush_activity(e);
     generation_unref(e->generation);
     generation_unref(e->prepared);
@@ -147,6 +147,8 @@ void edge_commit(struct edge *e, struct generation *g, SSL_CTX *tls)
 {
     struct generation *old = e->generation;
     e->generation = g;
+    if (generation_apply(g) < 0)
+        log_event(LOG_LEVEL_ERROR, "no_memory_for_health_checks");
     if (tls != NULL) {
         SSL_CTX_free(e->tls);
         e->tls = tls;

@@ -79,6 +79,7 @@ struct edge {
     uint32_t conn_count, tunnel_count, exchange_count;
     struct list again;                  /* conns that must step once more before the loop waits */
     struct list pools;                  /* struct pool */
+    uint64_t turn;                      /* counts requests of routes that take turns */
     struct exchange *spare[EDGE_SPARE]; /* finished ones, kept with their first arena block */
     unsigned spare_count;
     int reserve_fd; /* given up when descriptors run out, so that one can be accepted and closed */
@@ -141,6 +142,10 @@ void status_upstreams(struct edge *e);
 
 /* From a sealed slice of a snapshot (SLICE_EDGE). 0 or a fault. */
 must_check int generation_make(struct edge *e, struct span slice, struct generation **ret);
-struct pool *generation_pool(const struct generation *g, const struct route_def *route);
+/* It is in force from now on: what its routes say of their pools holds. -ENOMEM: some are not
+ * checked. */
+must_check int generation_apply(struct generation *g);
+/* The pools of a route, as many as it has upstreams and in their order. */
+struct pool *const *generation_pools(const struct generation *g, const struct route_def *route);
 
 #endif

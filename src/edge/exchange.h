@@ -33,7 +33,8 @@ struct proxy;
 struct generation {
     struct snapshot *snapshot;
     struct policy *policy;
-    struct pool **pools; /* one per route of the snapshot, same order */
+    struct pool **pools; /* of all endpoints, in the order of routes and their upstreams */
+    size_t *first;       /* per route: where its pools begin; one more than there are routes */
     unsigned refs;
     uint32_t serial; /* of this process, never 0: tells whether something borrowed is still good */
 };

@@ -1,54 +1,107 @@
 #include "edge/pool.h"
 
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/fault.h"
 #include "base/log.h"
-#include "edge/conn.h"
+#include "conf/upstream.h"
+#include "edge/health.h"
 
-/* ---- pools ---- */
+/* A request that tries an endpoint that was down may take so long; then another may try. */
+#define TRIAL_MS 5000u
 
-/* Of a name that nobody has resolved yet. No console has this address. */
-static const struct addr NOWHERE = {{0}};
+/* ---- finding ---- */
 
-static const struct addr *address_of(const struct route_def *route)
+static struct pool *find(struct edge *e, const char *route, struct span url,
+                         const struct tls_client *tls)
 {
-    return route->upstreams[0].addr_count > 0 ? &route->upstreams[0].addrs[0] : &NOWHERE;
-}
-
-struct pool *pool_find(struct edge *e, const struct route_def *route, const struct limits *limits)
-{
-    struct pool *p = NULL;
     list_each(it, &e->pools)
     {
-        struct pool *q = container_of(it, struct pool, link);
-        if (q->port == route->upstreams[0].port && addr_eq(&q->addr, address_of(route)) &&
-            strcmp(q->route, route->name) == 0) {
-            p = q;
-            break;
-        }
+        struct pool *p = container_of(it, struct pool, link);
+        if (strcmp(p->route, route) == 0 && span_is(url, p->url) && tls_client_same(p->tls, tls))
+            return p;
     }
+    return NULL;
+}
+
+static void pool_free(struct pool *p)
+{
+    probe_free(p->probe);
+    tls_client_unref(p->tls);
+    SSL_SESSION_free(p->session);
+    free(p->route);
+    free(p->url);
+    free(p->host);
+    free(p->path);
+    free(p);
+}
+
+static struct pool *pool_new(struct edge *e, const char *route, struct span url,
+                             const struct upstream_def *def, struct tls_client *tls)
+{
+    struct pool *p = calloc(1, sizeof(*p));
+    if (p == NULL)
+        return NULL;
+    p->edge = e;
+    p->route = strdup(route);
+    p->url = strndup((const char *)url.at, url.len);
+    p->host = strdup(def->host);
+    p->path = strdup(def->path);
+    p->scheme = def->scheme;
+    p->port = def->port;
+    p->id = balance_hash(url.at, url.len);
+    p->tls = tls_client_ref(tls);
+    p->pause_ms = POOL_PAUSE_MS;
+    list_init(&p->idle);
+    if (p->route == NULL || p->url == NULL || p->host == NULL || p->path == NULL) {
+        pool_free(p);
+        return NULL;
+    }
+    list_push(&e->pools, &p->link);
+    return p;
+}
+
+static void take_addresses(struct pool *p, const struct upstream_def *def)
+{
+    size_t count = def->addr_count < UPSTREAM_ADDRS_MAX ? def->addr_count : UPSTREAM_ADDRS_MAX;
+    p->addr_count = count;
+    if (count > 0)
+        memcpy(p->addrs, def->addrs, count * sizeof(*p->addrs));
+    p->addr_at = 0;
+    p->addr_serial++;
+}
+
+void pool_moves(struct pool *p, const struct upstream_def *def)
+{
+    bool same = p->addr_count == def->addr_count &&
+                (p->addr_count == 0 ||
+                 memcmp(p->addrs, def->addrs, p->addr_count * sizeof(*p->addrs)) == 0);
+    if (same)
+        return;
+    take_addresses(p, def);
+    pool_flush(p);
+}
+
+struct pool *pool_find(struct edge *e, const struct route_def *route,
+                       const struct upstream_def *def, struct tls_client *tls,
+                       const struct limits *limits)
+{
+    struct buf url;
+    buf_init(&url, 1024);
+    if (upstream_def_write(def, &url) < 0) {
+        buf_fini(&url);
+        return NULL;
+    }
+    struct pool *p = find(e, route->name, buf_view(&url), tls);
     if (p == NULL) {
-        p = calloc(1, sizeof(*p));
-        if (p == NULL)
-            return NULL;
-        p->route = strdup(route->name);
-        if (p->route == NULL) {
-            free(p);
-            return NULL;
-        }
-        p->edge = e;
-        p->addr = *address_of(route);
-        p->port = route->upstreams[0].port;
-        list_init(&p->idle);
-        list_push(&e->pools, &p->link);
+        p = pool_new(e, route->name, buf_view(&url), def, tls);
+        if (p != NULL)
+            take_addresses(p, def);
     }
+    buf_fini(&url);
+    if (p == NULL)
+        return NULL;
     p->refs++;
     p->idle_ms = (uint64_t)limits->upstream_idle * 1000;
     p->max = limits->upstream_connections;
@@ -60,8 +113,7 @@ void pool_unref(struct pool *p)
     if (p == NULL || --p->refs > 0)
         return;
     list_remove(&p->link);
-    free(p->route);
-    free(p);
+    pool_free(p);
 }
 
 void pool_flush(struct pool *p)
@@ -72,27 +124,46 @@ void pool_flush(struct pool *p)
     pool_unref(p);
 }
 
+void pool_close(struct pool *p)
+{
+    p->refs++;
+    probe_free(p->probe);
+    p->probe = NULL;
+    pool_flush(p);
+    pool_unref(p);
+}
+
+/* ---- health ---- */
+
 static void tell(struct pool *p, enum log_level level, const char *event)
 {
-    char where[ADDR_TEXT_SIZE + 8];
     struct buf line;
-    addr_format_port(&p->addr, p->port, where);
     log_line(&line, level, event);
     log_text(&line, "route", p->route);
-    log_text(&line, "upstream", where);
-    if (p->down)
+    log_text(&line, "upstream", p->url);
+    if (p->health == POOL_DOWN)
         log_text(&line, "why", p->down_why);
     log_end(&line);
     status_upstreams(p->edge);
 }
 
-void pool_says_up(struct pool *p)
+/* Three quarters to five quarters: edges that saw the same failure do not return together. */
+static uint64_t with_jitter(struct edge *e, uint64_t ms)
 {
-    bool was_down = p->down;
-    if (p->known && !was_down)
-        return;
-    p->known = true;
-    p->down = false;
+    uint8_t byte;
+    edge_random(e, &byte, 1);
+    return ms * 3 / 4 + ms / 2 * byte / 255;
+}
+
+static void goes_up(struct pool *p)
+{
+    bool was_down = p->health == POOL_DOWN;
+    p->health = POOL_UP;
+    p->failures = 0;
+    p->pause_ms = POOL_PAUSE_MS;
+    p->trial_until = 0;
+    if (was_down)
+        p->up_since = edge_now(p->edge);
     /* The first success is for the pages that show health; only a return is worth a line. */
     if (was_down)
         tell(p, LOG_LEVEL_NOTICE, "upstream_up");
@@ -100,294 +171,103 @@ void pool_says_up(struct pool *p)
         status_upstreams(p->edge);
 }
 
-void pool_says_down(struct pool *p, int fault)
+void pool_says_up(struct pool *p)
+{
+    if (p->health == POOL_UP) {
+        p->failures = 0;
+        return;
+    }
+    /* Where there is a health check, one answer to a request that found nothing better proves less
+     * than it asks for. */
+    if (p->health == POOL_UNKNOWN || p->probe == NULL)
+        goes_up(p);
+}
+
+static void goes_down(struct pool *p, const char *why)
+{
+    uint64_t now = edge_now(p->edge);
+    bool was_down = p->health == POOL_DOWN;
+    bool same = was_down && strncmp(p->down_why, why, sizeof(p->down_why) - 1) == 0;
+    if (was_down && now >= p->down_until && p->pause_ms < POOL_PAUSE_MAX_MS)
+        p->pause_ms = p->pause_ms * 2 < POOL_PAUSE_MAX_MS ? p->pause_ms * 2 : POOL_PAUSE_MAX_MS;
+    if (!was_down || now >= p->down_until)
+        p->down_until = now + with_jitter(p->edge, p->pause_ms);
+    p->health = POOL_DOWN;
+    (void)snprintf(p->down_why, sizeof(p->down_why), "%s", why);
+    /* Connections that were made before the failure are not better than the next one. */
+    pool_flush(p);
+    if (!same)
+        tell(p, LOG_LEVEL_WARN, "upstream_down");
+}
+
+void pool_says_down(struct pool *p, const char *why, bool now)
 {
     p->failed++;
     p->edge->count.upstream_failed++;
-    if (p->down)
-        return;
-    p->down = p->known = true;
-    (void)snprintf(p->down_why, sizeof(p->down_why), "%s", fault_text(fault));
-    tell(p, LOG_LEVEL_WARN, "upstream_down");
+    p->failed_at = edge_now(p->edge);
+    p->failures++;
+    if (p->addr_count > 1)
+        p->addr_at = (p->addr_at + 1) % p->addr_count;
+    if (now || p->alone || p->failures >= POOL_FAILURES || p->health == POOL_DOWN)
+        goes_down(p, why);
 }
 
-/* ---- connections ---- */
-
-static void on_upstream_poll(uv_poll_t *handle, int status, int events)
+void pool_says_refused(struct pool *p, const struct tls_peer *peer)
 {
-    struct upstream *u = handle->data;
-    watch_fired(&u->watch, status, events);
-    if (status < 0 || (events & UV_READABLE) != 0)
-        u->readable = true;
-    if (status < 0 || (events & UV_WRITABLE) != 0)
-        u->writable = true;
-    if (u->exchange != NULL)
-        conn_step(u->exchange->conn);
-    else if (u->state == UPSTREAM_IDLE)
-        /* Nothing was asked, so whatever this is, it is not an answer. */
-        upstream_retire(u);
-}
-
-static void on_upstream_due(struct deadline *d)
-{
-    upstream_retire(container_of(d, struct upstream, deadline));
-}
-
-static void on_upstream_closed(uv_handle_t *handle)
-{
-    struct upstream *u = handle->data;
-    if (u->fd >= 0)
-        (void)close(u->fd);
-    buf_fini(&u->in);
-    buf_fini(&u->out);
-    pool_unref(u->pool);
-    free(u);
-}
-
-void upstream_retire(struct upstream *u)
-{
-    if (u->state == UPSTREAM_CLOSED)
-        return;
-    u->state = UPSTREAM_CLOSED;
-    u->pool->open--;
-    list_remove(&u->link);
-    deadline_clear(&u->pool->edge->deadlines, &u->deadline);
-    if (u->exchange != NULL)
-        u->exchange->upstream = NULL;
-    u->exchange = NULL;
-    uv_close((uv_handle_t *)&u->watch.poll, on_upstream_closed);
-}
-
-/* A connection in its first state: a descriptor that is connecting. */
-static int dial(struct pool *p, int *ret)
-{
-    struct sockaddr_storage to;
-    if (addr_eq(&p->addr, &NOWHERE))
-        return -EADDRNOTAVAIL;
-    socklen_t len = addr_to_sockaddr(&p->addr, p->port, &to);
-    int fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    int one = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    if (connect(fd, (struct sockaddr *)&to, len) < 0 && errno != EINPROGRESS && errno != EINTR) {
-        int rc = -errno;
-        (void)close(fd);
-        return rc;
+    char pin[TLS_PIN_TEXT], why[160];
+    tls_peer_pin(peer, pin);
+    (void)snprintf(why, sizeof(why), "%s, seen %s", tls_peer_why(peer), pin);
+    bool known = p->health == POOL_DOWN && strncmp(p->down_why, why, sizeof(p->down_why) - 1) == 0;
+    if (!known) {
+        struct buf line;
+        log_line(&line, LOG_LEVEL_ERROR, "upstream_refused");
+        log_text(&line, "route", p->route);
+        log_text(&line, "upstream", p->url);
+        log_text(&line, "why", tls_peer_why(peer));
+        log_text(&line, "seen", pin);
+        log_end(&line);
     }
-    *ret = fd;
-    return 0;
+    pool_says_down(p, why, true);
 }
 
-static int upstream_new(struct pool *p, struct upstream **ret)
+void pool_says_checked(struct pool *p, bool good, const char *why)
 {
-    int fd = -1;
-    int rc = dial(p, &fd);
-    if (rc < 0)
-        return rc;
-    struct upstream *u = calloc(1, sizeof(*u));
-    if (u == NULL) {
-        (void)close(fd);
-        return -ENOMEM;
+    if (good && p->health != POOL_UP)
+        goes_up(p);
+    else if (!good)
+        goes_down(p, why);
+}
+
+/* ---- choosing ---- */
+
+static uint32_t share_of(const struct pool *p, uint64_t now)
+{
+    uint64_t age = now - p->up_since;
+    if (p->up_since == 0 || p->slow_ms == 0 || age >= p->slow_ms)
+        return BALANCE_WHOLE;
+    return (uint32_t)(age * BALANCE_WHOLE / p->slow_ms) + 1;
+}
+
+size_t pool_choose(struct pool *const *pools, size_t count, enum balance balance, uint64_t key,
+                   uint64_t tried)
+{
+    struct balance_candidate c[ROUTE_UPSTREAMS_MAX];
+    if (count == 1)
+        return (tried & 1) == 0 ? 0 : SIZE_MAX;
+    for (size_t i = 0; i < count; i++) {
+        const struct pool *p = pools[i];
+        uint64_t now = edge_now(p->edge);
+        bool trial = p->probe == NULL && now >= p->down_until && now >= p->trial_until;
+        c[i] = (struct balance_candidate){
+            .id = p->id,
+            .share = share_of(p, now),
+            .barred = p->draining || (tried & UINT64_C(1) << i) != 0,
+            .down = p->health == POOL_DOWN && !trial,
+            .failed_at = p->failed_at,
+        };
     }
-    rc = watch_init(&u->watch, p->edge->loop, fd, on_upstream_poll, u);
-    if (rc < 0) {
-        (void)close(fd);
-        free(u);
-        return rc;
-    }
-    u->pool = p;
-    p->refs++;
-    p->open++;
-    p->opened++;
-    p->edge->count.upstream_opened++;
-    u->fd = fd;
-    u->state = UPSTREAM_CONNECTING;
-    list_init(&u->link);
-    deadline_init(&u->deadline, on_upstream_due);
-    buf_init(&u->in, EDGE_SCRATCH);
-    buf_init(&u->out, UPSTREAM_OUT_MAX);
-    *ret = u;
-    return 0;
-}
-
-static void take_over(struct upstream *u, struct exchange *x)
-{
-    u->exchange = x;
-    u->received = false;
-    x->upstream = u;
-}
-
-/* Bytes that came since the last answer belong to no question of ours, and would be taken for the
- * answer to the next one, somebody else's. The loop may not have looked since they came. This also
- * finds most of those that the other side has just closed, before a request that may not be
- * repeated is lost on them. */
-static bool is_quiet(const struct upstream *u)
-{
-    uint8_t byte;
-    return recv(u->fd, &byte, 1, MSG_PEEK) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-}
-
-/* The one used last is the least likely to be closed by the other side just now. */
-static struct upstream *last_idle(struct pool *p)
-{
-    while (!list_empty(&p->idle)) {
-        struct upstream *u = container_of(p->idle.prev, struct upstream, link);
-        if (is_quiet(u))
-            return u;
-        upstream_retire(u);
-    }
-    return NULL;
-}
-
-int upstream_take(struct pool *p, struct exchange *x, bool fresh, struct upstream **ret)
-{
-    struct upstream *u = fresh ? NULL : last_idle(p);
-    if (u != NULL) {
-        list_remove(&u->link);
-        deadline_clear(&p->edge->deadlines, &u->deadline);
-        u->state = UPSTREAM_BUSY;
-        u->reused = true;
-        p->reused++;
-        p->edge->count.upstream_reused++;
-        take_over(u, x);
-        *ret = u;
-        return 0;
-    }
-    if (p->open >= p->max) {
-        if (list_empty(&p->idle))
-            return FAULT_LIMIT;
-        upstream_retire(container_of(p->idle.next, struct upstream, link));
-    }
-    int rc = upstream_new(p, &u);
-    if (rc < 0)
-        return rc;
-    take_over(u, x);
-    *ret = u;
-    return 0;
-}
-
-void upstream_give(struct upstream *u)
-{
-    struct edge *e = u->pool->edge;
-    if (u->exchange != NULL)
-        u->exchange->upstream = NULL;
-    u->exchange = NULL;
-    /* A pool that no generation uses any more would keep the connection for nobody. */
-    bool wanted = u->pool->refs > u->pool->open && e->phase != EDGE_DRAINING;
-    if (!wanted || u->eof || u->broken || upstream_blocked(u) || buf_len(&u->in) > 0) {
-        upstream_retire(u);
-        return;
-    }
-    u->state = UPSTREAM_IDLE;
-    buf_release_idle(&u->in);
-    buf_release_idle(&u->out);
-    list_push(&u->pool->idle, &u->link);
-    deadline_set(&e->deadlines, &u->deadline, edge_now(e) + u->pool->idle_ms);
-    upstream_arm(u, true);
-}
-
-int upstream_connected(struct upstream *u)
-{
-    int error = 0;
-    socklen_t len = sizeof(error);
-    if (!u->writable)
-        return 0;
-    if (getsockopt(u->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-        return -errno;
-    if (error != 0)
-        return -error;
-    u->state = UPSTREAM_BUSY;
-    u->readable = false;
-    return 1;
-}
-
-int upstream_flush(struct upstream *u)
-{
-    while (buf_len(&u->out) > 0) {
-        struct span rest = buf_view(&u->out);
-        ssize_t n = send(u->fd, rest.at, rest.len, MSG_NOSIGNAL);
-        if (n >= 0) {
-            buf_consume(&u->out, (size_t)n);
-            continue;
-        }
-        if (errno == EINTR)
-            continue;
-        if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            u->writable = false;
-            return 0;
-        }
-        u->broken = true;
-        return -errno;
-    }
-    return 0;
-}
-
-int upstream_write(struct upstream *u, struct span bytes)
-{
-    if (u->broken)
-        return FAULT_CLOSED;
-    while (bytes.len > 0 && !upstream_blocked(u)) {
-        ssize_t n = send(u->fd, bytes.at, bytes.len, MSG_NOSIGNAL);
-        if (n >= 0) {
-            bytes = span_sub(bytes, (size_t)n, SIZE_MAX);
-            continue;
-        }
-        if (errno == EINTR)
-            continue;
-        if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            u->writable = false;
-            break;
-        }
-        u->broken = true;
-        return -errno;
-    }
-    if (buf_append(&u->out, bytes) < 0) {
-        u->broken = true;
-        return FAULT_LIMIT;
-    }
-    return 0;
-}
-
-int upstream_read(struct upstream *u, uint8_t *into, size_t cap)
-{
-    if (u->eof)
-        return FAULT_CLOSED;
-    while (u->readable) {
-        ssize_t n = recv(u->fd, into, cap, 0);
-        if (n > 0) {
-            u->received = true;
-            u->readable = (size_t)n == cap;
-            return (int)n;
-        }
-        if (n < 0 && errno == EINTR)
-            continue;
-        u->readable = false;
-        if (n == 0) {
-            u->eof = true;
-            return FAULT_CLOSED;
-        }
-        if (errno != EAGAIN && errno != EWOULDBLOCK) {
-            u->eof = u->broken = true;
-            return -errno;
-        }
-    }
-    return 0;
-}
-
-void upstream_finish(struct upstream *u)
-{
-    (void)shutdown(u->fd, SHUT_WR);
-}
-
-void upstream_arm(struct upstream *u, bool read)
-{
-    int want = 0;
-    if (u->state == UPSTREAM_CLOSED)
-        return;
-    if (read && !u->eof && u->state != UPSTREAM_CONNECTING)
-        want |= UV_READABLE;
-    if (u->state == UPSTREAM_CONNECTING || (upstream_blocked(u) && !u->broken))
-        want |= UV_WRITABLE;
-    watch_arm(&u->watch, want);
+    size_t at = balance_choose(balance, c, count, key);
+    if (at != SIZE_MAX && pools[at]->health == POOL_DOWN)
+        pools[at]->trial_until = edge_now(pools[at]->edge) + TRIAL_MS;
+    return at;
 }

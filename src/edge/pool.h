@@ -1,83 +1,91 @@
-/* Connections to upstreams: a pool per route, kept alive between exchanges.
+/* Endpoints of routes: their idle connections, and whether they work.
  *
- * An upstream connection is CONNECTING, BUSY with one exchange, or IDLE in its pool; an idle one
- * that says anything is closed. Pools are found by route name and address, so that a new snapshot
- * keeps the connections of unchanged routes. Generations and connections hold references to a pool.
- */
+ * A pool is one endpoint of one route as one edge sees it. Pools are found by route, place and
+ * trust, so that a new snapshot keeps the connections of what did not change. Generations and
+ * connections hold references to a pool.
+ *
+ *   UNKNOWN ─▶ UP ─▶ DOWN ─▶ UP …
+ *
+ * Three failures in a row (no connection, no handshake, no answer) make it DOWN; a certificate that
+ * is not trusted does so at once, and so does any failure of a route's only endpoint, for which
+ * DOWN is what people see and nothing else. DOWN lasts ten seconds, then one request tries it; each
+ * time that fails the pause doubles, to a minute. With a health check, its answers and nobody's
+ * request bring it back. An answer of any status is a success. */
 #ifndef EDGE_POOL_H
 #define EDGE_POOL_H
 
-#include "edge/edge.h"
+#include "edge/balance.h"
+#include "edge/upstream.h"
 
-enum upstream_state { UPSTREAM_CONNECTING, UPSTREAM_BUSY, UPSTREAM_IDLE, UPSTREAM_CLOSED };
+enum pool_health { POOL_UNKNOWN, POOL_UP, POOL_DOWN };
 
-/* Bytes that wait for an upstream that does not take them. */
-#define UPSTREAM_OUT_MAX (EDGE_SCRATCH * 2 + 4096)
-
-struct upstream {
-    struct pool *pool; /* a reference */
-    struct list link;  /* in pool->idle while IDLE */
-    enum upstream_state state;
-    int fd;
-    struct watch watch;
-    struct deadline deadline;  /* while IDLE */
-    struct exchange *exchange; /* whom it serves, or NULL */
-    struct buf in;             /* part of a response head */
-    struct buf out;            /* request bytes that the socket did not take */
-    bool readable, writable;
-    bool eof;      /* it will send no more */
-    bool broken;   /* it takes no more */
-    bool reused;   /* it served an exchange before the present one */
-    bool received; /* any byte for the present exchange */
-};
+#define POOL_FAILURES 3u
+#define POOL_PAUSE_MS 10000u
+#define POOL_PAUSE_MAX_MS 60000u
 
 struct pool {
     struct list link; /* in edge->pools */
     struct edge *edge;
     unsigned refs;
-    char *route;
-    struct addr addr;
+    char *route, *url;
+    uint64_t id; /* of the endpoint: the same on every edge */
+    enum upstream_scheme scheme;
+    char *host, *path;
+    struct addr addrs[UPSTREAM_ADDRS_MAX];
+    size_t addr_count, addr_at; /* the one that is dialled */
+    uint32_t addr_serial;       /* of this set of them */
     uint16_t port;
-    struct list idle; /* most recently used last */
-    uint32_t open;    /* connections in any state */
+    struct tls_client *tls; /* a reference; NULL: plain */
+    SSL_SESSION *session;   /* for the next handshake, or NULL */
+    struct list idle;       /* most recently used last */
+    uint32_t open;          /* connections in any state */
     uint64_t idle_ms;
     uint32_t max;
-    bool down;  /* the last attempt to connect failed */
-    bool known; /* there was an attempt */
-    char down_why[64];
+    bool alone;       /* its route has no other */
+    bool draining;    /* gets nothing new */
+    uint64_t slow_ms; /* how long its share grows after it came back */
+    struct probe *probe;
+
+    enum pool_health health;
+    unsigned failures; /* in a row */
+    uint64_t failed_at, down_until, trial_until, pause_ms;
+    uint64_t up_since; /* of its last return; 0: it was never down */
+    char down_why[128];
     uint64_t opened, reused, failed;
 };
 
-/* A reference to the pool of this route, made when there is none. NULL without memory. */
-struct pool *pool_find(struct edge *e, const struct route_def *route, const struct limits *limits);
+/* A reference to the pool of this endpoint, made when there is none. `tls` is what it is trusted
+ * by, or NULL. NULL without memory. */
+struct pool *pool_find(struct edge *e, const struct route_def *route,
+                       const struct upstream_def *def, struct tls_client *tls,
+                       const struct limits *limits);
 void pool_unref(struct pool *p);
+/* Does a generation still use it? Otherwise connections would be kept for nobody. */
+static inline bool pool_is_wanted(const struct pool *p)
+{
+    return p->refs > p->open;
+}
+/* The endpoint's name has these addresses from now on: idle connections to others end, and busy
+ * ones are not kept. */
+void pool_moves(struct pool *p, const struct upstream_def *def);
 /* Closes every idle connection. */
 void pool_flush(struct pool *p);
+
+/* The edge ends: no health checks either. */
+void pool_close(struct pool *p);
+
+/* It answered. */
 void pool_says_up(struct pool *p);
-void pool_says_down(struct pool *p, int fault);
+/* It failed; `now`: what failed is no accident, it is down from this moment. */
+void pool_says_down(struct pool *p, const char *why, bool now);
+/* It showed a certificate that is not trusted: down, and told with what was seen. */
+void pool_says_refused(struct pool *p, const struct tls_peer *peer);
+/* A health check has come to a result. */
+void pool_says_checked(struct pool *p, bool good, const char *why);
 
-/* A connection for x: an idle one unless fresh, else a new one that is connecting. 0, FAULT_LIMIT
- * when the pool is full, or -errno. */
-must_check int upstream_take(struct pool *p, struct exchange *x, bool fresh, struct upstream **ret);
-/* The exchange is done with it and it is good for another. */
-void upstream_give(struct upstream *u);
-/* Ends it at once; it leaves its exchange. */
-void upstream_retire(struct upstream *u);
-
-/* After a writable event while CONNECTING: 1 connected, 0 not yet, -errno. */
-must_check int upstream_connected(struct upstream *u);
-/* Sends, keeping what the socket does not take. 0, or a fault: broken. */
-must_check int upstream_write(struct upstream *u, struct span bytes);
-must_check int upstream_flush(struct upstream *u);
-static inline bool upstream_blocked(const struct upstream *u)
-{
-    return buf_len(&u->out) > 0;
-}
-/* One read. >0 bytes, 0 nothing now, FAULT_CLOSED at the end, -errno when reset. */
-must_check int upstream_read(struct upstream *u, uint8_t *into, size_t cap);
-/* No more request bytes: half-closes. */
-void upstream_finish(struct upstream *u);
-/* Registers interest. */
-void upstream_arm(struct upstream *u, bool read);
+/* The endpoint for a request among those of its route; `tried`: a bit for each that had its chance.
+ * `key` is the same for all requests of one session. SIZE_MAX: none is left. */
+size_t pool_choose(struct pool *const *pools, size_t count, enum balance balance, uint64_t key,
+                   uint64_t tried);
 
 #endif

@@ -54,7 +54,7 @@ static struct forward forward_of(const struct exchange *x)
         .request = &x->request,
         .target = x->target,
         .route = x->route,
-        .upstream = &x->route->upstreams[0],
+        .upstream = &x->route->upstreams[x->proxy->endpoint],
         .source = x->source,
         .listener_port = x->listener_port,
         .inject = facts == NULL ? SPAN_NONE : given(x, facts->inject),
@@ -99,15 +99,18 @@ void proxy_fail(struct exchange *x, unsigned status, const char *cause, const ch
         answer_error(x, status, cause, detail);
 }
 
+static void pass_on(struct exchange *x, unsigned status, const char *cause, const char *detail);
+
 void proxy_timeout(struct exchange *x, enum conn_wait wait)
 {
     if (wait == WAIT_CONNECT) {
-        if (x->upstream != NULL)
-            pool_says_down(x->upstream->pool, -ETIMEDOUT);
-        proxy_fail(x, 504, "The console did not accept a connection in time.", "connect_timeout");
+        pool_says_down(x->upstream->pool, upstream_why(x->upstream, -ETIMEDOUT), false);
+        pass_on(x, 504, "The console did not accept a connection in time.", "connect_timeout");
     } else if (wait == WAIT_TUNNEL) {
         tunnel_end(x, STREAM_IDLE, CLOSE_GOING_AWAY, "Nothing was said for too long.");
     } else {
+        if (wait == WAIT_RESPONSE && x->status == 0 && x->upstream != NULL)
+            pool_says_down(x->upstream->pool, "no answer in time", false);
         proxy_fail(x, 504, "The console did not answer in time.", "response_timeout");
     }
 }
@@ -230,6 +233,7 @@ static void open_raw(struct exchange *x)
 static void send_request(struct exchange *x)
 {
     if (x->route->kind == ROUTE_TCP) {
+        pool_says_up(x->upstream->pool);
         open_raw(x);
         return;
     }
@@ -259,10 +263,54 @@ static bool is_nowhere(const struct route_def *route)
     return unknown == route->upstream_count;
 }
 
-static void connect_upstream(struct exchange *x, bool fresh)
+/* All requests of a session, or of a token, have the same key. */
+static uint64_t session_key(struct exchange *x)
+{
+    if (x->route->balance == BALANCE_ROUND_ROBIN)
+        return x->edge->turn++;
+    if (x->view != NULL && x->view->status == VIEW_OK)
+        return balance_hash(x->view->facts.id, sizeof(x->view->facts.id));
+    return balance_hash(x->source.byte, sizeof(x->source.byte));
+}
+
+/* A certificate that is not trusted is no endpoint that happens to be down: the request ends, and
+ * whoever made it learns why. */
+static void refused(struct exchange *x)
+{
+    struct tls_peer *peer = &x->upstream->tls->peer;
+    bool mismatch = peer->verdict == TLS_PEER_MISMATCH;
+    pool_says_refused(x->upstream->pool, peer);
+    if (mismatch)
+        proxy_fail(x, 502, "The console shows another key than the one it is known by.",
+                   "pin_mismatch");
+    else
+        proxy_fail(x, 502, "The console's certificate can not be trusted.", "certificate");
+}
+
+static void not_connected(struct exchange *x, struct pool *pool, int rc)
+{
+    const struct upstream *u = x->upstream;
+    bool tls = u != NULL && u->tls != NULL;
+    if (tls && u->tls->peer.verdict >= TLS_PEER_MISMATCH) {
+        refused(x);
+        return;
+    }
+    pool_says_down(pool, upstream_why(u, rc), false);
+    if (is_nowhere(x->route)) {
+        proxy_fail(x, 502, "The console's name could not be resolved.", "name");
+        return;
+    }
+    pass_on(x, 502,
+            tls ? "The console did not complete the TLS handshake."
+                : "The console can not be reached.",
+            tls ? "tls" : "connect");
+}
+
+/* Of this endpoint, idle or fresh. */
+static void ask(struct exchange *x, bool fresh)
 {
     struct upstream *u;
-    struct pool *pool = generation_pool(x->generation, x->route);
+    struct pool *pool = generation_pools(x->generation, x->route)[x->proxy->endpoint];
     x->proxy->state = PROXY_CONNECT;
     int rc = upstream_take(pool, x, fresh, &u);
     if (rc == FAULT_LIMIT) {
@@ -275,40 +323,64 @@ static void connect_upstream(struct exchange *x, bool fresh)
         answer_error(x, 503, "The gateway has no connection left.", "descriptors");
         return;
     }
-    if (rc < 0) {
-        pool_says_down(pool, rc);
-        if (is_nowhere(x->route))
-            proxy_fail(x, 502, "The console's name could not be resolved.", "name");
-        else
-            proxy_fail(x, 502, "The console can not be reached.", "connect");
+    if (rc < 0)
+        not_connected(x, pool, rc);
+    else if (u->state == UPSTREAM_BUSY)
+        send_request(x);
+}
+
+/* Of the next endpoint. False: none is left. */
+static bool ask_another(struct exchange *x, bool fresh)
+{
+    struct proxy *p = x->proxy;
+    size_t at = pool_choose(generation_pools(x->generation, x->route), x->route->upstream_count,
+                            x->route->balance, session_key(x), p->tried);
+    if (at == SIZE_MAX)
+        return false;
+    p->endpoint = at;
+    p->tried |= UINT64_C(1) << at;
+    p->dialled = 0;
+    ask(x, fresh);
+    return true;
+}
+
+/* Nothing of the request has left: another address or endpoint may have it, whatever its method. */
+static void pass_on(struct exchange *x, unsigned status, const char *cause, const char *detail)
+{
+    struct proxy *p = x->proxy;
+    struct pool *pool = generation_pools(x->generation, x->route)[p->endpoint];
+    if (x->upstream != NULL)
+        upstream_retire(x->upstream);
+    conn_progress(x->conn);
+    if (++p->dialled < pool->addr_count) {
+        ask(x, true);
         return;
     }
-    if (u->state == UPSTREAM_BUSY)
-        send_request(x);
+    if (!ask_another(x, p->private_peer))
+        proxy_fail(x, status, cause, detail);
+    else
+        x->edge->count.upstream_retried++;
 }
 
 /* ---- upstream to client ---- */
 
-/* A pooled connection may have been closed by the other side while our request was on its way. That
- * is nobody's fault, and the request may be sent again when nothing can have come of it. */
-static bool may_retry(const struct exchange *x)
+/* May the request be sent again although it was sent once? Only when nothing can have come of it.
+ */
+static bool may_repeat(const struct exchange *x)
 {
     const struct proxy *p = x->proxy;
-    const struct upstream *u = x->upstream;
-    return u->reused && !u->received && !p->retried && !p->sent_body && p->interim == 0 &&
+    return !x->upstream->received && !p->sent_body && p->interim == 0 &&
            is_idempotent(x->request.method);
 }
 
-static void retry(struct exchange *x)
+static void start_over(struct exchange *x)
 {
     struct proxy *p = x->proxy;
     upstream_retire(x->upstream);
-    p->retried = true;
     p->upload_off = false;
     p->scanned = 0;
     p->request_done = x->body.done;
     x->edge->count.upstream_retried++;
-    connect_upstream(x, true);
 }
 
 static void complete(struct exchange *x)
@@ -417,6 +489,7 @@ static void respond(struct exchange *x, const struct response *r, struct span re
         proxy_fail(x, 502, "The console's answer has too large a head.", "response_head");
         return;
     }
+    pool_says_up(x->upstream->pool);
     x->status = r->status;
     x->close = x->close || reply.close;
     if (reply.upgrade) {
@@ -495,11 +568,26 @@ static void upstream_ended(struct exchange *x, int rc)
         proxy_fail(x, 502, "The console's answer ended early.", "truncated");
         return;
     }
-    if (may_retry(x)) {
-        retry(x);
+    bool repeat = may_repeat(x);
+    /* A pooled connection may have been closed by the other side while our request was on its way.
+     * That is nobody's fault. */
+    if (repeat && x->upstream->reused && !p->retried) {
+        p->retried = true;
+        start_over(x);
+        ask(x, true);
         return;
     }
-    x->edge->count.upstream_failed++;
+    if (x->upstream->received)
+        x->edge->count.upstream_failed++;
+    else
+        pool_says_down(
+            x->upstream->pool,
+            rc == FAULT_CLOSED ? "closed without an answer" : upstream_why(x->upstream, rc), false);
+    if (repeat) {
+        start_over(x);
+        if (ask_another(x, true))
+            return;
+    }
     proxy_fail(x, 502, "The console closed the connection without an answer.", "closed");
 }
 
@@ -561,7 +649,8 @@ void proxy_enter(struct exchange *x)
     p->private_peer = binds_connection(x) || x->route->kind == ROUTE_TCP;
     x->proxy = p;
     exchange_enter(x, EXCHANGE_PROXY);
-    connect_upstream(x, p->private_peer);
+    if (!ask_another(x, p->private_peer))
+        proxy_fail(x, 502, "The console can not be reached.", "connect");
     conn_step(x->conn);
 }
 
@@ -573,14 +662,11 @@ bool proxy_step(struct exchange *x)
         struct upstream *u = x->upstream;
         int rc = upstream_connected(u);
         if (rc < 0) {
-            pool_says_down(u->pool, rc);
-            proxy_fail(x, 502, "The console can not be reached.", "connect");
+            not_connected(x, u->pool, rc);
             return true;
         }
-        if (rc > 0) {
-            pool_says_up(u->pool);
+        if (rc > 0)
             send_request(x);
-        }
     } else {
         buf_clear(&x->edge->build);
         pump_up(x);

@@ -39,6 +39,9 @@ struct proxy {
     bool request_done;   /* all of the request was given to the upstream's socket or buffer */
     bool upload_off;     /* the upstream takes no more of the request; its answer still counts */
     bool retried;
+    size_t endpoint;   /* which of the route's upstreams has it */
+    uint64_t tried;    /* a bit for each that had its chance */
+    size_t dialled;    /* addresses of the present one that did not answer */
     bool reusable;     /* the response allows another exchange on this connection */
     bool private_peer; /* connection-bound authentication: never pooled */
     bool up_closed;    /* tunnel: the client has ended its half, … */

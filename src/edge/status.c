@@ -17,6 +17,20 @@ static const char *phase_name(enum edge_phase phase)
     return "";
 }
 
+static const char *health_name(const struct pool *p)
+{
+    return p->health == POOL_DOWN ? "down" : p->draining ? "draining" : "up";
+}
+
+static void write_pool(const struct pool *p, struct buf *out)
+{
+    (void)buf_printf(out, "upstream.%s%s%s=%s open=%u opened=%llu reused=%llu failed=%llu%s%s\n",
+                     p->route, p->alone ? "" : ".", p->alone ? "" : p->url, health_name(p), p->open,
+                     (unsigned long long)p->opened, (unsigned long long)p->reused,
+                     (unsigned long long)p->failed, p->health == POOL_DOWN ? " " : "",
+                     p->health == POOL_DOWN ? p->down_why : "");
+}
+
 void status_write(const struct edge *e, struct buf *out)
 {
     const struct edge_counters *n = &e->count;
@@ -68,13 +82,7 @@ void status_write(const struct edge *e, struct buf *out)
     (void)buf_printf(out, "keeper=%s\n", keeper_is_up(e) ? "up" : "down");
     for (size_t i = 0; i < countof(rows); i++)
         (void)buf_printf(out, "%s=%llu\n", rows[i].key, (unsigned long long)rows[i].value);
-    list_each(it, &e->pools)
-    {
-        const struct pool *p = container_of(it, struct pool, link);
-        (void)buf_printf(out, "upstream.%s=%s open=%u opened=%llu reused=%llu failed=%llu\n",
-                         p->route, p->down ? "down" : "up", p->open, (unsigned long long)p->opened,
-                         (unsigned long long)p->reused, (unsigned long long)p->failed);
-    }
+    list_each(it, &e->pools) write_pool(container_of(it, struct pool, link), out);
 }
 
 void status_upstreams(struct edge *e)
@@ -84,9 +92,9 @@ void status_upstreams(struct edge *e)
     list_each(it, &e->pools)
     {
         const struct pool *p = container_of(it, struct pool, link);
-        if (p->known)
-            (void)buf_printf(&text, "%s\t%s\t%s\n", p->route, p->down ? "down" : "up",
-                             p->down ? p->down_why : "");
+        if (p->health != POOL_UNKNOWN)
+            (void)buf_printf(&text, "%s\t%s\t%s\t%s\n", p->route, health_name(p),
+                             p->health == POOL_DOWN ? p->down_why : "", p->url);
     }
     keeper_send_upstreams(e, buf_view(&text));
     buf_fini(&text);

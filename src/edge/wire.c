@@ -101,24 +101,30 @@ void wire_stage_fini(struct wire_stage *s)
     *s = (struct wire_stage){0};
 }
 
-int wire_init(struct wire *w, SSL_CTX *ctx, int fd, struct wire_stage *stage)
+int wire_attach(struct wire *w, SSL *ssl, int fd, struct wire_stage *stage)
 {
     *w = (struct wire){.fd = fd, .stage = stage};
     buf_init(&w->pending, WIRE_PENDING_MAX);
     BIO *bio = BIO_new(wire_method);
-    w->ssl = SSL_new(ctx);
-    if (bio == NULL || w->ssl == NULL) {
+    if (bio == NULL || ssl == NULL) {
         BIO_free(bio);
-        SSL_free(w->ssl);
-        w->ssl = NULL;
+        SSL_free(ssl);
         ERR_clear_error();
         return -ENOMEM;
     }
+    w->ssl = ssl;
     BIO_set_data(bio, w);
     BIO_set_init(bio, 1);
     SSL_set_bio(w->ssl, bio, bio);
-    SSL_set_accept_state(w->ssl);
     return 0;
+}
+
+int wire_init(struct wire *w, SSL_CTX *ctx, int fd, struct wire_stage *stage)
+{
+    SSL *ssl = SSL_new(ctx);
+    if (ssl != NULL)
+        SSL_set_accept_state(ssl);
+    return wire_attach(w, ssl, fd, stage);
 }
 
 void wire_fini(struct wire *w)
@@ -149,6 +155,7 @@ static int verdict(struct wire *w, int rc)
         /* OpenSSL has written an alert that says what was wrong. */
         wire_push(w);
         w->broken = true;
+        w->error = ERR_peek_last_error();
         ERR_clear_error();
         return FAULT_CRYPTO;
     }

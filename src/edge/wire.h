@@ -23,14 +23,15 @@ struct wire {
     SSL *ssl;
     int fd;
     struct wire_stage *stage;
-    struct buf pending; /* ciphertext that the socket did not take */
-    bool readable;      /* the socket may have bytes */
-    bool input;         /* a read left something inside: another needs no event */
-    bool eof;           /* the peer sent all it will send, … */
-    bool fin;           /* … and said so by TCP alone */
-    bool broken;        /* reset, or not TLS: nothing more can be sent or read */
-    bool closing;       /* close_notify was written */
-    uint64_t sent;      /* ciphertext bytes that the socket took: grows with progress */
+    struct buf pending;  /* ciphertext that the socket did not take */
+    bool readable;       /* the socket may have bytes */
+    bool input;          /* a read left something inside: another needs no event */
+    bool eof;            /* the peer sent all it will send, … */
+    bool fin;            /* … and said so by TCP alone */
+    bool broken;         /* reset, or not TLS: nothing more can be sent or read */
+    bool closing;        /* close_notify was written */
+    unsigned long error; /* OpenSSL's word on why it is broken, or 0 */
+    uint64_t sent;       /* ciphertext bytes that the socket took: grows with progress */
 };
 
 /* Ciphertext of one wire that may wait; an answer from memory with its records fits. */
@@ -45,6 +46,8 @@ void wire_stage_fini(struct wire_stage *s);
 
 /* Does not take fd. */
 must_check int wire_init(struct wire *w, SSL_CTX *ctx, int fd, struct wire_stage *stage);
+/* The same over a connection that knows its side and its peer. Takes ssl, also on failure. */
+must_check int wire_attach(struct wire *w, SSL *ssl, int fd, struct wire_stage *stage);
 void wire_fini(struct wire *w);
 /* 1: done. 0: needs more bytes. A negative fault: no handshake will come of this. */
 must_check int wire_handshake(struct wire *w);

@@ -104,6 +104,7 @@ struct keeper_options {
     const char *store_file;
     const char *secrets_dir;
     const char *state_dir;
+    const char *authorities; /* file of the system's authorities, or NULL: never read */
     enum sandbox_mode sandbox;
 };
 

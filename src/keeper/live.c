@@ -12,6 +12,7 @@
 #include "conf/verify.h"
 #include "http/hygiene.h"
 #include "keeper/hosts.h"
+#include "keeper/trust.h"
 #include "store/resources.h"
 
 /* "user:password" of a console. */
@@ -168,6 +169,9 @@ int live_new(const struct snapshot *file, struct store *store, const char *secre
         r = merge_snapshots(file, own, &l->snapshot, errors);
     }
     snapshot_free(own);
+    if (r == 0 && secrets_dir != NULL) {
+        r = trust_fill(l->snapshot, secrets_dir, errors);
+    }
     if (r == 0) {
         l->snapshot->number = number;
         l->snapshot->generation = file->generation;

@@ -149,10 +149,19 @@ static int enter_sandbox(struct keeper *k, const struct keeper_options *o)
     if (slash != NULL && slash != directory) {
         *slash = '\0';
     }
+    /* Its directory, because a bundle is replaced by another file when the system updates it. */
+    char authorities[4096] = "/nonexistent";
+    char *real = o->authorities != NULL ? realpath(o->authorities, NULL) : NULL;
+    if (real != NULL && strrchr(real, '/') != real) {
+        (void)snprintf(authorities, sizeof(authorities), "%.*s", (int)(strrchr(real, '/') - real),
+                       real);
+    }
+    free(real);
     const struct sandbox_path paths[] = {
         {slash != NULL ? directory : ".", SANDBOX_WRITE},
         {o->state_dir, SANDBOX_WRITE},
         {o->secrets_dir, SANDBOX_READ},
+        {authorities, SANDBOX_READ},
 #ifdef POSTERN_SANITIZED
         {"/proc", SANDBOX_READ}, /* the leak checker looks at its own threads at the end */
 #endif

@@ -10,7 +10,7 @@
 static int usage(void)
 {
     (void)fprintf(stderr, "usage: postern-keeper --store FILE --secrets-dir DIR --state-dir DIR "
-                          "[--sandbox strict|best]\n"
+                          "--authorities FILE [--sandbox strict|best]\n"
                           "       postern-keeper --offline COMMAND …\n");
     return 2;
 }
@@ -28,6 +28,8 @@ int main(int argc, char **argv)
             options.secrets_dir = argv[i + 1];
         } else if (strcmp(argv[i], "--state-dir") == 0) {
             options.state_dir = argv[i + 1];
+        } else if (strcmp(argv[i], "--authorities") == 0) {
+            options.authorities = argv[i + 1];
         } else if (strcmp(argv[i], "--sandbox") == 0 && strcmp(argv[i + 1], "best") == 0) {
             options.sandbox = SANDBOX_BEST;
         } else if (strcmp(argv[i], "--sandbox") != 0 || strcmp(argv[i + 1], "strict") != 0) {

@@ -1,8 +1,10 @@
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/text.h"
+#include "conf/upstream.h"
 #include "keeper/json.h"
 #include "keeper/keeper.h"
 #include "keeper/live.h"
@@ -92,13 +94,40 @@ static json_t *edges_json(const struct keeper *k)
     return list;
 }
 
+static json_t *endpoints_json(const struct keeper *k, const struct route_def *route)
+{
+    json_t *list = json_array();
+    struct buf url;
+    buf_init(&url, 4096);
+    for (size_t i = 0; i < route->upstream_count; i++) {
+        struct span detail = SPAN_NONE;
+        buf_clear(&url);
+        int r = upstream_def_write(&route->upstreams[i], &url);
+        char *text = r < 0 ? NULL : buf_take_string(&url);
+        if (text == NULL) {
+            break;
+        }
+        const char *state = tile_endpoint(k, route->name, text, &detail);
+        r = json_push(list, json_pack("{s:s,s:s,s:o}", "url", text, "state", state, "detail",
+                                      json_text(detail)));
+        free(text);
+        if (r < 0) {
+            break;
+        }
+    }
+    buf_fini(&url);
+    return list;
+}
+
 static json_t *routes_json(const struct keeper *k)
 {
     json_t *list = json_array();
     const struct snapshot *s = k->live == NULL ? NULL : live_snapshot(k->live);
     for (size_t i = 0; s != NULL && i < s->route_count && i < STORE_PAGE_MAX; i++) {
-        if (json_push(list, json_pack("{s:s,s:s}", "route", s->routes[i].name, "upstream",
-                                      tile_health(k, s->routes[i].name))) < 0) {
+        const struct route_def *route = &s->routes[i];
+        if (json_push(list, json_pack("{s:s,s:s,s:o}", "route", route->name, "upstream",
+                                      tile_health(k, route->name), "endpoints",
+                                      endpoints_json(k, route))) < 0) {
             break;
         }
     }

@@ -1,11 +1,12 @@
 /* The console's first page, in the order in which it is used: where can I go, who is on and can I
  * end it, who was refused and from where, do the consoles answer, what was changed. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "audit/record.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/text.h"
-#include "base/clock.h"
 #include "conf/upstream.h"
 #include "identity/session.h"
 #include "keeper/html.h"
@@ -222,12 +223,40 @@ static void upstream_name(struct call *c, const struct upstream_def *u)
     buf_fini(&text);
 }
 
+/* Where each upstream of the route is and how it does, a line each. */
+static void endpoints(struct call *c, const struct route_def *route)
+{
+    const struct keeper *k = c->keeper;
+    struct buf *page = &c->page;
+    struct buf url;
+    buf_init(&url, 4096);
+    for (size_t i = 0; i < route->upstream_count && !is_full(page, SHARE_ROUTES); i++) {
+        struct span detail;
+        buf_clear(&url);
+        int r = upstream_def_write(&route->upstreams[i], &url);
+        char *text = r < 0 ? NULL : buf_take_string(&url);
+        if (text == NULL) {
+            break;
+        }
+        html_raw(page, i > 0 ? "<br>" : "");
+        html_str(page, text);
+        upstream_name(c, &route->upstreams[i]);
+        html_raw(page, " ");
+        health_badge(page, tile_endpoint(k, route->name, text, &detail));
+        html_raw(page, " <span class=\"muted\">");
+        html_text(page, detail);
+        html_raw(page, "</span>");
+        free(text);
+    }
+    buf_fini(&url);
+}
+
 static void routes(struct call *c)
 {
     const struct snapshot *s = live_snapshot(c->keeper->live);
     struct buf *page = &c->page;
     html_raw(page, "<section><h2>Routes</h2><table class=\"table\"><thead><tr><th>Route</th>"
-                   "<th>Reached at</th><th>Upstream</th><th>State</th></tr></thead><tbody>");
+                   "<th>Reached at</th><th>Upstreams</th></tr></thead><tbody>");
     for (size_t i = 0; i < s->route_count && !is_full(page, SHARE_ROUTES); i++) {
         const struct route_def *route = &s->routes[i];
         struct buf url;
@@ -238,18 +267,8 @@ static void routes(struct call *c)
         html_raw(page, "</td><td>");
         html_text(page, buf_view(&url));
         html_raw(page, "</td><td>");
-        for (size_t k = 0; k < route->upstream_count; k++) {
-            html_raw(page, k > 0 ? "<br>" : "");
-            buf_clear(&url);
-            if (upstream_def_write(&route->upstreams[k], &url) == 0)
-                html_text(page, buf_view(&url));
-            upstream_name(c, &route->upstreams[k]);
-        }
-        html_raw(page, "</td><td>");
-        health_badge(page, tile_health(c->keeper, route->name));
-        html_raw(page, " <span class=\"muted\">");
-        html_text(page, tile_detail(c->keeper, route->name));
-        html_raw(page, "</span></td></tr>");
+        endpoints(c, route);
+        html_raw(page, "</td></tr>");
         buf_fini(&url);
     }
     end_table(page, SHARE_ROUTES);

@@ -36,24 +36,49 @@ void tile_url(const struct live *l, const struct route_def *route, struct buf *o
     }
 }
 
-/* The line of one edge about the route: "up" or "down", and the rest. */
-static bool edge_says(const struct peer *edge, const char *route, struct span *state,
-                      struct span *detail)
+/* One line of an edge: about an endpoint of a route. */
+struct said {
+    struct span route, state, detail, endpoint;
+};
+
+static bool next_said(struct span *text, struct said *ret)
 {
-    struct span text = span_str(edge->upstreams), line;
-    while (span_cut(&text, '\n', &line)) {
-        struct span name;
-        if (span_cut(&line, '\t', &name) && span_is(name, route)) {
-            *state = SPAN_NONE;
-            (void)span_cut(&line, '\t', state);
-            *detail = line;
-            return true;
-        }
+    struct span line;
+    if (!span_cut(text, '\n', &line)) {
+        return false;
     }
-    return false;
+    *ret = (struct said){0};
+    (void)span_cut(&line, '\t', &ret->route);
+    (void)span_cut(&line, '\t', &ret->state);
+    (void)span_cut(&line, '\t', &ret->detail);
+    ret->endpoint = line;
+    return true;
 }
 
-static const char *worst(const struct keeper *k, const char *route, struct span *detail)
+/* What one edge says of the route, or of one endpoint of it: "down" when nothing of it works. */
+static const char *edge_says(const struct peer *edge, const char *route, const char *endpoint,
+                             struct span *detail)
+{
+    struct span text = span_str(edge->upstreams);
+    struct said said;
+    const char *health = "unknown";
+    while (next_said(&text, &said)) {
+        if (!span_is(said.route, route) ||
+            (endpoint != NULL && !span_is(said.endpoint, endpoint))) {
+            continue;
+        }
+        if (!span_is(said.state, "down")) {
+            *detail = said.detail;
+            return "up";
+        }
+        health = "down";
+        *detail = said.detail;
+    }
+    return health;
+}
+
+static const char *worst(const struct keeper *k, const char *route, const char *endpoint,
+                         struct span *detail)
 {
     const char *health = "unknown";
     *detail = SPAN_NONE;
@@ -62,16 +87,17 @@ static const char *worst(const struct keeper *k, const char *route, struct span 
     }
     list_each(at, &k->edges)
     {
-        struct span state, said;
-        if (!edge_says(container_of(at, struct peer, link), route, &state, &said)) {
-            continue;
-        }
-        if (!span_is(state, "up")) {
+        struct span said = SPAN_NONE;
+        const struct peer *edge = container_of(at, struct peer, link);
+        const char *state = edge_says(edge, route, endpoint, &said);
+        if (strcmp(state, "down") == 0) {
             *detail = said;
             return "down";
         }
-        health = "up";
-        *detail = said;
+        if (strcmp(state, "up") == 0) {
+            health = "up";
+            *detail = said;
+        }
     }
     return health;
 }
@@ -79,12 +105,11 @@ static const char *worst(const struct keeper *k, const char *route, struct span 
 const char *tile_health(const struct keeper *k, const char *route)
 {
     struct span detail;
-    return worst(k, route, &detail);
+    return worst(k, route, NULL, &detail);
 }
 
-struct span tile_detail(const struct keeper *k, const char *route)
+const char *tile_endpoint(const struct keeper *k, const char *route, const char *endpoint,
+                          struct span *detail)
 {
-    struct span detail;
-    (void)worst(k, route, &detail);
-    return detail;
+    return worst(k, route, endpoint, detail);
 }

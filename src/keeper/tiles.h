@@ -10,9 +10,11 @@
 bool tile_may(const struct call *c, const struct route_def *route);
 /* Where the tile leads; empty when no listener serves the route. */
 void tile_url(const struct live *l, const struct route_def *route, struct buf *out);
-/* "up", "down" or "unknown": the worst that an edge says. */
+/* "up", "down" or "unknown": the worst that an edge says. A route is up while one of its upstreams
+ * is. */
 const char *tile_health(const struct keeper *k, const char *route);
-/* What that edge said of it, for owners; the empty span when nothing. */
-struct span tile_detail(const struct keeper *k, const char *route);
+/* The same of one upstream, by its text; *detail is what the edge said of it, for owners. */
+const char *tile_endpoint(const struct keeper *k, const char *route, const char *endpoint,
+                          struct span *detail);
 
 #endif

@@ -113,6 +113,11 @@ void tls_library_fini(void)
     tls_library.ctx = NULL;
 }
 
+OSSL_LIB_CTX *tls_library_context(void)
+{
+    return tls_library.ctx;
+}
+
 /* ---- tickets --------------------------------------------------------------------------------- */
 
 static int ticket_mac_init(EVP_MAC_CTX *mac, const uint8_t *key)
@@ -251,7 +256,7 @@ static int set_policy(SSL_CTX *ctx)
     return 0;
 }
 
-static X509 *next_certificate(BIO *bio)
+X509 *tls_next_certificate(BIO *bio)
 {
     X509 *x = X509_new_ex(tls_library.ctx, "provider=default");
     if (x != NULL && PEM_read_bio_X509(bio, &x, NULL, NULL) == NULL) {
@@ -292,7 +297,7 @@ static int face_read(struct face *f, struct tls_signer *s, const struct msg_iden
     BIO *bio = BIO_new_mem_buf(id->chain.at, (int)id->chain.len);
     unsigned len = 0;
     int rc = bio == NULL ? -ENOMEM : 0;
-    for (X509 *x; rc == 0 && (x = next_certificate(bio)) != NULL;) {
+    for (X509 *x; rc == 0 && (x = tls_next_certificate(bio)) != NULL;) {
         if (f->count < CHAIN_MAX) {
             f->chain[f->count++] = x;
         } else {

@@ -43,6 +43,11 @@ must_check int tls_signer_identity(struct tls_signer *s, uint8_t index,
 must_check int tls_library_init(void);
 void tls_library_fini(void);
 
+/* That context, and the next certificate of a PEM text in it; NULL: none. For who makes contexts.
+ */
+OSSL_LIB_CTX *tls_library_context(void);
+X509 *tls_next_certificate(BIO *pem);
+
 /* Asks the signer for its identity and makes a context. generation goes into the session id
  * context: tickets from before a certificate change do not resume. `s` must outlive the context. */
 must_check int tls_context_new(struct tls_signer *s, uint64_t generation, SSL_CTX **ret);

@@ -206,6 +206,7 @@ static int enter_sandbox(struct arena *a)
     grant(&g, directory_of(a, file->store_file), SANDBOX_WRITE);
     grant(&g, file->tls_dir, SANDBOX_READ);
     grant(&g, file->secrets_dir, SANDBOX_READ);
+    grant(&g, directory_of(a, file->authorities_file), SANDBOX_READ);
     grant(&g, file->runtime_dir, SANDBOX_WRITE);
     struct sandbox s = {.profile = SANDBOX_SUPERVISOR,
                         .mode = file->sandbox,

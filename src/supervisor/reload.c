@@ -28,6 +28,7 @@ static const struct {
     {"tls.directory", offsetof(struct snapshot, tls_dir)},
     {"tls.certificate", offsetof(struct snapshot, tls_certificate)},
     {"tls.key", offsetof(struct snapshot, tls_key)},
+    {"tls.authorities", offsetof(struct snapshot, authorities_file)},
     {"process.user", offsetof(struct snapshot, user)},
 };
 

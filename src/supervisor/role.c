@@ -56,6 +56,8 @@ static char **keeper_arguments(struct arena *a, const struct role_facts *f)
         f->file->secrets_dir,
         "--state-dir",
         arena_string(a, span_of(store, len)),
+        "--authorities",
+        f->file->authorities_file,
         "--sandbox",
         mode_word(f->file),
     };

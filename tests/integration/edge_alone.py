@@ -5,6 +5,7 @@ src/ipc/messages.def over the same descriptors. So the edge can be tried without
 told things that a healthy keeper would never say.
 """
 import fcntl
+import json
 import os
 import pathlib
 import shutil
@@ -103,12 +104,13 @@ def split(records):
 class Edge:
     host = "app.postern.localhost"
 
-    def __init__(self, upstream, limits="", route="", rules=None, sandbox="best", wrap=(), zones=""):
+    def __init__(self, upstream, limits="", route="", rules=None, sandbox="best", wrap=(), zones="",
+                 urls=None, ports=()):
         build = harness.BUILD
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="postern-edge-"))
         self.build, self.limits, self.route, self.zones = build, limits, route, zones
         self.rules = rules or ('rules: [{name: all, users: ["*"], zones: [local], routes: ["*"]}]')
-        self.upstream = upstream
+        self.upstream, self.urls = upstream, urls
         (self.dir / "tls").mkdir(mode=0o700)
         subprocess.run([build / "src/signer/postern-signer", "--init", "--tls-dir", self.dir / "tls",
                         "--portal", PORTAL], check=True, capture_output=True)
@@ -122,7 +124,7 @@ class Edge:
         self.signer = child([build / "src/signer/postern-signer", "--tls-dir", self.dir / "tls",
                              "--sandbox", sandbox], signer_end)
         self.process = child([*wrap, build / "src/edge/postern-edge", "--id", "1", "--sandbox", sandbox,
-                              "--ports", str(upstream)], edge_end)
+                              "--ports", ",".join(map(str, ports)) or str(upstream)], edge_end)
         signer_end.close()
         edge_end.close()
         self.signer_control.expect("ready")
@@ -154,11 +156,12 @@ class Edge:
         self.keeper.start()
 
     def yaml(self):
+        upstream = json.dumps(self.urls or f"http://127.0.0.1:{self.upstream}")
         return f"""portal: {{host: {PORTAL}}}
 listeners: [{{name: main, address: "127.0.0.1:{self.port}"}}]
 limits: {{{self.limits}}}
 {self.zones}
-routes: {{app: {{host: {self.host}, upstream: "http://127.0.0.1:{self.upstream}"{self.route}}}}}
+routes: {{app: {{host: {self.host}, upstream: {upstream}{self.route}}}}}
 {self.rules}
 """
 

@@ -853,7 +853,8 @@ def test_the_console_shows_its_owner_everything_and_escapes_all_of_it(keeper, ed
     agent = '"><script>alert(1)</script>'
     edge.wire.ask("login", user="owner", password=PASSWORD, code=owner.codes[0], agent=agent,
                   source=address("127.0.0.1"))
-    edge.wire.send("upstreams", text="tomcat\tdown\t<b>refused</b>\nbare\tup\t\n")
+    edge.wire.send("upstreams", text="tomcat\tdown\t<b>refused</b>\thttp://127.0.0.1:8080\n"
+                                   "bare\tup\t\thttp://127.0.0.1:8081\n")
     page = edge.verb(CONSOLE, owner.console, "GET", "/")
     text = page.body.decode()
     assert page.status == 200 and page.type.startswith(b"text/html")

@@ -125,9 +125,11 @@ static void a_document_has_a_fixed_form(void **state)
     char *text = sample_text(&out);
     assert_string_equal(
         text, "{\"name\":\"redis\",\"port\":9444,\"strip_path\":false,"
-              "\"kind\":\"http\",\"upstream\":\"http://[::1]:8081\","
+              "\"kind\":\"http\",\"upstream\":\"http://[::1]:8081\",\"balance\":\"session\","
+              "\"upstream_drain\":[],\"health_interval\":10,\"slow_start\":0,"
+              "\"upstream_pin\":[],"
               "\"host_header\":\"preserve\",\"rewrite_names\":[],\"identity\":[],"
-              "\"pass_headers\":[],\"body_bytes\":0,"
+              "\"pass_headers\":[],\"body_bytes\":0,\"connect_timeout\":0,"
               "\"response_timeout\":60,\"stream_idle\":600,\"websocket_idle\":0,\"start\":\"/\"}");
     free(text);
     assert_int_equal(resource_write(s, "rule", "bots", &out), 0);

@@ -495,7 +495,7 @@ static const struct {
      "f:2: routes.t.kind: expected http or tcp, found \"udp\"\nf:2: routes.t.upstream: expected kind: tcp with tcp://ADDRESS:PORT, found http\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'https://127.0.0.1:8443'}}\n",
-     "f:2: routes.t.upstream: expected one upstream of plain HTTP, found another or several\n"},
+     ""},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'HTTPS://127.0.0.1:8443'}}\n",
      "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT, unix:/path or tcp://ADDRESS:PORT, found \"HTTPS://127.0.0.1:8443\"\n"},
@@ -546,7 +546,31 @@ static const struct {
      "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT, unix:/path or tcp://ADDRESS:PORT, found \"ftp://127.0.0.1:21\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: ['http://127.0.0.1:1', 'http://127.0.0.1:2']}}\n",
-     "f:2: routes.t.upstream[0]: expected one upstream of plain HTTP, found another or several\nf:2: routes.t.upstream[1]: expected one upstream of plain HTTP, found another or several\n"},
+     ""},
+    {"portal: {host: p.test}\n"
+     "routes: {t: {host: t.test, upstream: ['http://127.0.0.1:1', 'http://127.0.0.1:1']}}\n",
+     "f:2: routes.t.upstream[1]: expected each upstream once, found one a second time\n"},
+    {"portal: {host: p.test}\n"
+     "routes: {t: {host: t.test, upstream: []}}\n",
+     "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT, unix:/path or tcp://ADDRESS:PORT, found nothing\n"},
+    {"portal: {host: p.test}\n"
+     "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:1', upstream_pin: [sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=]}}\n",
+     "f:2: routes.t.upstream_pin: expected an upstream with https://, found none\n"},
+    {"portal: {host: p.test}\n"
+     "routes: {t: {host: t.test, upstream: 'https://127.0.0.1:1', upstream_pin: [sha1/AAAA]}}\n",
+     "f:2: routes.t.upstream_pin[0]: expected sha256/ and 44 letters of base64, found \"sha1/AAAA\"\n"},
+    {"portal: {host: p.test}\n"
+     "routes: {t: {host: t.test, upstream: 'https://127.0.0.1:1', upstream_sni: 127.0.0.1}}\n",
+     "f:2: routes.t.upstream_sni: expected a host name, found an address\n"},
+    {"portal: {host: p.test}\n"
+     "routes: {t: {host: t.test, upstream: 'https://127.0.0.1:1', authorities: x}}\n",
+     "f:2: routes.t.authorities: expected a key of route, found \"authorities\"\n"},
+    {"portal: {host: p.test}\n"
+     "routes: {t: {host: t.test, upstream: ['http://127.0.0.1:1', 'http://127.0.0.1:2'], upstream_drain: ['http://127.0.0.1:3']}}\n",
+     "f:2: routes.t.upstream_drain[0]: expected a text that stands in upstream, found \"http://127.0.0.1:3\"\n"},
+    {"portal: {host: p.test}\n"
+     "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:1', upstream_drain: ['http://127.0.0.1:1']}}\n",
+     "f:2: routes.t.upstream_drain: expected an upstream left that does not drain, found none\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test}}\n",
      "f:2: routes.t.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT, unix:/path or tcp://ADDRESS:PORT, found nothing\n"},
