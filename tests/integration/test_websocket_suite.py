@@ -4,8 +4,8 @@ The table follows the headings of RFC 6455 (framing, control frames, reserved bi
 UTF-8, closing, sizes) and RFC 7692 (compression). What is compared is what the client hears: data frames,
 control frames and the end. A gateway that changes nothing makes no difference.
 
-Autobahn's own suite (autobahntestsuite, its newest release is 25.10.1) is Python 2 and does not start on this
-system's Python, which has no other.
+Autobahn's own suite needs Python 2, which this system does not have; where there is one, `./dev autobahn` runs it
+the same way (autobahn.py).
 """
 import hashlib
 import itertools
