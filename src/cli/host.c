@@ -207,6 +207,16 @@ static void print_certificates(json_t *status)
     }
 }
 
+static void print_listener(json_t *p)
+{
+    const char *interface = json_string_value(json_object_get(p, "interface"));
+    bool waits = interface != NULL && !json_is_true(json_object_get(p, "open"));
+    (void)printf(waits ? "does not listen on %s" : "listens on %s", text_of(p, NULL, "address"));
+    if (interface != NULL)
+        (void)printf(waits ? ": waits for interface %s" : ", interface %s", interface);
+    (void)puts("");
+}
+
 static void print_doctor(json_t *answer)
 {
     size_t i;
@@ -215,8 +225,7 @@ static void print_doctor(json_t *answer)
                  json_string_value(json_object_get(answer, "version")),
                  json_integer_value(json_object_get(answer, "snapshot")),
                  json_string_value(json_object_get(answer, "config")));
-    json_array_foreach(json_object_get(answer, "listeners"), i, p)(void)
-        printf("listens on %s\n", json_string_value(json_object_get(p, "address")));
+    json_array_foreach(json_object_get(answer, "listeners"), i, p) print_listener(p);
     json_array_foreach(json_object_get(answer, "waiting"), i, p)(void)
         printf("waits to be started again: %s %d\n", json_string_value(json_object_get(p, "role")),
                (int)json_integer_value(json_object_get(p, "id")));

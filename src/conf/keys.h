@@ -17,6 +17,7 @@ enum key_type {
     KEY_IDENTITY,
     KEY_HEADER,
     KEY_PATH, /* absolute, on this machine */
+    KEY_INTERFACE,
     KEY_FILE, /* a name inside a known directory */
     KEY_TITLE,
     KEY_LINK,

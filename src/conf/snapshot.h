@@ -24,6 +24,9 @@ enum sandbox_mode { SANDBOX_STRICT, SANDBOX_BEST };
 /* Where a resource comes from: only ORIGIN_STORE ones can be changed through the API. */
 enum origin { ORIGIN_FILE = 0, ORIGIN_STORE = 1, ORIGIN_BUILTIN = 2 };
 
+/* A name of the kernel with its terminator (IFNAMSIZ). */
+#define INTERFACE_SIZE 16u
+
 struct names {
     const char **name;
     size_t count;
@@ -50,7 +53,8 @@ struct listener_def {
     size_t proxy_count;
     enum proxy_protocol proxy_protocol;
     enum forwarded_by forwarded;
-    uint16_t public_port; /* as clients know it, behind a proxy; 0: port */
+    const char *interface; /* only what comes in there; "": wherever the address is */
+    uint16_t public_port;  /* as clients know it, behind a proxy; 0: port */
 };
 
 struct zone_def {

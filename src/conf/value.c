@@ -59,6 +59,8 @@ static const struct type TYPES[KEY_TYPE_COUNT] = {
     [KEY_PATH] = {"path", "an absolute path", spelling_path},
     [KEY_FILE] = {"file name", "a file name without directory (A-Z, a-z, 0-9, . _ -)",
                   spelling_file},
+    [KEY_INTERFACE] = {"interface", "a network interface such as wg0 (A-Z, a-z, 0-9, . _ -)",
+                       spelling_file},
     [KEY_TITLE] = {"text", "a line of text", spelling_printable},
     [KEY_LINK] = {"URL path", "a path that begins with one /", spelling_link},
     [KEY_PREFIX] = {"path prefix",

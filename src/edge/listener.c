@@ -218,6 +218,32 @@ void listener_leave(struct listener *l)
     listener_unref(l);
 }
 
+static void on_listener_closed(uv_handle_t *handle)
+{
+    struct listener *l = handle->data;
+    (void)close(l->fd);
+    listener_unref(l);
+}
+
+static void listener_close(struct listener *l)
+{
+    list_remove(&l->link);
+    l->closed = true;
+    deadline_clear(&l->edge->deadlines, &l->retry);
+    uv_close((uv_handle_t *)&l->watch.poll, on_listener_closed);
+}
+
+/* The socket that an interface had before it went and came back. */
+static void replace(struct edge *e, struct span name)
+{
+    list_each_safe(it, &e->listeners)
+    {
+        struct listener *l = container_of(it, struct listener, link);
+        if (l->interface[0] != 0 && span_is(name, l->name))
+            listener_close(l);
+    }
+}
+
 int listener_new(struct edge *e, int fd, struct span name)
 {
     struct listener *l = calloc(1, sizeof(*l));
@@ -241,6 +267,10 @@ int listener_new(struct edge *e, int fd, struct span name)
     /* Connections inherit it, which saves a system call for each. */
     int one = 1;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    len = sizeof(l->interface);
+    if (getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, l->interface, &len) < 0)
+        l->interface[0] = 0;
+    replace(e, name);
     l->edge = e;
     l->fd = fd;
     l->refs = 1;
@@ -262,21 +292,7 @@ void listeners_resume(struct edge *e)
     list_each(it, &e->listeners) listener_arm(container_of(it, struct listener, link));
 }
 
-static void on_listener_closed(uv_handle_t *handle)
-{
-    struct listener *l = handle->data;
-    (void)close(l->fd);
-    listener_unref(l);
-}
-
 void listeners_close(struct edge *e)
 {
-    list_each_safe(it, &e->listeners)
-    {
-        struct listener *l = container_of(it, struct listener, link);
-        list_remove(&l->link);
-        l->closed = true;
-        deadline_clear(&e->deadlines, &l->retry);
-        uv_close((uv_handle_t *)&l->watch.poll, on_listener_closed);
-    }
+    list_each_safe(it, &e->listeners) listener_close(container_of(it, struct listener, link));
 }

@@ -16,6 +16,7 @@ struct listener {
     uint32_t open; /* connections */
     bool paused, closed;
     char name[65];
+    char interface[INTERFACE_SIZE]; /* that the socket is bound to, or "" */
     const struct listener_def *def; /* of the generation with this serial */
     uint32_t def_serial;
 };

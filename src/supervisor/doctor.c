@@ -77,6 +77,10 @@ static void write_listeners(struct buf *out, const struct listeners *l)
         write_text(out, "name", span_str(e->name));
         (void)buf_byte(out, ',');
         write_text(out, "address", span_str(where));
+        if (e->interface[0] != 0) {
+            (void)buf_byte(out, ',');
+            write_text(out, "interface", span_str(e->interface));
+        }
         (void)buf_printf(out, ",\"open\":%s,\"activated\":%s}", e->open ? "true" : "false",
                          e->activated ? "true" : "false");
     }

@@ -8,9 +8,17 @@
  *
  * Sockets that came from the service manager (LISTEN_FDS) are shared by all slots and never shut:
  * the manager has a copy, and who connects while this process is away waits for the next one. Each
- * has to be the address of a listener. */
+ * has to be the address of a listener.
+ *
+ * A listener of an interface is bound to the device as well, and the kernel gives it nothing that
+ * comes in elsewhere. While the device is absent there is nothing to bind to: then the port is held
+ * by one socket that drops every packet, and the listener waits. The device that comes back is
+ * another one to the kernel, so the sockets are made anew and given to the edges again
+ * (listeners_follow). */
 #ifndef SUPERVISOR_LISTENERS_H
 #define SUPERVISOR_LISTENERS_H
+
+#include <sys/types.h>
 
 #include "base/buf.h"
 #include "conf/snapshot.h"
@@ -21,15 +29,22 @@ struct endpoint {
     char name[64];
     struct addr addr;
     uint16_t port;
-    bool open;      /* accepts; else bound only */
-    bool activated; /* from the service manager: fds[0] stands for every slot */
-    int *fds;       /* one per slot */
+    char interface[INTERFACE_SIZE]; /* or "" */
+    int device;                     /* its index in the kernel; 0: absent */
+    int holder;                     /* keeps the port of an interface's listener; -1: none */
+    int fault;                      /* why its sockets could not be made, as last said */
+    bool wanted;                    /* of an interface: opens when that comes */
+    bool open;                      /* accepts; else bound only */
+    bool activated;                 /* from the service manager: fds[0] stands for every slot */
+    int *fds;                       /* one per slot */
 };
 
 struct listeners {
     struct endpoint items[LISTENERS_MAX];
     size_t count;
     unsigned slots;
+    uid_t owner; /* whose the sockets are when root makes them: the service account makes others
+                  * later, which could not share a port with root's */
 };
 
 void listeners_init(struct listeners *l, unsigned slots);
@@ -44,6 +59,11 @@ must_check int listeners_adopt(struct listeners *l, struct buf *errors);
 must_check int listeners_open(struct listeners *l, const struct snapshot *s, struct buf *errors);
 /* Shuts down what the snapshot does not name. */
 void listeners_settle(struct listeners *l, const struct snapshot *s);
+/* Looks whether the interfaces of item i are there: 1 when it was opened or closed by that, 0 when
+ * all is as before. A fault: the interface is there, and its sockets can not be made; the item
+ * waits on.
+ */
+must_check int listeners_follow(struct listeners *l, size_t i);
 /* Shuts all of them down: new connections are refused. */
 void listeners_shut(struct listeners *l);
 /* The socket of this slot. */

@@ -121,6 +121,7 @@ static int listen_on_all(const struct snapshot *file)
     struct buf errors;
     buf_init(&errors, 16 * 1024);
     listeners_init(&sv.listeners, sv.slots);
+    sv.listeners.owner = sv.account.uid;
     int rc = listeners_adopt(&sv.listeners, &errors);
     if (rc > 0)
         log_event(LOG_LEVEL_NOTICE, "sockets_from_service_manager");

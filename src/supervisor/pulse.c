@@ -34,6 +34,7 @@ static void on_pulse(uv_timer_t *t)
         log_end(&line);
         child_kill(c);
     }
+    supervisor_follow_interfaces(sv);
     doctor_ask_all(sv);
 }
 

@@ -77,12 +77,16 @@ void supervisor_start_edges(struct supervisor *sv)
 }
 
 /* Does the snapshot have this name at this place? */
-static bool has_listener(const struct snapshot *s, const char *name, const struct addr *addr,
-                         uint16_t port)
+static bool is_same(const struct listener_def *a, const struct listener_def *b)
+{
+    return a->port == b->port && addr_eq(&a->addr, &b->addr) && strcmp(a->name, b->name) == 0 &&
+           strcmp(a->interface, b->interface) == 0;
+}
+
+static bool has_listener(const struct snapshot *s, const struct listener_def *def)
 {
     for (size_t i = 0; s != NULL && i < s->listener_count; i++) {
-        const struct listener_def *def = &s->listeners[i];
-        if (def->port == port && addr_eq(&def->addr, addr) && strcmp(def->name, name) == 0)
+        if (is_same(&s->listeners[i], def))
             return true;
     }
     return false;
@@ -91,11 +95,17 @@ static bool has_listener(const struct snapshot *s, const char *name, const struc
 bool supervisor_drops_listener(const struct snapshot *old, const struct snapshot *new)
 {
     for (size_t i = 0; i < old->listener_count; i++) {
-        const struct listener_def *def = &old->listeners[i];
-        if (!has_listener(new, def->name, &def->addr, def->port))
+        if (!has_listener(new, &old->listeners[i]))
             return true;
     }
     return false;
+}
+
+static void send_socket(struct child *edge, size_t i)
+{
+    const struct listeners *l = &edge->supervisor->listeners;
+    struct msg_socket m = {.listener = span_str(l->items[i].name)};
+    child_sent(edge, channel_send_socket(&edge->channel, 0, &m, listeners_fd(l, i, edge->slot)));
 }
 
 void supervisor_send_sockets(struct child *edge, const struct snapshot *file,
@@ -104,12 +114,43 @@ void supervisor_send_sockets(struct child *edge, const struct snapshot *file,
     const struct listeners *l = &edge->supervisor->listeners;
     for (size_t i = 0; i < l->count; i++) {
         const struct endpoint *e = &l->items[i];
-        if (!e->open || !has_listener(file, e->name, &e->addr, e->port) ||
-            has_listener(but, e->name, &e->addr, e->port))
+        const struct listener_def def = {
+            .name = e->name, .addr = e->addr, .port = e->port, .interface = e->interface};
+        if (e->open && has_listener(file, &def) && !has_listener(but, &def))
+            send_socket(edge, i);
+    }
+}
+
+static void say_interface(const struct endpoint *e, const char *event, int fault)
+{
+    struct buf line;
+    log_line(&line, fault < 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, event);
+    log_field(&line, "listener", span_str(e->name));
+    log_field(&line, "interface", span_str(e->interface));
+    if (fault < 0)
+        log_text(&line, "fault", fault_name(fault));
+    log_end(&line);
+}
+
+void supervisor_follow_interfaces(struct supervisor *sv)
+{
+    struct listeners *l = &sv->listeners;
+    for (size_t i = 0; i < l->count; i++) {
+        struct endpoint *e = &l->items[i];
+        int rc = listeners_follow(l, i);
+        if (rc < 0 && rc != e->fault)
+            say_interface(e, "listener_not_opened", rc);
+        e->fault = rc < 0 ? rc : 0;
+        if (rc <= 0)
             continue;
-        struct msg_socket m = {.listener = span_str(e->name)};
-        child_sent(edge,
-                   channel_send_socket(&edge->channel, 0, &m, listeners_fd(l, i, edge->slot)));
+        say_interface(e, e->open ? "listener_opened" : "listener_closed", 0);
+        list_each(it, &sv->children)
+        {
+            struct child *c = container_of(it, struct child, link);
+            if (e->open && c->kind == ROLE_EDGE &&
+                (c->state == CHILD_READY || c->state == CHILD_SERVING))
+                send_socket(c, i);
+        }
     }
 }
 

@@ -106,6 +106,9 @@ struct child *supervisor_find(struct supervisor *sv, enum role_kind kind);
 /* Sends the listeners of `file` that `but` has not (NULL: all of them). */
 void supervisor_send_sockets(struct child *edge, const struct snapshot *file,
                              const struct snapshot *but);
+/* Opens and closes the listeners of interfaces that came and went, and gives the edges the sockets.
+ */
+void supervisor_follow_interfaces(struct supervisor *sv);
 /* Is a listener of `old` gone or renamed in `new`? Edges can not give a socket back: they are
  * replaced. */
 bool supervisor_drops_listener(const struct snapshot *old, const struct snapshot *new);

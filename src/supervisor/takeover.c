@@ -14,7 +14,7 @@
 #include "conf/slice.h"
 #include "ipc/memfd.h"
 
-#define FORMAT 1u
+#define FORMAT 2u
 #define TEXT_MAX 4096u
 #define CHILDREN_MAX 1024u
 
@@ -70,6 +70,10 @@ static void put_listeners(struct writer *w, struct supervisor *sv)
         writer_u16(w, e->port);
         writer_u8(w, e->open);
         writer_u8(w, e->activated);
+        put_text(w, e->interface);
+        writer_u32(w, (uint32_t)e->device);
+        writer_u8(w, e->wanted);
+        put_fd(w, sv, e->holder);
         for (unsigned slot = 0; slot < l->slots; slot++)
             put_fd(w, sv, e->fds[slot]);
     }
@@ -208,13 +212,20 @@ static int get_listener(struct cursor *c, struct supervisor *sv)
     e->port = cursor_u16(c);
     e->open = cursor_u8(c) != 0;
     e->activated = cursor_u8(c) != 0;
+    struct span interface = cursor_bytes(c, sizeof(e->interface) - 1);
+    if (interface.len > 0)
+        memcpy(e->interface, interface.at, interface.len);
+    e->device = (int)cursor_u32(c);
+    e->wanted = cursor_u8(c) != 0;
+    e->holder = get_fd(c, sv);
     e->fds = calloc(l->slots, sizeof(*e->fds));
     if (e->fds == NULL)
         return -ENOMEM;
     l->count++;
     for (unsigned slot = 0; slot < l->slots; slot++)
         e->fds[slot] = get_fd(c, sv);
-    return e->fds[0] < 0 ? FAULT_FORMAT : 0;
+    /* One that waits for its interface has no sockets yet. */
+    return e->fds[0] < 0 && e->holder < 0 ? FAULT_FORMAT : 0;
 }
 
 static int get_listeners(struct cursor *c, struct supervisor *sv)

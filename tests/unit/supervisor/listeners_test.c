@@ -179,6 +179,94 @@ static void sockets_for_another_process_are_not_taken(void **state)
     listeners_fini(&l);
 }
 
+/* Somebody else's attempt to have the port, who shares it with whoever shares. */
+static int steal(const char *text, uint16_t port, bool reuse_address, bool reuse_port)
+{
+    struct sockaddr_storage ss;
+    struct addr a = address(text);
+    socklen_t len = addr_to_sockaddr(&a, port, &ss);
+    int fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+    assert_true(fd >= 0);
+    if (geteuid() == 0)
+        assert_int_equal(fchown(fd, 65534, 65534), 0);
+    if (reuse_address)
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), 0);
+    if (reuse_port && geteuid() == 0)
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)), 0);
+    int rc = bind(fd, (struct sockaddr *)&ss, len) < 0 ? -errno : 0;
+    if (rc == 0)
+        rc = listen(fd, 1) < 0 ? -errno : 0;
+    (void)close(fd);
+    return rc;
+}
+
+static void expect_held(uint16_t port)
+{
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(steal((i & 4) != 0 ? "0.0.0.0" : "127.0.0.1", port, i & 1, i & 2),
+                         -EADDRINUSE);
+}
+
+static void nobody_else_gets_a_port_that_is_open_or_was(void **state)
+{
+    (void)state;
+    static struct listeners l;
+    struct buf errors;
+    buf_init(&errors, 4096);
+    uint16_t port = free_port("127.0.0.1");
+    name_one("main", "127.0.0.1", port);
+    listeners_init(&l, 2);
+    assert_int_equal(listeners_open(&l, file, &errors), 0);
+    expect_held(port);
+    listeners_shut(&l);
+    expect_held(port);
+    assert_int_equal(listeners_open(&l, file, &errors), 0);
+    assert_int_equal(reach("127.0.0.1", port), 0);
+    expect_held(port);
+    listeners_fini(&l);
+    buf_fini(&errors);
+}
+
+static void a_listener_of_an_interface_waits_for_it_and_keeps_its_port(void **state)
+{
+    (void)state;
+    static struct listeners l;
+    struct buf errors;
+    buf_init(&errors, 4096);
+    uint16_t port = free_port("127.0.0.1");
+    name_one("vpn", "127.0.0.1", port);
+    defs[0].interface = "nosuch0";
+    listeners_init(&l, 2);
+    assert_int_equal(listeners_open(&l, file, &errors), 0);
+    assert_false(l.items[0].open);
+    assert_int_equal(listeners_follow(&l, 0), 0);
+    expect_held(port);
+    /* Another interface is another listener, at the same port. */
+    defs[0].interface = "lo";
+    assert_int_equal(listeners_open(&l, file, &errors), 0);
+    assert_int_equal(l.count, 2);
+    listeners_settle(&l, file);
+    assert_true(l.items[1].open);
+    assert_int_equal(reach("127.0.0.1", port), 0);
+    assert_int_equal(listeners_follow(&l, 1), 0);
+    expect_held(port);
+    /* The device is another one than it was: its sockets are made anew. */
+    int before = listeners_fd(&l, 1, 0);
+    l.items[1].device = 4711;
+    assert_int_equal(listeners_follow(&l, 1), 1);
+    assert_int_not_equal(listeners_fd(&l, 1, 0), before);
+    assert_int_equal(reach("127.0.0.1", port), 0);
+    /* One that is named no more does not open when its interface comes. */
+    file->listener_count = 0;
+    listeners_settle(&l, file);
+    l.items[1].device = 0;
+    assert_int_equal(listeners_follow(&l, 1), 0);
+    assert_false(l.items[1].open);
+    expect_held(port);
+    listeners_fini(&l);
+    buf_fini(&errors);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +275,9 @@ int main(void)
                                         make, end),
         cmocka_unit_test_setup_teardown(the_ipv6_listener_takes_no_ipv4, make, end),
         cmocka_unit_test_setup_teardown(what_can_not_be_bound_is_named_with_the_reason, make, end),
+        cmocka_unit_test_setup_teardown(nobody_else_gets_a_port_that_is_open_or_was, make, end),
+        cmocka_unit_test_setup_teardown(a_listener_of_an_interface_waits_for_it_and_keeps_its_port,
+                                        make, end),
         cmocka_unit_test(sockets_for_another_process_are_not_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
