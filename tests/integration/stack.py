@@ -136,25 +136,35 @@ class Connection:
         self.buffer += more
         return bool(more)
 
-    def exchange(self, data, need):
-        """Sends data while it reads, until the buffer holds need bytes. One thread: a TLS object bears no second one."""
+    def exchange(self, data, done):
+        """Sends data while it reads, until done(buffer). One thread: a TLS object bears no second one."""
         data, timeout = memoryview(data), self.sock.gettimeout()
         end = time.monotonic() + timeout
         self.sock.setblocking(False)
         try:
-            while (data or len(self.buffer) < need) and time.monotonic() < end:
-                waits = []
-                try:
-                    data = data[self.sock.send(data[:65536]):] if data else data
-                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                    waits = [self.sock]
+            while not done(self.buffer):
+                if time.monotonic() > end:
+                    raise TimeoutError(f"after {len(self.buffer)} bytes")
+                data, held = self._push(data)
                 try:
                     if not self.fill():
-                        raise ConnectionError(f"closed after {len(self.buffer)} of {need} bytes")
+                        raise ConnectionError(f"closed after {len(self.buffer)} bytes")
                 except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                    select.select([self.sock], waits, [], 0.05 if waits or not data else 0)
+                    select.select([self.sock], [self.sock] if held else [], [], 0.05 if held or not data else 0)
         finally:
             self.sock.settimeout(timeout)
+
+    def _push(self, data):
+        """Sends a piece of data. What is left of it, and whether the socket took nothing."""
+        if not data:
+            return data, False
+        try:
+            return data[self.sock.send(data[:65536]):], False
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return data, True
+        except OSError:
+            # The other side takes no more; it may still have said something.
+            return data[:0], False
 
     def read(self, head_only=False, method="GET"):
         """One answer, framing obeyed; complete is False when the connection ended inside it."""

@@ -105,7 +105,7 @@ def test_bytes_pass_both_ways_and_each_half_ends_by_itself(raw):
     with dial(edge) as c:
         assert c.answer.status == 101 and c.answer.get("upgrade") == "postern-tunnel"
         blob = os.urandom(3 << 20)
-        c.exchange(blob, len(blob))
+        c.exchange(blob, lambda got: len(got) >= len(blob))
         assert c.buffer == blob
         c.buffer = b""
         c.sock.settimeout(5)

@@ -325,15 +325,7 @@ def test_a_refusal_before_the_upload_ends_reaches_the_client(run):
     with edge.connect() as c:
         size = 40 * 1024 * 1024
         c.send(edge.head("POST", extra=f"Content-Length: {size}\r\n"))
-        block = bytes(65536)
-
-        def pour():
-            try:
-                for _ in range(size // len(block)):
-                    c.sock.sendall(block)
-            except (OSError, ssl.SSLError):
-                pass
-        threading.Thread(target=pour, daemon=True).start()
+        c.exchange(bytes(size), lambda got: b"\r\n\r\nlarge" in got)
         got = c.read()
         assert (got.status, got.body, got.get("connection")) == (413, b"large", "close")
 
@@ -452,7 +444,7 @@ def test_a_websocket_is_two_streams_until_it_is_revoked(run):
         got = websocket(edge, c)
         assert got.status == 101 and got.get("upgrade") == "websocket"
         blob = os.urandom(3 * 1024 * 1024)
-        c.exchange(blob, 5 + len(blob))
+        c.exchange(blob, lambda got: len(got) >= 5 + len(blob))
         assert c.buffer == b"hello" + blob
         assert edge.status()["tunnels_open"] == "1"
         start = time.monotonic()

@@ -342,7 +342,7 @@ def test_a_websocket_is_tunnelled_with_its_bytes_untouched(site):
         assert head.lower().count("\r\nhost:") == 1 and "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==" in head
         payload = os.urandom(1 << 20)
         want = b"early" + payload
-        k.exchange(payload, len(want))
+        k.exchange(payload, lambda got: len(got) >= len(want))
         assert k.buffer == want
         with c.connect() as other:
             other.send(c.head(headers=ws[:-1] + ["Origin: https://evil.example"]).replace(b"Sec-Fetch-Site: same-origin\r\n", b""))
