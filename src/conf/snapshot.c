@@ -143,6 +143,14 @@ const struct rule_def *snapshot_rule(const struct snapshot *s, const char *name)
     return find(SECTION_RULES, s, name);
 }
 
+bool snapshot_sends_hsts(const struct snapshot *s)
+{
+    bool plain = false;
+    for (size_t i = 0; i < s->listener_count; i++)
+        plain |= s->listeners[i].kind == LISTENER_PLAIN;
+    return s->hsts == HSTS_ALWAYS || (s->hsts == HSTS_AUTO && !plain);
+}
+
 bool snapshot_takes_tls12(const struct snapshot *s)
 {
     bool takes = false;
@@ -153,7 +161,7 @@ bool snapshot_takes_tls12(const struct snapshot *s)
 
 bool snapshot_serves_portal(const struct snapshot *s, const struct listener_def *l)
 {
-    if (!l->portal)
+    if (!l->portal || l->kind != LISTENER_TLS)
         return false;
     for (size_t i = 0; i < s->route_count; i++)
         if (s->routes[i].port == l->port)

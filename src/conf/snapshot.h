@@ -36,6 +36,11 @@ struct names {
 enum forwarded_by { FORWARDED_OFF = 0, FORWARDED_FOR = 1, FORWARDED_RFC7239 = 2 };
 enum proxy_protocol { PROXY_PROTOCOL_OFF = 0, PROXY_PROTOCOL_V1V2 = 1 };
 
+/* What is spoken on a listener. A plain one is a companion of the others: it leads to them and
+ * serves nothing itself (edge/companion.h). */
+enum listener_kind { LISTENER_TLS = 0, LISTENER_PLAIN = 1 };
+/* Whether browsers are told to insist on TLS for a name, on every port of it. */
+enum hsts { HSTS_AUTO = 0, HSTS_ALWAYS = 1, HSTS_NEVER = 2 };
 /* The oldest version of TLS that a listener takes. */
 enum tls_floor { TLS_FLOOR_13 = 0, TLS_FLOOR_12 = 1 };
 
@@ -43,6 +48,7 @@ struct listener_def {
     const char *name; /* "main"; letters, digits, '-' */
     struct addr addr;
     uint16_t port;
+    enum listener_kind kind;
     enum tls_floor min_tls;
     bool portal;                     /* the portal and its API are served here */
     bool http2;                      /* offered beside HTTP/1.1 */
@@ -181,14 +187,15 @@ struct snapshot {
     struct session_conf session;
     uint32_t edges; /* 0: one per processor */
     enum sandbox_mode sandbox;
-    const char *user;              /* to become when started as root; "" → "postern" */
-    const char *state_dir;         /* store, tls, secrets below it unless named */
-    const char *runtime_dir;       /* control sockets */
-    const char *store_file;        /* default state_dir/store/postern.db; the keeper
-                                    * may touch its directory, which is why the keys are elsewhere */
-    const char *tls_dir;           /* default state_dir/tls */
-    const char *tls_certificate;   /* file name inside tls_dir, default server.crt */
-    const char *tls_key;           /* file name inside tls_dir, default server.key */
+    const char *user;            /* to become when started as root; "" → "postern" */
+    const char *state_dir;       /* store, tls, secrets below it unless named */
+    const char *runtime_dir;     /* control sockets */
+    const char *store_file;      /* default state_dir/store/postern.db; the keeper
+                                  * may touch its directory, which is why the keys are elsewhere */
+    const char *tls_dir;         /* default state_dir/tls */
+    const char *tls_certificate; /* file name inside tls_dir, default server.crt */
+    const char *tls_key;         /* file name inside tls_dir, default server.key */
+    enum hsts hsts;
     struct names tls_certificates; /* further pairs NAME.crt, NAME.key inside tls_dir */
     const char *secrets_dir;       /* default state_dir/secrets */
     const char *authorities_file;  /* PEM bundle of the system */
@@ -231,6 +238,9 @@ const struct listener_def *snapshot_listener(const struct snapshot *s, const cha
 const struct zone_def *snapshot_zone(const struct snapshot *s, const char *name);
 const struct route_def *snapshot_route(const struct snapshot *s, const char *name);
 const struct rule_def *snapshot_rule(const struct snapshot *s, const char *name);
+/* Strict-Transport-Security (RFC 6797) in answers? It concerns every port of a name, and all names
+ * share the plain listeners: where there is one, only when it is asked for. */
+bool snapshot_sends_hsts(const struct snapshot *s);
 /* Does any listener take TLS 1.2? */
 bool snapshot_takes_tls12(const struct snapshot *s);
 /* Is the portal served on this listener? Not where the port belongs to a route. */

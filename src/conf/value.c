@@ -18,6 +18,12 @@ const char *const ASSURANCE_WORDS[5] = {
 
 static const char *const SANDBOX_WORDS[] = {[SANDBOX_STRICT] = "strict", [SANDBOX_BEST] = "best"};
 
+static const char *const LISTENER_KIND_WORDS[] = {
+    [LISTENER_TLS] = "tls", [LISTENER_PLAIN] = "plain"};
+
+static const char *const HSTS_WORDS[] = {
+    [HSTS_AUTO] = "auto", [HSTS_ALWAYS] = "always", [HSTS_NEVER] = "never"};
+
 static const char *const TLS_FLOOR_WORDS[] = {[TLS_FLOOR_13] = "1.3", [TLS_FLOOR_12] = "1.2"};
 
 static const char *const BOOL_WORDS[] = {"false", "true"};
@@ -78,6 +84,9 @@ static const struct type TYPES[KEY_TYPE_COUNT] = {
     [KEY_SIZE] = {"size", NULL, NULL, 4},
     [KEY_SIZE64] = {"size", NULL, NULL, 8},
     [KEY_SANDBOX] = {"word", "strict or best", NULL, 4, SANDBOX_WORDS, countof(SANDBOX_WORDS)},
+    [KEY_LISTENER_KIND] = {"word", "tls or plain", NULL, 4, LISTENER_KIND_WORDS,
+                           countof(LISTENER_KIND_WORDS)},
+    [KEY_HSTS] = {"word", "auto, always or never", NULL, 4, HSTS_WORDS, countof(HSTS_WORDS)},
     [KEY_TLS_FLOOR] = {"version", "\"1.3\" or \"1.2\"", NULL, 4, TLS_FLOOR_WORDS,
                        countof(TLS_FLOOR_WORDS)},
     [KEY_ASSURANCE] = {"word", "none, password, mfa, phishing-resistant or hardware", NULL, 4,

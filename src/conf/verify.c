@@ -232,7 +232,7 @@ static void check_listeners(struct check *c)
 static bool port_is_listened(const struct snapshot *s, uint16_t port)
 {
     for (size_t i = 0; i < s->listener_count; i++)
-        if (s->listeners[i].port == port)
+        if (s->listeners[i].port == port && s->listeners[i].kind == LISTENER_TLS)
             return true;
     return false;
 }
@@ -419,7 +419,8 @@ static void check_routes(struct check *c)
     }
     bool portal_reached = s->listener_count == 0;
     for (size_t i = 0; i < s->listener_count && c->fault == 0; i++)
-        portal_reached |= s->listeners[i].portal && by_port[s->listeners[i].port] == NULL;
+        portal_reached |= s->listeners[i].portal && s->listeners[i].kind == LISTENER_TLS &&
+                          by_port[s->listeners[i].port] == NULL;
     if (c->fault == 0 && !portal_reached) {
         struct place at = {section_of(SECTION_LISTENERS), SIZE_MAX, NULL, SIZE_MAX};
         report(

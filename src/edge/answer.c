@@ -45,7 +45,8 @@ static void build(struct exchange *x, const struct answer *a, struct buf *out)
         (void)buf_printf(out, "Content-Length: %zu\r\n", a->body.len);
     /* Without includeSubDomains: browsers apply it to every port of a name, and other services may
      * live there on plain HTTP. */
-    (void)buf_text(out, "Strict-Transport-Security: max-age=31536000\r\n");
+    if (x->generation->hsts && !x->conn->companion)
+        (void)buf_text(out, "Strict-Transport-Security: max-age=31536000\r\n");
     for (size_t i = 0; i < countof(own_headers); i++)
         if (!has(a, own_headers[i].name))
             rc |=

@@ -33,7 +33,7 @@
 #define TO(state) (1u << CONN_##state)
 
 static const unsigned successors[] = {
-    [CONN_HANDSHAKE] = TO(HEAD) | TO(MUX) | TO(CLOSED),
+    [CONN_HANDSHAKE] = TO(HEAD) | TO(MUX) | TO(CLOSING) | TO(CLOSED),
     [CONN_IDLE] = TO(HEAD) | TO(CLOSING) | TO(CLOSED),
     [CONN_HEAD] = TO(EXCHANGE) | TO(CLOSING) | TO(CLOSED),
     [CONN_EXCHANGE] = TO(IDLE) | TO(DISCARD) | TO(CLOSING) | TO(CLOSED),
@@ -241,12 +241,59 @@ void conn_drain(struct conn *c)
 
 /* ---- steps: each returns whether it changed something that allows another ---- */
 
+/* Somebody typed http:// before a port of TLS. One line helps him; nothing is read of what he
+ * asked, and he is not led elsewhere, because nobody knows the name that he used. */
+static bool step_not_tls(struct conn *c)
+{
+    static const char SAYS[] = "HTTP/1.1 400 Bad Request\r\n"
+                               "Content-Type: text/plain; charset=utf-8\r\n"
+                               "Content-Length: 39\r\n"
+                               "Connection: close\r\n\r\n"
+                               "This port speaks HTTPS: use https://.\r\n";
+    c->edge->count.handshakes_failed++;
+    wire_clear(&c->wire);
+    if (wire_write(&c->wire, span_str(SAYS)) < 0) {
+        conn_retire(c);
+        return false;
+    }
+    enter(c, CONN_CLOSING);
+    return true;
+}
+
+/* On a plain listener: TLS or not? False: the connection waits, or has ended. */
+static bool sniffed(struct conn *c)
+{
+    switch (wire_sniff(&c->wire)) {
+    case WIRE_SILENT:
+        c->wire.readable = false;
+        return false;
+    case WIRE_GONE:
+        conn_retire(c);
+        return false;
+    case WIRE_TEXT:
+        wire_clear(&c->wire);
+        break;
+    case WIRE_TLS:
+        break;
+    }
+    c->sniff = false;
+    return true;
+}
+
 static bool step_handshake(struct conn *c)
 {
     struct edge *e = c->edge;
+    if (c->sniff && !sniffed(c))
+        return false;
+    if (c->wire.ssl == NULL) {
+        enter(c, CONN_HEAD);
+        return true;
+    }
     int rc = wire_handshake(&c->wire);
     if (rc == 0)
         return false;
+    if (rc == FAULT_FORMAT)
+        return step_not_tls(c);
     if (rc < 0) {
         e->count.handshakes_failed++;
         if (e->signer.broken)
@@ -795,7 +842,8 @@ void conn_open(struct edge *e, int fd, const struct addr *addr, struct listener 
         free(c);
         goto refused;
     }
-    if ((def != NULL && def->http2 && tls_offer_h2(c->wire.ssl) < 0) ||
+    bool companion = def != NULL && def->kind == LISTENER_PLAIN;
+    if ((def != NULL && def->http2 && !companion && tls_offer_h2(c->wire.ssl) < 0) ||
         watch_init(&c->watch, e->loop, fd, on_conn_poll, c) < 0) {
         wire_fini(&c->wire);
         free(c);
@@ -805,6 +853,7 @@ void conn_open(struct edge *e, int fd, const struct addr *addr, struct listener 
     /* The contexts begin at TLS 1.3; what is older is let in connection by connection. */
     if (listener_def(l)->min_tls == TLS_FLOOR_12)
         (void)SSL_set_min_proto_version(c->wire.ssl, TLS1_2_VERSION);
+    c->companion = c->sniff = companion;
     c->listener = l;
     listener_join(l);
     c->source = source;

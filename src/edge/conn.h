@@ -58,9 +58,11 @@ struct conn {
     enum conn_state state;
     enum conn_wait wait;
     bool stepping, doomed;
-    bool restep;   /* conn_step was called while it ran */
-    bool more;     /* what is in `in` is not enough: read on */
-    bool borrowed; /* the last conn_input is in the scratch */
+    bool restep;    /* conn_step was called while it ran */
+    bool more;      /* what is in `in` is not enough: read on */
+    bool borrowed;  /* the last conn_input is in the scratch */
+    bool companion; /* came to a plain listener: companion.h has its requests, */
+    bool sniff;     /* … and whether it speaks TLS is not known yet */
     struct watch watch;
     struct deadline deadline;
     uint64_t waits_since; /* ms: when the present wait began, or of its last progress */

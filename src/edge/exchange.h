@@ -36,6 +36,7 @@ struct generation {
     struct pool **pools; /* of all endpoints, in the order of routes and their upstreams */
     size_t *first;       /* per route: where its pools begin; one more than there are routes */
     unsigned refs;
+    bool hsts;       /* answers say Strict-Transport-Security */
     uint32_t serial; /* of this process, never 0: tells whether something borrowed is still good */
 };
 struct generation *generation_ref(struct generation *g);

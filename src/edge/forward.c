@@ -279,7 +279,8 @@ int forward_response(const struct forward *f, const struct response *r, struct f
     put_headers(f, r, out);
     if (reply->date != NULL && headers_find(&r->headers, HEADER_DATE) == NULL)
         put_header(out, "Date", span_str(reply->date));
-    put(out, SPAN("Strict-Transport-Security: max-age=31536000\r\n"));
+    if (f->hsts)
+        put(out, SPAN("Strict-Transport-Security: max-age=31536000\r\n"));
     put_framing(r, reply, out);
     if (reply->framed)
         ;

@@ -21,6 +21,7 @@ struct forward {
     const struct msg_view *who; /* the same for a route that wants plain headers; or NULL */
     bool strip_authorization;   /* the client's was ours */
     bool expect;                /* pass Expect: 100-continue */
+    bool hsts;                  /* browsers are told to insist on TLS */
     const char *via;            /* our pseudonym */
 };
 

@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "base/text.h"
+#include "edge/companion.h"
+#include "edge/conn.h"
 #include "edge/credential.h"
 #include "edge/edge.h"
 #include "edge/handover.h"
@@ -503,6 +505,10 @@ void gate_enter(struct exchange *x)
     exchange_enter(x, EXCHANGE_GATE);
     if (!learn_client(x))
         return;
+    if (x->conn->companion) {
+        companion_enter(x);
+        return;
+    }
     /* The answer of TRACE would show a script the cookies it may not read; nobody tunnels from
      * here. */
     if (span_is(r->method, "TRACE") || span_is(r->method, "CONNECT")) {

@@ -138,8 +138,10 @@ int generation_make(struct edge *e, struct span slice, struct generation **ret)
     int rc = slice_decode(slice, SLICE_EDGE, &g->snapshot);
     if (rc == 0)
         rc = policy_new(g->snapshot, &g->policy);
-    if (rc == 0)
+    if (rc == 0) {
+        g->hsts = snapshot_sends_hsts(g->snapshot);
         rc = make_pools(e, g);
+    }
     if (rc < 0) {
         generation_unref(g);
         return rc;

@@ -62,6 +62,7 @@ static struct forward forward_of(const struct exchange *x)
         .who = facts,
         .strip_authorization = x->token_in_authorization,
         .expect = x->request.expect_continue && !x->continued && !x->body.done,
+        .hsts = x->generation->hsts,
         .via = x->edge->via,
     };
 }

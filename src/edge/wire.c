@@ -18,17 +18,14 @@ static BIO_METHOD *wire_method;
  * to write for ever after, and a client that half-closes without close_notify still waits for its
  * answer. The wire knows which it was. */
 
-static int bio_read(BIO *bio, char *into, int cap)
+/* Bytes of the socket; 0: nothing now, or no more. */
+static size_t receive(struct wire *w, void *into, size_t cap)
 {
-    struct wire *w = BIO_get_data(bio);
-    BIO_clear_retry_flags(bio);
-    if (cap <= 0)
-        return 0;
     while (w->readable) {
-        ssize_t n = recv(w->fd, into, (size_t)cap, 0);
+        ssize_t n = recv(w->fd, into, cap, 0);
         if (n > 0) {
-            w->readable = n == cap;
-            return (int)n;
+            w->readable = (size_t)n == cap;
+            return (size_t)n;
         }
         if (n < 0 && errno == EINTR)
             continue;
@@ -38,27 +35,44 @@ static int bio_read(BIO *bio, char *into, int cap)
         else if (errno != EAGAIN && errno != EWOULDBLOCK)
             w->broken = true;
     }
+    return 0;
+}
+
+static int bio_read(BIO *bio, char *into, int cap)
+{
+    BIO_clear_retry_flags(bio);
+    if (cap <= 0)
+        return 0;
+    size_t n = receive(BIO_get_data(bio), into, (size_t)cap);
+    if (n > 0)
+        return (int)n;
     BIO_set_retry_read(bio);
     return -1;
+}
+
+/* All of it goes into the stage, or nothing. */
+static bool stage_put(struct wire *w, const void *from, size_t len)
+{
+    struct wire_stage *s = w->stage;
+    if (s->owner != w || s->cap - s->len < len) {
+        if (s->owner != NULL)
+            wire_push(s->owner);
+        s->owner = w;
+    }
+    if (w->broken || s->cap - s->len < len)
+        return false;
+    memcpy(s->at + s->len, from, len);
+    s->len += len;
+    return true;
 }
 
 static int bio_write(BIO *bio, const char *from, int len)
 {
     struct wire *w = BIO_get_data(bio);
-    struct wire_stage *s = w->stage;
     BIO_clear_retry_flags(bio);
     if (len <= 0 || w->broken)
         return len <= 0 ? 0 : -1;
-    if (s->owner != w || s->cap - s->len < (size_t)len) {
-        if (s->owner != NULL)
-            wire_push(s->owner);
-        s->owner = w;
-    }
-    if (w->broken || s->cap - s->len < (size_t)len)
-        return -1;
-    memcpy(s->at + s->len, from, (size_t)len);
-    s->len += (size_t)len;
-    return len;
+    return stage_put(w, from, (size_t)len) ? len : -1;
 }
 
 static long bio_ctrl(BIO *bio, int what, long number, void *arg)
@@ -138,6 +152,29 @@ void wire_fini(struct wire *w)
     buf_fini(&w->pending);
 }
 
+void wire_clear(struct wire *w)
+{
+    SSL_free(w->ssl);
+    w->ssl = NULL;
+    w->input = w->broken = false;
+    ERR_clear_error();
+}
+
+enum wire_sniff wire_sniff(struct wire *w)
+{
+    uint8_t first;
+    ssize_t n;
+    do
+        n = recv(w->fd, &first, 1, MSG_PEEK);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return WIRE_SILENT;
+    if (n <= 0)
+        return WIRE_GONE;
+    /* A TLS record of the kind "handshake" (RFC 8446 section 5.1); no request begins so. */
+    return first == 0x16 ? WIRE_TLS : WIRE_TEXT;
+}
+
 /* After a call that did not succeed: 0 when it only needs more, else a fault. */
 static int verdict(struct wire *w, int rc)
 {
@@ -169,7 +206,19 @@ int wire_handshake(struct wire *w)
         w->input = SSL_has_pending(w->ssl) != 0;
         return 1;
     }
-    return verdict(w, rc);
+    /* OpenSSL knows the words that most requests begin with, and says nothing to them itself. */
+    unsigned long why = ERR_peek_last_error();
+    bool text = ERR_GET_LIB(why) == ERR_LIB_SSL && ERR_GET_REASON(why) == SSL_R_HTTP_REQUEST;
+    rc = verdict(w, rc);
+    return text && rc == FAULT_CRYPTO ? FAULT_FORMAT : rc;
+}
+
+static int read_clear(struct wire *w, uint8_t *into, size_t cap)
+{
+    size_t got = receive(w, into, cap);
+    if (got > 0)
+        return (int)got;
+    return w->broken || w->eof ? FAULT_CLOSED : 0;
 }
 
 int wire_read(struct wire *w, uint8_t *into, size_t cap)
@@ -177,6 +226,8 @@ int wire_read(struct wire *w, uint8_t *into, size_t cap)
     size_t got = 0;
     if (w->broken)
         return FAULT_CLOSED;
+    if (w->ssl == NULL)
+        return read_clear(w, into, cap);
     while (got < cap) {
         size_t n = 0;
         int rc = SSL_read_ex(w->ssl, into + got, cap - got, &n);
@@ -195,6 +246,8 @@ int wire_read(struct wire *w, uint8_t *into, size_t cap)
 
 void wire_bulk(struct wire *w, bool on)
 {
+    if (w->ssl == NULL)
+        return;
     /* Taken up when OpenSSL next makes its read buffer, which it gives back whenever it is empty.
      */
     SSL_set_default_read_buffer_len(w->ssl, on ? WIRE_BULK : 0);
@@ -205,8 +258,23 @@ bool wire_has_input(const struct wire *w)
     return w->input && !w->broken;
 }
 
+static int write_clear(struct wire *w, struct span bytes)
+{
+    while (bytes.len > 0) {
+        struct span part = span_sub(bytes, 0, w->stage->cap);
+        if (w->broken || w->closing || !stage_put(w, part.at, part.len)) {
+            w->broken = true;
+            return FAULT_CLOSED;
+        }
+        bytes = span_sub(bytes, part.len, SIZE_MAX);
+    }
+    return 0;
+}
+
 int wire_write(struct wire *w, struct span bytes)
 {
+    if (w->ssl == NULL)
+        return write_clear(w, bytes);
     while (bytes.len > 0) {
         size_t n = 0;
         if (w->broken || w->closing)
@@ -266,6 +334,6 @@ void wire_close_notify(struct wire *w)
     if (w->broken || w->closing)
         return;
     w->closing = true;
-    if (SSL_is_init_finished(w->ssl) && SSL_shutdown(w->ssl) < 0)
+    if (w->ssl != NULL && SSL_is_init_finished(w->ssl) && SSL_shutdown(w->ssl) < 0)
         ERR_clear_error();
 }

@@ -20,7 +20,7 @@ struct wire_stage {
 };
 
 struct wire {
-    SSL *ssl;
+    SSL *ssl; /* NULL: nothing is encrypted */
     int fd;
     struct wire_stage *stage;
     struct buf pending;  /* ciphertext that the socket did not take */
@@ -49,8 +49,14 @@ must_check int wire_init(struct wire *w, SSL_CTX *ctx, int fd, struct wire_stage
 /* The same over a connection that knows its side and its peer. Takes ssl, also on failure. */
 must_check int wire_attach(struct wire *w, SSL *ssl, int fd, struct wire_stage *stage);
 void wire_fini(struct wire *w);
-/* 1: done. 0: needs more bytes. A negative fault: no handshake will come of this. */
+/* 1: done. 0: needs more bytes. A negative fault: no handshake will come of this; FAULT_FORMAT: the
+ * client speaks HTTP without TLS, and can be answered after wire_clear. */
 must_check int wire_handshake(struct wire *w);
+/* Goes on without TLS: what is read and written from now on crosses the network as it is. */
+void wire_clear(struct wire *w);
+/* What the client has begun to say, without taking it. */
+enum wire_sniff { WIRE_SILENT, WIRE_TLS, WIRE_TEXT, WIRE_GONE };
+enum wire_sniff wire_sniff(struct wire *w);
 /* Plain text, up to cap bytes. 0: nothing now. FAULT_CLOSED: the peer finished (sets eof). Another
  * fault: broken. */
 must_check int wire_read(struct wire *w, uint8_t *into, size_t cap);

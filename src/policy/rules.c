@@ -379,7 +379,7 @@ static const struct route_def *const *place_of_port(const struct policy *p, uint
 
 bool policy_serves_portal(const struct policy *p, const struct listener_def *l)
 {
-    return l->portal && place_of_port(p, l->port) == NULL;
+    return l->portal && l->kind == LISTENER_TLS && place_of_port(p, l->port) == NULL;
 }
 
 uint16_t policy_portal_port(const struct policy *p)

@@ -26,8 +26,11 @@ static int setup(void **state)
         (struct route_def){.name = "app", .host = "app.example", .upstream_host = "", .path = ""};
     assert_int_equal(addr_parse(SPAN("127.0.0.1"), &upstream_addr), 0);
     upstream = (struct upstream_def){.addrs = &upstream_addr, .addr_count = 1, .port = 8080};
-    forward = (struct forward){
-        .request = &request, .route = &route, .upstream = &upstream, .via = "postern-gw.example"};
+    forward = (struct forward){.request = &request,
+                               .route = &route,
+                               .upstream = &upstream,
+                               .hsts = true,
+                               .via = "postern-gw.example"};
     assert_int_equal(addr_parse(SPAN("192.0.2.7"), &forward.source), 0);
     return 0;
 }
