@@ -35,6 +35,8 @@ FOR = {
     "operations": ["keeper/frame.c", "keeper/control.c", "keeper/operation.c", "keeper/call.c",
                    "keeper/json.c"],
     "proxyproto": ["net/proxyproto.c"],
+    "courier": ["courier/facts.c", "courier/system.c"],
+    "hosts": ["keeper/hosts.c", "keeper/hosts_file.c"],
     "sign": ["signer/certverify.c"],
     "text": ["base/text.c"],
     "uri": ["http/uri.c"],

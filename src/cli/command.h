@@ -95,6 +95,13 @@ int invocation_run(struct invocation *v);
  * memory. */
 char *show_cell(const json_t *value);
 
+/* What a probe has seen, for a person. */
+void probe_print(FILE *out, json_t *answer);
+/* Before a route to https:// is made without a word on what to trust: looks at the console, and
+ * when this system does not trust it, shows it and asks. A pin that was agreed to is in v->extra.
+ * 0, or an exit code with a message. */
+int first_use(struct invocation *v);
+
 /* "postern: …" on standard error; returns code. */
 int complain(int code, const char *fmt, ...) printf_like(2, 3);
 

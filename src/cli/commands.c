@@ -67,6 +67,7 @@ static const struct option_def ROUTE_ADD_OPTIONS[] = {
     {"ca", OPTION_LOCAL, NULL, "FILE", "authorities (PEM) that an https:// console is verified against; read here and now"},
     {"ca-file", OPTION_TEXT, "upstream_ca_file", "FILE", "the same, a file in the secrets directory"},
     {"pin", OPTION_LIST, "upstream_pin", "PIN", "sha256/BASE64 of the console's public key; may be repeated"},
+    {"trust", OPTION_LOCAL, NULL, "system", "verify against this system's authorities, without a look at it now"},
     {"sni", OPTION_TEXT, "upstream_sni", "HOST", "server name that the TLS handshake asks for"},
     {"verify-name", OPTION_TEXT, "upstream_name", "HOST", "what the console's certificate must be for (the host of URL)"},
     {"balance", OPTION_TEXT, NULL, "HOW", "which of several upstreams gets a request: session (default) or round-robin"},

@@ -189,6 +189,9 @@ int run_route_add(struct invocation *v)
         v->extra = json_object();
     if (authorities != NULL)
         (void)json_object_set_new(v->extra, "upstream_ca", authorities);
+    rc = first_use(v);
+    if (rc != 0)
+        return rc;
     int status = 0;
     json_t *answer = NULL;
     rc = invocation_request(v, &status, &answer);

@@ -4,44 +4,44 @@
 
 #include "cli/command.h"
 
-static void print_line(const char *name, const json_t *value)
+static void print_line(FILE *out, const char *name, const json_t *value)
 {
     char *text = show_cell(value);
-    (void)printf("  %-11s %s\n", name, text != NULL ? text : "?");
+    (void)fprintf(out, "  %-11s %s\n", name, text != NULL ? text : "?");
     free(text);
 }
 
 /* "yes", or "no: why". */
-static void print_trust(json_t *answer)
+static void print_trust(FILE *out, json_t *answer)
 {
     char *why = show_cell(json_object_get(answer, "distrust"));
     bool trusted = json_is_true(json_object_get(answer, "trusted"));
-    (void)printf("  %-11s %s%s\n", "trusted",
-                 trusted ? "yes, by an authority of this system" : "no: ",
-                 trusted || why == NULL ? "" : why);
+    (void)fprintf(out, "  %-11s %s%s\n", "trusted",
+                  trusted ? "yes, by an authority of this system" : "no: ",
+                  trusted || why == NULL ? "" : why);
     free(why);
 }
 
-static void probe_print(json_t *answer)
+void probe_print(FILE *out, json_t *answer)
 {
     json_t *c = json_object_get(answer, "certificate");
     char *url = show_cell(json_object_get(answer, "url"));
     char *protocol = show_cell(json_object_get(answer, "protocol"));
     char *name = show_cell(json_object_get(answer, "name"));
-    (void)printf("%s speaks %s and shows:\n", url != NULL ? url : "?",
-                 protocol != NULL ? protocol : "?");
+    (void)fprintf(out, "%s speaks %s and shows:\n", url != NULL ? url : "?",
+                  protocol != NULL ? protocol : "?");
     static const char *const MEMBERS[] = {"subject",   "issuer", "names", "not_before",
                                           "not_after", "pin",    "sha256"};
     static const char *const SHOWN[] = {"subject",  "issuer", "names",  "valid from",
                                         "valid to", "pin",    "SHA-256"};
     for (size_t i = 0; i < countof(MEMBERS); i++)
-        print_line(SHOWN[i], json_object_get(c, MEMBERS[i]));
-    print_trust(answer);
-    (void)printf("  %-11s %s for %s\n", "matches",
-                 json_is_true(json_object_get(answer, "matches")) ? "is" : "is not",
-                 name != NULL ? name : "?");
+        print_line(out, SHOWN[i], json_object_get(c, MEMBERS[i]));
+    print_trust(out, answer);
+    (void)fprintf(out, "  %-11s %s for %s\n", "matches",
+                  json_is_true(json_object_get(answer, "matches")) ? "is" : "is not",
+                  name != NULL ? name : "?");
     if (!json_is_null(json_object_get(answer, "note")))
-        print_line("note", json_object_get(answer, "note"));
+        print_line(out, "note", json_object_get(answer, "note"));
     free(url);
     free(protocol);
     free(name);
@@ -65,7 +65,7 @@ int run_probe(struct invocation *v)
         rc = complain(EXIT_REFUSED, "%s: %s", v->arg[0], clean != NULL ? clean : "?");
         free(clean);
     } else {
-        probe_print(answer);
+        probe_print(stdout, answer);
     }
     json_decref(answer);
     return rc;

@@ -382,7 +382,8 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 
 int courier_init(struct courier *c, int control_fd)
 {
-    *c = (struct courier){.control = {.fd = -1}, .keeper = {.fd = -1}};
+    *c = (struct courier){
+        .control = {.fd = -1}, .keeper = {.fd = -1}, .authorities = c->authorities};
     list_init(&c->questions);
     int rc = uv_loop_init(&c->loop);
     if (rc == 0)

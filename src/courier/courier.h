@@ -42,6 +42,8 @@ struct courier {
     uv_timer_t clock;
     struct system system;
     struct prober prober;
+    const char
+        *authorities; /* file of the authorities that edges trust without a word of their own */
     struct {
         uint64_t resolved, probed, failed, late, refused;
     } seen;

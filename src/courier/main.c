@@ -18,7 +18,7 @@ static struct courier courier;
 static int usage(void)
 {
     (void)fputs("postern-courier is started by postern-supervisor:\n"
-                "  postern-courier --sandbox strict|best\n",
+                "  postern-courier --sandbox strict|best --authorities FILE\n",
                 stderr);
     return 2;
 }
@@ -26,10 +26,8 @@ static int usage(void)
 static int warm_up(void *arg)
 {
     struct courier *c = arg;
-    /* Inside Landlock already, so that nothing is loaded that could not be read later. */
     system_load_modules();
-    int rc = prober_init(&c->prober);
-    return rc < 0 ? rc : courier_warm_up(c);
+    return courier_warm_up(c);
 }
 
 static int enter_sandbox(struct courier *c, enum sandbox_mode mode)
@@ -38,7 +36,7 @@ static int enter_sandbox(struct courier *c, enum sandbox_mode mode)
         .profile = SANDBOX_COURIER, .mode = mode, .warm_up = warm_up, .warm_up_arg = c};
     struct buf report;
     s.paths = system_paths(&s.path_count);
-    system_note(&c->system);
+    system_note(&c->system, c->authorities);
     buf_init(&report, sizeof(c->sandbox) - 1);
     int rc = sandbox_enter(&s, &report);
     struct span text = buf_view(&report);
@@ -54,6 +52,9 @@ static int enter_sandbox(struct courier *c, enum sandbox_mode mode)
 static int serve(enum sandbox_mode mode)
 {
     int rc = courier_init(&courier, CONTROL_FD);
+    /* What it trusts is read while it may still read it. */
+    if (rc == 0)
+        rc = prober_init(&courier.prober, courier.authorities);
     if (rc == 0)
         rc = enter_sandbox(&courier, mode);
     struct msg_ready ready = {.sandbox = span_str(courier.sandbox)};
@@ -70,9 +71,11 @@ int main(int argc, char **argv)
 {
     enum sandbox_mode mode = SANDBOX_STRICT;
     struct stat st;
-    if (argc != 3 || strcmp(argv[1], "--sandbox") != 0 ||
-        (strcmp(argv[2], "strict") != 0 && strcmp(argv[2], "best") != 0))
+    if (argc != 5 || strcmp(argv[1], "--sandbox") != 0 ||
+        (strcmp(argv[2], "strict") != 0 && strcmp(argv[2], "best") != 0) ||
+        strcmp(argv[3], "--authorities") != 0)
         return usage();
+    courier.authorities = argv[4];
     if (strcmp(argv[2], "best") == 0)
         mode = SANDBOX_BEST;
     if (fstat(CONTROL_FD, &st) < 0 || !S_ISSOCK(st.st_mode))

@@ -29,7 +29,8 @@ struct probe {
     struct facts facts;
 };
 
-must_check int prober_init(struct prober *p);
+/* authorities: PEM file; one that cannot be read trusts nobody. */
+must_check int prober_init(struct prober *p, const char *authorities);
 void prober_fini(struct prober *p);
 void probe_run(const struct prober *p, struct probe *q);
 

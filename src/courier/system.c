@@ -11,23 +11,18 @@
 #define NSSWITCH "/etc/nsswitch.conf"
 #define NSSWITCH_MAX 65536u
 
-/* The first ones are files that are replaced as a whole. */
 static const struct sandbox_path PATHS[] = {
     {"/etc/resolv.conf", SANDBOX_READ},
     {"/etc/hosts", SANDBOX_READ},
     {"/etc/host.conf", SANDBOX_READ},
     {NSSWITCH, SANDBOX_READ},
     {"/etc/gai.conf", SANDBOX_READ},
-    {"/etc/ssl", SANDBOX_READ},
-    {"/etc/pki", SANDBOX_READ},
-    {"/usr/lib/ssl", SANDBOX_READ},
-    {"/usr/share/ca-certificates", SANDBOX_READ},
-    {"/usr/local/share/ca-certificates", SANDBOX_READ},
 #ifdef POSTERN_SANITIZED
     {"/proc", SANDBOX_READ}, /* the leak checker looks at its own threads at the end */
 #endif
 };
-#define REPLACED_FILES 5u
+/* The first of them; then the authorities. */
+#define NAME_FILES 5u
 
 const struct sandbox_path *system_paths(size_t *count)
 {
@@ -100,23 +95,28 @@ void system_load_modules(void)
         system_each_module(span_of(text, (size_t)n), load, NULL);
 }
 
-void system_note(struct system *s)
+static void note_one(struct system *s, size_t i, const char *path)
 {
-    *s = (struct system){.seen = {{0}}};
-    for (size_t i = 0; i < REPLACED_FILES; i++) {
-        struct stat st;
-        if (stat(PATHS[i].path, &st) < 0)
-            continue;
-        s->seen[i].device = st.st_dev;
-        s->seen[i].inode = st.st_ino;
-    }
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return;
+    s->seen[i].device = st.st_dev;
+    s->seen[i].inode = st.st_ino;
+}
+
+void system_note(struct system *s, const char *authorities)
+{
+    *s = (struct system){.authorities = authorities};
+    for (size_t i = 0; i < NAME_FILES; i++)
+        note_one(s, i, PATHS[i].path);
+    note_one(s, NAME_FILES, authorities);
 }
 
 bool system_changed(const struct system *s)
 {
     struct system now;
-    system_note(&now);
-    for (size_t i = 0; i < REPLACED_FILES; i++)
+    system_note(&now, s->authorities);
+    for (size_t i = 0; i <= NAME_FILES; i++)
         if (now.seen[i].device != s->seen[i].device || now.seen[i].inode != s->seen[i].inode)
             return true;
     return false;

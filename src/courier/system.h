@@ -2,8 +2,9 @@
  * ones.
  *
  * Landlock holds the process to the files that were there when it entered, and a resolv.conf is
- * replaced, not rewritten, when a lease or a tunnel changes. So a replaced file is answered by a
- * replaced process: the courier ends, and the next one may read the new file. */
+ * replaced, not rewritten, when a lease or a tunnel changes; the authorities are read once, before.
+ * So a replaced file is answered by a replaced process: the courier ends, and the next one reads
+ * the new file. */
 #ifndef COURIER_SYSTEM_H
 #define COURIER_SYSTEM_H
 
@@ -14,6 +15,7 @@
 #define SYSTEM_PATHS_MAX 12u
 
 struct system {
+    const char *authorities; /* a file as well */
     struct {
         dev_t device;
         ino_t inode; /* 0: absent */
@@ -28,7 +30,7 @@ void system_load_modules(void);
 /* The same for a given text of that file: calls each with the name of every module. For tests. */
 void system_each_module(struct span text, void (*each)(void *arg, const char *library), void *arg);
 /* Notes which files are there. */
-void system_note(struct system *s);
+void system_note(struct system *s, const char *authorities);
 /* Is one of them another file by now? */
 bool system_changed(const struct system *s);
 

@@ -193,8 +193,7 @@ static int enter_sandbox(struct arena *a)
         /* For the courier. Directories, because what lies there is replaced while postern runs: a
          * lease or a tunnel that comes and goes brings another resolv.conf. The courier itself may
          * read the few files that it needs. */
-        "/etc", "/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager",
-        "/usr/share/ca-certificates", "/usr/local/share/ca-certificates"};
+        "/etc", "/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager"};
     for (size_t i = 0; i < countof(READ_ONLY); i++)
         grant(&g, READ_ONLY[i], SANDBOX_READ);
     grant(&g, "/dev/null", SANDBOX_WRITE);

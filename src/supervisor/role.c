@@ -92,7 +92,8 @@ static char **edge_arguments(struct arena *a, const struct role_facts *f)
 
 static char **courier_arguments(struct arena *a, const struct role_facts *f)
 {
-    const char *const list[] = {"postern-courier", "--sandbox", mode_word(f->file)};
+    const char *const list[] = {"postern-courier", "--sandbox", mode_word(f->file), "--authorities",
+                                f->file->authorities_file};
     return words(a, list, countof(list));
 }
 

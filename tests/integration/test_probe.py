@@ -108,3 +108,125 @@ def test_looks_are_limited_per_minute(site):
         if "too many looks" in done.stderr:
             return
     raise AssertionError("forty looks in a minute")
+
+
+# ---- trust on first use --------------------------------------------------------------------------
+
+class Typist:
+    """`postern` at a terminal of its own, and somebody who types."""
+
+    def __init__(self, site, *words):
+        import pty
+        pid, self.fd = pty.fork()
+        if pid == 0:
+            os.execve(harness.LIBEXEC / "postern", ["postern", *words], site.env)
+        self.pid, self.text = pid, ""
+
+    def until(self, word, seconds=20):
+        import select
+        while word not in self.text:
+            ready, _, _ = select.select([self.fd], [], [], seconds)
+            assert ready, self.text
+            try:
+                more = os.read(self.fd, 4096).decode()
+            except OSError:
+                more = ""
+            assert more, self.text
+            self.text += more
+        return self
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+        return self
+
+    def end(self):
+        while True:
+            try:
+                more = os.read(self.fd, 4096).decode()
+            except OSError:
+                break
+            if not more:
+                break
+            self.text += more
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+@pytest.fixture(scope="module")
+def other():
+    s = harness.Stack(edges=1)
+    try:
+        s.start()
+        s.who = s.owner()
+        yield s
+    finally:
+        s.close()
+
+
+def routes(site):
+    return {r["name"]: r for r in site.json("route", "list")["routes"]}
+
+
+def test_a_key_is_pinned_after_somebody_has_typed_yes(other, tmp_path):
+    crt, key, spki = make_certificate(tmp_path, subject="/CN=localhost")
+    with s_server(crt, key, "-www") as port:
+        url = f"https://127.0.0.1:{port}"
+        for answer in ("no\n", "y\n", "YES\n", "yes please\n", "\n"):
+            refused = Typist(other, "route", "add", "pinned", url).until("Type yes").type(answer)
+            assert refused.end() == 1 and "nothing was added" in refused.text
+            assert "pinned" not in routes(other)
+        typist = Typist(other, "route", "add", "pinned", url, "--allow", "group:owners@local").until("Type yes")
+        assert pin_of(spki) in typist.text and "CN=localhost" in typist.text and "proves nothing" in typist.text
+        assert typist.type("yes\n").end() == 0, typist.text
+        assert routes(other)["pinned"]["upstream_pin"] == [pin_of(spki)]
+        assert other.who.open(other.console_url("pinned"))[0].status == 200
+
+
+def test_without_a_terminal_the_pin_to_repeat_with_is_said(other, tmp_path):
+    crt, key, spki = make_certificate(tmp_path)
+    with s_server(crt, key, "-www") as port:
+        url = f"https://127.0.0.1:{port}"
+        for more in ((), ("--json",)):
+            done = other.cli("route", "add", "scripted", url, *more, check=False, stdin="yes\n")
+            assert done.returncode == 1 and f"--pin {pin_of(spki)}" in done.stderr and "scripted" not in routes(other)
+        other.cli("route", "add", "scripted", url, "--pin", pin_of(spki), "--allow", "group:owners@local")
+        assert other.who.open(other.console_url("scripted"))[0].status == 200
+
+
+def test_what_is_said_to_be_trusted_is_not_looked_at(other):
+    """Nothing listens there: whoever looks finds a fault."""
+    done = other.cli("route", "add", "blind", "https://127.0.0.1:1", check=False)
+    assert done.returncode == 1 and "refused" in done.stderr and "blind" not in routes(other)
+    other.cli("route", "add", "blind", "https://127.0.0.1:1", "--trust", "system")
+    assert "blind" in routes(other)
+    done = other.cli("route", "add", "blind2", "https://127.0.0.1:1", "--trust", "everybody", check=False)
+    assert done.returncode == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="other authorities for the service need a mount namespace")
+def test_a_console_that_this_system_trusts_is_added_without_a_question(tmp_path):
+    import pathlib
+    import shutil
+    import tempfile
+
+    from test_courier import over
+    crt, key, _ = make_certificate(tmp_path, names="DNS:localhost,IP:127.0.0.1")
+    with tempfile.TemporaryDirectory() as where:
+        os.chmod(where, 0o755)
+        store = pathlib.Path(where, "certs")
+        store.mkdir()
+        shutil.copy(crt, store / "ca-certificates.crt")
+        site = harness.Stack(edges=1, around=over({"/etc/ssl/certs": store}))
+        try:
+            site.start()
+            who = site.owner()
+            with s_server(crt, key, "-www") as port:
+                seen = site.json("probe", f"https://127.0.0.1:{port}")
+                assert seen["trusted"] and seen["matches"], seen
+                site.cli("route", "add", "trusted", f"https://127.0.0.1:{port}", "--allow", "group:owners@local")
+                assert who.open(site.console_url("trusted"))[0].status == 200
+                done = site.cli("route", "add", "misnamed", f"https://127.0.0.1:{port}", "--verify-name", "other.example",
+                                check=False)
+                assert done.returncode == 1 and "is not for other.example" in done.stderr
+        finally:
+            site.close()

@@ -41,8 +41,11 @@ static void the_same_files_have_not_changed(void **state)
 {
     (void)state;
     struct system s;
-    system_note(&s);
+    system_note(&s, "/nonexistent");
     assert_false(system_changed(&s));
+    s.authorities = "/etc/hosts";
+    assert_true(system_changed(&s));
+    s.authorities = "/nonexistent";
     s.seen[1].inode++;
     assert_true(system_changed(&s));
 }
