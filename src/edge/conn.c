@@ -604,7 +604,7 @@ static enum conn_wait waits(const struct conn *c)
     case CONN_DISCARD:
         return WAIT_BODY;
     case CONN_CLOSING:
-        return WAIT_WRITE;
+        return c->carrier != NULL && h2_stream_rests(c) ? WAIT_BODY : WAIT_WRITE;
     case CONN_LINGER:
         return WAIT_LINGER;
     case CONN_EXCHANGE:

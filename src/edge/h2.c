@@ -21,6 +21,8 @@
 /* Answers to PING and SETTINGS that wait at once. */
 #define ACKS_MAX 256u
 #define SETTINGS_ENTRIES_MAX 16u
+/* RFC 9113 section 4.1. */
+#define FRAME_HEAD 9u
 
 struct h2_shared {
     struct edge *edge;
@@ -134,15 +136,6 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     return go_on(h2);
 }
 
-static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
-{
-    struct h2 *h2 = user;
-    (void)session;
-    if (hd->type != NGHTTP2_HEADERS && hd->type != NGHTTP2_DATA)
-        h2_charge(h2, H2_COST_FRAME);
-    return go_on(h2);
-}
-
 static void request_came(struct h2 *h2, int32_t id, bool end)
 {
     h2->begun = true;
@@ -175,9 +168,7 @@ static void spoil(struct h2 *h2, struct h2_stream *s)
 /* The request is complete. Too little of a body is no body (RFC 9113 section 8.1.1). */
 static void request_ended(struct h2 *h2, struct h2_stream *s)
 {
-    const struct exchange *x = s->conn.exchange;
-    if (x != NULL && s->status == 0 && x->request.framing == BODY_LENGTH &&
-        s->received != x->request.length) {
+    if (s->length != UINT64_MAX && s->received != s->length) {
         spoil(h2, s);
         return;
     }
@@ -250,32 +241,51 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     return go_on(h2);
 }
 
+/* Part of a request body. False: it is not kept. */
+static bool keep_data(struct h2 *h2, struct h2_stream *s, struct span data)
+{
+    s->received += data.len;
+    if (s->received > s->length) {
+        spoil(h2, s);
+        return false;
+    }
+    if (s->conn.exchange == NULL) {
+        s->dropped += data.len;
+        if (s->over && s->dropped > H2_DISCARD_MAX)
+            reset(h2, s->id, NGHTTP2_NO_ERROR);
+        return false;
+    }
+    if (s->status != 0)
+        return false;
+    if (buf_append(&s->conn.in, data) == 0)
+        return true;
+    spoil(h2, s);
+    return false;
+}
+
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *at,
                    size_t len, void *user)
 {
     struct h2 *h2 = user;
     struct h2_stream *s = stream_of(session, id);
     (void)flags;
-    const struct exchange *x = s == NULL ? NULL : s->conn.exchange;
-    if (x == NULL || s->status != 0 || s->spoiled) {
-        /* Nobody will read it, but others wait for the room that it takes. */
-        return nghttp2_session_consume(session, id, len) < 0 ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    if (s != NULL && !s->spoiled && keep_data(h2, s, span_of(at, len))) {
+        h2_stream_wake(s);
+        return 0;
     }
-    s->received += len;
-    bool over = x->request.framing == BODY_LENGTH && s->received > x->request.length;
-    if (over || buf_append(&s->conn.in, span_of(at, len)) < 0) {
-        spoil(h2, s);
-        return nghttp2_session_consume(session, id, len) < 0 ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
-    }
-    h2_stream_wake(s);
-    return 0;
+    /* Nobody will read it, but others wait for the room that it takes. */
+    return nghttp2_session_consume(session, id, len) < 0 ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *user)
 {
     struct h2_stream *s = stream_of(session, id);
+    struct h2 *h2 = user;
     (void)code;
-    (void)user;
+    /* A request that was refused before it became a stream of ours was ended by us. */
+    size_t slot = (size_t)id / 2 % H2_ENDED;
+    h2->ended[slot].id = id;
+    h2->ended[slot].by_client = s != NULL && (s->ended || s->gone);
     if (s == NULL)
         return 0;
     s->closed = true;
@@ -300,10 +310,14 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
         (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
         return 0;
     h2_budget_earn(&h2->budget, H2_EARN_EXCHANGE);
-    const struct h2_stream *s = stream_of(session, frame->hd.stream_id);
+    struct h2_stream *s = stream_of(session, frame->hd.stream_id);
+    if (s == NULL)
+        return 0;
+    s->over = s->conn.exchange == NULL;
+    uint64_t rest = s->length == UINT64_MAX ? 0 : s->length - s->received;
     /* The answer is complete, and the rest of the request is of no use (RFC 9113 section 8.1). */
-    if (s != NULL && s->fin && !s->ended)
-        reset(h2, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+    if (s->over && !s->ended && s->dropped + rest > H2_DISCARD_MAX)
+        reset(h2, s->id, NGHTTP2_NO_ERROR);
     return 0;
 }
 
@@ -363,7 +377,7 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
     (void)source;
     if (s == NULL)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    gather(h2, span_of(head, 9));
+    gather(h2, span_of(head, FRAME_HEAD));
     struct span part = span_sub(buf_view(&s->out), 0, len);
     gather(h2, part);
     buf_consume(&s->out, part.len);
@@ -448,6 +462,8 @@ int h2_open(struct conn *c)
     if (h2 == NULL)
         return -ENOMEM;
     h2->conn = c;
+    /* The client's first bytes look like no frame (RFC 9113 section 3.4). */
+    h2->frame_left = sizeof(NGHTTP2_CLIENT_MAGIC) - 1;
     h2_head_init(&h2->head);
     list_init(&h2->streams);
     list_init(&h2->ready);
@@ -471,6 +487,7 @@ void h2_close(struct conn *c)
     struct h2 *h2 = c->h2;
     if (h2 == NULL)
         return;
+    h2->ending = true;
     while (!list_empty(&h2->streams))
         conn_retire(container_of(h2->streams.next, struct conn, link));
     list_remove(&h2->unsent);
@@ -492,14 +509,73 @@ static void work(struct h2 *h2)
     }
 }
 
+/* What nghttp2 lets pass because it forgets streams that have ended (RFC 9113 section 5.1): a
+ * client that goes on with what it has ended itself, or begins what it has skipped. What is on its
+ * way when we end a stream is innocent. */
+static uint32_t frame_fault(const struct h2 *h2, uint8_t type, int32_t id)
+{
+    if (type == NGHTTP2_PRIORITY && id == 0)
+        return NGHTTP2_PROTOCOL_ERROR;
+    if ((type != NGHTTP2_HEADERS && type != NGHTTP2_DATA) || id % 2 == 0 ||
+        id > nghttp2_session_get_last_proc_stream_id(h2->session) ||
+        nghttp2_session_find_stream(h2->session, id) != NULL)
+        return NGHTTP2_NO_ERROR;
+    size_t slot = (size_t)id / 2 % H2_ENDED;
+    if (h2->ended[slot].id == id)
+        return h2->ended[slot].by_client ? NGHTTP2_STREAM_CLOSED : NGHTTP2_NO_ERROR;
+    return h2->ended[slot].id < id ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_NO_ERROR;
+}
+
+/* A frame begins; all before it has been read. */
+static void frame_begins(struct h2 *h2, const uint8_t head[FRAME_HEAD])
+{
+    int32_t id = (int32_t)((uint32_t)(head[5] & 0x7f) << 24 | (uint32_t)head[6] << 16 |
+                           (uint32_t)head[7] << 8 | head[8]);
+    h2->frame_left = (uint32_t)head[0] << 16 | (uint32_t)head[1] << 8 | head[2];
+    if (head[3] != NGHTTP2_HEADERS && head[3] != NGHTTP2_DATA)
+        h2_charge(h2, H2_COST_FRAME);
+    uint32_t fault = frame_fault(h2, head[3], id);
+    if (fault == NGHTTP2_NO_ERROR || h2->ending)
+        return;
+    h2->ending = true;
+    if (nghttp2_session_terminate_session(h2->session, fault) != 0)
+        h2->conn->doomed = true;
+}
+
+/* How many of the bytes belong to the present frame; looks at its head when that is complete. */
+static size_t frame_part(struct h2 *h2, struct span bytes)
+{
+    size_t len = 0;
+    if (h2->frame_left == 0) {
+        len = FRAME_HEAD - h2->frame_have < bytes.len ? FRAME_HEAD - h2->frame_have : bytes.len;
+        memcpy(h2->frame_head + h2->frame_have, bytes.at, len);
+        h2->frame_have += (uint8_t)len;
+        if (h2->frame_have < FRAME_HEAD)
+            return len;
+        h2->frame_have = 0;
+        frame_begins(h2, h2->frame_head);
+    }
+    size_t rest = bytes.len - len < h2->frame_left ? bytes.len - len : h2->frame_left;
+    h2->frame_left -= (uint32_t)rest;
+    return len + rest;
+}
+
 static void feed(struct h2 *h2, struct span bytes)
 {
-    ssize_t n = nghttp2_session_mem_recv(h2->session, bytes.at, bytes.len);
-    if (n == NGHTTP2_ERR_BAD_CLIENT_MAGIC || n == NGHTTP2_ERR_NOMEM)
-        h2->conn->doomed = true;
-    else if (n < 0)
+    while (bytes.len > 0 && !h2->ending) {
+        size_t len = frame_part(h2, bytes);
+        if (h2->ending)
+            return;
+        ssize_t n = nghttp2_session_mem_recv(h2->session, bytes.at, len);
+        if (n == NGHTTP2_ERR_BAD_CLIENT_MAGIC || n == NGHTTP2_ERR_NOMEM) {
+            h2->conn->doomed = true;
+            return;
+        }
         /* More than nghttp2 bears, or than we do. */
-        calm(h2);
+        if (n < 0)
+            calm(h2);
+        bytes = span_sub(bytes, len, SIZE_MAX);
+    }
 }
 
 /* The client's bytes, as they come. */
@@ -655,7 +731,6 @@ static int make_callbacks(struct h2_shared *w)
     w->callbacks = cb;
     nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
-    nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
     nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);

@@ -29,6 +29,10 @@
 #define H2_WINDOW (2u * 1024 * 1024)
 #define H2_ROOM_MIN 4096u
 #define H2_HELD_MAX (1024u * 1024)
+/* The rest of a request whose answer is complete: so much is read and dropped, so that small
+ * uploads end in peace; from more the stream is reset. */
+#define H2_DISCARD_MAX (64u * 1024)
+#define H2_ENDED 64u
 
 /* A session. */
 struct h2 {
@@ -41,16 +45,23 @@ struct h2 {
     struct list stuck;   /* struct h2_stream: the client has no window for all of its bytes */
     struct list unsent;  /* in h2_shared->unsent: must send before the loop sleeps */
     struct h2_budget budget;
-    uint64_t head_since;  /* ms: an incomplete field section began; 0: there is none */
-    uint64_t hello_since; /* ms: our SETTINGS wait for their acknowledgement; 0: they have it */
-    uint64_t idle_since;  /* ms: the last stream ended */
-    uint64_t last_due;    /* ms: a drained session names its last stream; 0: not drained */
-    size_t held;          /* response bytes that wait in streams */
-    unsigned bulk;        /* streams with large uploads */
-    bool begun;           /* there was a request */
-    bool said_last;       /* … and has named it */
-    bool ending;          /* a GOAWAY that ends everything is queued: nothing more is read */
-    char coalesced[256];  /* the last host beside the handshake's that was found to be covered */
+    uint64_t head_since;   /* ms: an incomplete field section began; 0: there is none */
+    uint64_t hello_since;  /* ms: our SETTINGS wait for their acknowledgement; 0: they have it */
+    uint64_t idle_since;   /* ms: the last stream ended */
+    uint64_t last_due;     /* ms: a drained session names its last stream; 0: not drained */
+    size_t held;           /* response bytes that wait in streams */
+    unsigned bulk;         /* streams with large uploads */
+    uint8_t frame_head[9]; /* of a frame whose head is not complete … */
+    uint8_t frame_have;    /* … so much */
+    uint32_t frame_left;   /* of the present frame's contents */
+    bool begun;            /* there was a request */
+    struct {
+        int32_t id;
+        bool by_client;
+    } ended[H2_ENDED];   /* streams that ended lately, and who ended them */
+    bool said_last;      /* … and has named it */
+    bool ending;         /* a GOAWAY that ends everything is queued: nothing more is read */
+    char coalesced[256]; /* the last host beside the handshake's that was found to be covered */
 };
 
 struct h2_stream {
@@ -61,7 +72,9 @@ struct h2_stream {
     struct buf head;    /* of the response, until it is given to the session */
     struct buf out;     /* response bytes that the session did not take */
     struct span direct; /* more of them, lent while the session sends */
+    uint64_t length;    /* of the request body; UINT64_MAX: not told */
     uint64_t received;  /* request body bytes */
+    uint64_t dropped;   /* … that came when the answer was complete already */
     uint64_t sent;      /* response body bytes that the session took */
     unsigned status;    /* to refuse the request with, or 0 */
     const char *why;
@@ -71,6 +84,7 @@ struct h2_stream {
     bool final;     /* the final response head was written */
     bool submitted; /* … and given to the session */
     bool fin;       /* the response is complete */
+    bool over;      /* … and with the client */
     bool asleep;    /* the session waits until there are bytes */
 
     bool dribbles; /* the client opens its window by the byte */
@@ -130,6 +144,8 @@ void h2_stream_submit(struct h2_stream *s);
 size_t h2_stream_window(const struct h2_stream *s);
 /* Something came for it: it works after the session has read. */
 void h2_stream_wake(struct h2_stream *s);
+/* Is the answer with the client, but not the request with us? */
+bool h2_stream_rests(const struct conn *c);
 /* Is everything used, with these n bytes, and nothing more to come? */
 bool h2_stream_is_last(const struct conn *c, size_t n);
 

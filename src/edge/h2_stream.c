@@ -43,6 +43,8 @@ struct h2_stream *h2_stream_new(struct h2 *h2, int32_t id, bool end)
         s->malformed = h2->head.malformed != NULL;
     else
         s->status = 0;
+    s->length =
+        s->status == 0 && x->request.framing == BODY_LENGTH ? x->request.length : UINT64_MAX;
     e->count.h2_streams++;
     return s;
 }
@@ -76,6 +78,12 @@ int h2_stream_used(struct conn *c, size_t n)
         return -ENOMEM;
     h2_touch(s->h2);
     return 0;
+}
+
+bool h2_stream_rests(const struct conn *c)
+{
+    const struct h2_stream *s = h2_stream_of(c);
+    return s->over && !s->ended;
 }
 
 bool h2_stream_is_last(const struct conn *c, size_t n)
@@ -267,6 +275,7 @@ void h2_stream_done(struct conn *c)
 {
     struct h2_stream *s = h2_stream_of(c);
     h2_stream_bulk(c, false);
+    s->dropped = buf_len(&c->in);
     forget_input(s);
     h2_stream_finish(c);
 }
@@ -279,7 +288,9 @@ void h2_stream_end(struct conn *c)
     forget_input(s);
     if (!s->closed) {
         (void)nghttp2_session_set_stream_user_data(h2->session, s->id, NULL);
-        uint32_t code = s->malformed ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_INTERNAL_ERROR;
+        uint32_t code = s->malformed ? NGHTTP2_PROTOCOL_ERROR
+                        : s->over    ? NGHTTP2_NO_ERROR
+                                     : NGHTTP2_INTERNAL_ERROR;
         if (nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, s->id, code) != 0)
             h2->conn->doomed = true;
     }
