@@ -384,8 +384,6 @@ static void check_route_upstreams(struct check *c, size_t i)
         for (size_t before = 0; before < k; before++)
             if (upstream_def_same(u, &r->upstreams[before]))
                 report(c, &at, "expected each upstream once, found one a second time");
-        if (u->scheme == UPSTREAM_UNIX)
-            report(c, &at, "expected an address, found a socket");
         if ((u->scheme == UPSTREAM_TCP) != (r->kind == ROUTE_TCP))
             report(c, &at,
                    r->kind == ROUTE_TCP

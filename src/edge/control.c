@@ -10,6 +10,7 @@
 #include "edge/conn.h"
 #include "edge/keeper.h"
 #include "edge/listener.h"
+#include "edge/upstream.h"
 #include "ipc/memfd.h"
 
 /* ---- towards the supervisor ---- */
@@ -241,15 +242,42 @@ static int on_status(struct edge *e, const struct message *m)
     return rc;
 }
 
+static int on_dialled(struct edge *e, const struct message *m)
+{
+    struct msg_dialled said;
+    int rc = msg_dialled_decode(m->payload, &said);
+    if (rc == 0 && (said.error == 0) != (m->fd >= 0))
+        rc = FAULT_FORMAT;
+    if (rc < 0) {
+        if (m->fd >= 0)
+            (void)close(m->fd);
+        return rc;
+    }
+    upstream_dialled(e, m->serial, m->fd,
+                     said.error > 0 && said.error < 4096 ? (int)said.error : EIO);
+    return 0;
+}
+
 static const struct {
     enum msg_type type;
     bool takes_fd;
     int (*on)(struct edge *e, const struct message *m);
 } messages[] = {
-    {MSG_SOCKET, true, on_socket},  {MSG_PEER, true, on_peer},    {MSG_PREPARE, true, on_prepare},
-    {MSG_COMMIT, false, on_commit}, {MSG_ABORT, false, on_abort}, {MSG_DRAIN, false, on_drain},
-    {MSG_STATUS, false, on_status},
+    {MSG_SOCKET, true, on_socket},   {MSG_PEER, true, on_peer},
+    {MSG_PREPARE, true, on_prepare}, {MSG_COMMIT, false, on_commit},
+    {MSG_ABORT, false, on_abort},    {MSG_DRAIN, false, on_drain},
+    {MSG_STATUS, false, on_status},  {MSG_DIALLED, true, on_dialled},
 };
+
+int control_dial(struct edge *e, struct span path, uint32_t *serial)
+{
+    struct msg_dial m = {.path = path};
+    *serial = channel_serial(&e->control);
+    int rc = channel_send_dial(&e->control, *serial, &m, -1);
+    if (rc == 0)
+        control_arm(e);
+    return rc;
+}
 
 static int dispatch(struct edge *e, const struct message *m)
 {

@@ -43,6 +43,7 @@ int edge_init(struct edge *e, uv_loop_t *loop, uint32_t id)
     list_init(&e->conns);
     list_init(&e->again);
     list_init(&e->pools);
+    list_init(&e->dials);
     map_init(&e->sources, 1u << 20);
     buf_init(&e->build, EDGE_BUILD_MAX);
     jwks_init(&e->jwks);
@@ -76,6 +77,7 @@ void edge_fini(struct edge *e)
         conn_retire(container_of(e->conns.next, struct conn, link));
     access_flush(e);
     list_each_safe(it, &e->pools) pool_close(container_of(it, struct pool, link));
+    upstreams_forget(e);
     keeper_flush_activity(e);
     generation_unref(e->generation);
     generation_unref(e->prepared);

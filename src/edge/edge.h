@@ -79,6 +79,7 @@ struct edge {
     uint32_t conn_count, tunnel_count, exchange_count;
     struct list again;                  /* conns that must step once more before the loop waits */
     struct list pools;                  /* struct pool */
+    struct list dials;                  /* struct upstream that the supervisor connects */
     uint64_t turn;                      /* counts requests of routes that take turns */
     struct exchange *spare[EDGE_SPARE]; /* finished ones, kept with their first arena block */
     unsigned spare_count;
@@ -132,6 +133,9 @@ void control_fini(struct edge *e);
 void control_signer_lost(struct edge *e);
 /* Tells the supervisor that the channel to this peer is of no use any more: it makes a new one. */
 void control_say_lost(struct edge *e, enum ipc_role role);
+/* Asks the supervisor for a connection to a socket in the file system; upstream_dialled() gets the
+ * answer with this serial. 0 or a fault. */
+must_check int control_dial(struct edge *e, struct span path, uint32_t *serial);
 /* Tells the supervisor that the sandbox is on. */
 must_check int control_ready(struct edge *e, struct span report);
 

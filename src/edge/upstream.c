@@ -4,10 +4,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -38,6 +36,14 @@ static bool is_quiet(struct upstream *u)
     return false;
 }
 
+static void tell_user(struct upstream *u)
+{
+    if (u->exchange != NULL)
+        conn_step(u->exchange->conn);
+    else if (u->probe != NULL)
+        probe_step(u->probe);
+}
+
 static void on_upstream_poll(uv_poll_t *handle, int status, int events)
 {
     struct upstream *u = handle->data;
@@ -49,14 +55,12 @@ static void on_upstream_poll(uv_poll_t *handle, int status, int events)
     }
     if (status < 0 || (events & UV_WRITABLE) != 0)
         u->writable = true;
-    if (u->exchange != NULL)
-        conn_step(u->exchange->conn);
-    else if (u->probe != NULL)
-        probe_step(u->probe);
-    else if (u->state == UPSTREAM_IDLE && !is_quiet(u))
+    if (u->state != UPSTREAM_IDLE)
+        tell_user(u);
+    else if (!is_quiet(u))
         /* Nothing was asked, so whatever this is, it is not an answer. */
         upstream_retire(u);
-    else if (u->state == UPSTREAM_IDLE)
+    else
         upstream_arm(u, true);
 }
 
@@ -76,9 +80,8 @@ static void end_tls(struct upstream *u)
     free(u->tls);
 }
 
-static void on_upstream_closed(uv_handle_t *handle)
+static void upstream_free(struct upstream *u)
 {
-    struct upstream *u = handle->data;
     end_tls(u);
     if (u->fd >= 0)
         (void)close(u->fd);
@@ -86,6 +89,11 @@ static void on_upstream_closed(uv_handle_t *handle)
     buf_fini(&u->out);
     pool_unref(u->pool);
     free(u);
+}
+
+static void on_upstream_closed(uv_handle_t *handle)
+{
+    upstream_free(handle->data);
 }
 
 void upstream_retire(struct upstream *u)
@@ -98,71 +106,50 @@ void upstream_retire(struct upstream *u)
     }
     u->state = UPSTREAM_CLOSED;
     u->pool->open--;
-    list_remove(&u->link);
+    /* One that the supervisor still works at is freed when the answer comes. */
+    if (u->fd >= 0)
+        list_remove(&u->link);
     deadline_clear(&u->pool->edge->deadlines, &u->deadline);
     if (u->exchange != NULL)
         u->exchange->upstream = NULL;
     u->exchange = NULL;
     u->probe = NULL;
-    uv_close((uv_handle_t *)&u->watch.poll, on_upstream_closed);
-}
-
-static socklen_t place_of(const struct pool *p, struct sockaddr_storage *to)
-{
-    if (p->scheme != UPSTREAM_UNIX)
-        return addr_to_sockaddr(&p->addrs[p->addr_at], p->port, to);
-    struct sockaddr_un un = {.sun_family = AF_UNIX};
-    (void)snprintf(un.sun_path, sizeof(un.sun_path), "%s", p->path);
-    memcpy(to, &un, sizeof(un));
-    return sizeof(un);
+    if (u->fd >= 0)
+        uv_close((uv_handle_t *)&u->watch.poll, on_upstream_closed);
 }
 
 /* A connection in its first state: a descriptor that is connecting. */
 static int dial(const struct pool *p, int *ret)
 {
     struct sockaddr_storage to;
-    if (p->scheme != UPSTREAM_UNIX && p->addr_count == 0)
+    if (p->addr_count == 0)
         return -EADDRNOTAVAIL;
-    socklen_t len = place_of(p, &to);
+    socklen_t len = addr_to_sockaddr(&p->addrs[p->addr_at], p->port, &to);
     int fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     int one = 1;
-    if (p->scheme != UPSTREAM_UNIX)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     if (connect(fd, (struct sockaddr *)&to, len) < 0 && errno != EINPROGRESS && errno != EINTR) {
         int rc = -errno;
         (void)close(fd);
-        /* A socket whose queue is full. There is nothing to wait for: it tells nobody. */
-        return rc == -EAGAIN ? -ECONNREFUSED : rc;
+        return rc;
     }
     *ret = fd;
     return 0;
 }
 
-int upstream_open(struct pool *p, struct upstream **ret)
+static int upstream_new(struct pool *p, struct upstream **ret)
 {
-    int fd = -1;
-    int rc = dial(p, &fd);
-    if (rc < 0)
-        return rc;
     struct upstream *u = calloc(1, sizeof(*u));
-    if (u == NULL) {
-        (void)close(fd);
+    if (u == NULL)
         return -ENOMEM;
-    }
-    rc = watch_init(&u->watch, p->edge->loop, fd, on_upstream_poll, u);
-    if (rc < 0) {
-        (void)close(fd);
-        free(u);
-        return rc;
-    }
     u->pool = p;
     p->refs++;
     p->open++;
     p->opened++;
     p->edge->count.upstream_opened++;
-    u->fd = fd;
+    u->fd = -1;
     u->addr_serial = p->addr_serial;
     u->state = UPSTREAM_CONNECTING;
     list_init(&u->link);
@@ -171,6 +158,93 @@ int upstream_open(struct pool *p, struct upstream **ret)
     buf_init(&u->out, UPSTREAM_OUT_MAX);
     *ret = u;
     return 0;
+}
+
+/* Of one whose descriptor was never watched. */
+static void upstream_undo(struct upstream *u)
+{
+    u->pool->open--;
+    list_remove(&u->link);
+    upstream_free(u);
+}
+
+static int open_socket(struct pool *p, struct upstream *u)
+{
+    int rc = control_dial(p->edge, span_str(p->path), &u->serial);
+    if (rc == 0)
+        list_push(&p->edge->dials, &u->link);
+    return rc;
+}
+
+static int open_place(struct pool *p, struct upstream *u)
+{
+    int rc = dial(p, &u->fd);
+    return rc < 0 ? rc : watch_init(&u->watch, p->edge->loop, u->fd, on_upstream_poll, u);
+}
+
+int upstream_open(struct pool *p, struct upstream **ret)
+{
+    struct upstream *u;
+    int rc = upstream_new(p, &u);
+    if (rc < 0)
+        return rc;
+    rc = p->scheme == UPSTREAM_UNIX ? open_socket(p, u) : open_place(p, u);
+    if (rc < 0) {
+        upstream_undo(u);
+        return rc;
+    }
+    *ret = u;
+    return 0;
+}
+
+void upstream_dialled(struct edge *e, uint32_t serial, int fd, int error)
+{
+    struct upstream *u = NULL;
+    list_each(it, &e->dials)
+    {
+        u = container_of(it, struct upstream, link);
+        if (u->serial == serial)
+            break;
+        u = NULL;
+    }
+    if (u == NULL || u->state == UPSTREAM_CLOSED) {
+        if (fd >= 0)
+            (void)close(fd);
+        if (u != NULL) {
+            list_remove(&u->link);
+            upstream_free(u);
+        }
+        return;
+    }
+    list_remove(&u->link);
+    list_init(&u->link);
+    int rc = fd < 0 ? -error : watch_init(&u->watch, e->loop, fd, on_upstream_poll, u);
+    if (fd >= 0 && rc < 0)
+        (void)close(fd);
+    if (rc == 0) {
+        u->fd = fd;
+        u->connected = u->writable = true;
+    } else {
+        /* It stays among those that wait, so that its end needs no handle to close. */
+        u->error = rc;
+        list_push(&e->dials, &u->link);
+    }
+    tell_user(u);
+    if (rc < 0) {
+        upstream_retire(u);
+        list_remove(&u->link);
+        upstream_free(u);
+    }
+}
+
+void upstreams_forget(struct edge *e)
+{
+    while (!list_empty(&e->dials)) {
+        struct upstream *u = container_of(e->dials.next, struct upstream, link);
+        upstream_retire(u);
+        list_remove(&u->link);
+        upstream_free(u);
+    }
 }
 
 static void take_over(struct upstream *u, struct exchange *x)
@@ -275,6 +349,8 @@ static int socket_connected(struct upstream *u)
 
 int upstream_connected(struct upstream *u)
 {
+    if (u->fd < 0)
+        return u->error;
     int rc = u->connected ? 1 : socket_connected(u);
     if (rc <= 0)
         return rc;
@@ -433,7 +509,7 @@ void upstream_finish(struct upstream *u)
 void upstream_arm(struct upstream *u, bool read)
 {
     int want = 0;
-    if (u->state == UPSTREAM_CLOSED)
+    if (u->state == UPSTREAM_CLOSED || u->fd < 0)
         return;
     bool connecting = u->state == UPSTREAM_CONNECTING;
     if ((connecting ? u->connected : read) && !u->eof)

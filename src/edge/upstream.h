@@ -28,7 +28,9 @@ struct upstream {
     struct pool *pool; /* a reference */
     struct list link;  /* in pool->idle while IDLE */
     enum upstream_state state;
-    int fd;
+    int fd; /* -1 while the supervisor makes the connection; it stands in edge->dials then */
+    uint32_t serial;
+    int error; /* of that */
     struct watch watch;
     struct deadline deadline;  /* while IDLE */
     struct exchange *exchange; /* whom it serves, or NULL */
@@ -47,6 +49,10 @@ struct upstream {
 
 /* A connection that is CONNECTING to the pool's endpoint, for nobody yet. 0 or -errno. */
 must_check int upstream_open(struct pool *p, struct upstream **ret);
+/* The supervisor's answer to a dial: a connection (taken), or -1 and why not. */
+void upstream_dialled(struct edge *e, uint32_t serial, int fd, int error);
+/* The edge ends: nobody waits for such answers any more. */
+void upstreams_forget(struct edge *e);
 /* A connection for x: an idle one unless fresh, else a new one that is connecting. 0, FAULT_LIMIT
  * when the pool is full, or -errno. */
 must_check int upstream_take(struct pool *p, struct exchange *x, bool fresh, struct upstream **ret);

@@ -30,6 +30,7 @@ static void delivery_fini(struct delivery *d)
     if (d->fd >= 0)
         (void)close(d->fd);
     free(d->ports.at);
+    free(d->ports.sockets);
     *d = (struct delivery){.fd = -1};
 }
 
@@ -63,7 +64,23 @@ static int collect_ports(const struct snapshot *s, struct ports *ret)
     return 0;
 }
 
-/* What this process needs of an edge's slice: the ports that edges have to reach. */
+static int collect_sockets(const struct snapshot *s, struct ports *ret)
+{
+    struct buf paths;
+    buf_init(&paths, SLICE_MAX);
+    for (size_t i = 0; i < s->route_count; i++) {
+        const struct route_def *r = &s->routes[i];
+        for (size_t k = 0; k < r->upstream_count; k++)
+            if (r->upstreams[k].scheme == UPSTREAM_UNIX)
+                (void)buf_printf(&paths, "%s\n", r->upstreams[k].path);
+    }
+    ret->sockets = buf_take_string(&paths);
+    buf_fini(&paths);
+    return ret->sockets == NULL ? -ENOMEM : 0;
+}
+
+/* What this process needs of an edge's slice: the ports that edges have to reach, and the sockets
+ * that it connects them to. */
 static int read_ports(int fd, struct ports *ret)
 {
     struct buf bytes;
@@ -75,6 +92,8 @@ static int read_ports(int fd, struct ports *ret)
     buf_fini(&bytes);
     if (rc == 0)
         rc = collect_ports(s, ret);
+    if (rc == 0)
+        rc = collect_sockets(s, ret);
     snapshot_free(s);
     return rc;
 }
@@ -149,7 +168,7 @@ static void commit(struct supervisor *sv)
     sv->newest = sv->running;
     /* The numbers of the running one are still wanted when it settles; the rest has moved. */
     sv->running.fd = -1;
-    sv->running.ports = (struct ports){NULL, 0};
+    sv->running.ports = (struct ports){NULL};
     /* Edges that were started earlier may reach more; to forget that costs a new generation at
      * worst. */
     sv->ports = sv->newest.ports;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "supervisor/dial.h"
 #include "supervisor/pulse.h"
 
 #define DRAIN_SECONDS 5u
@@ -339,6 +340,7 @@ static const struct {
     {MSG_COMMITTED, on_committed}, {MSG_SNAPSHOT, deliver_snapshot},
     {MSG_REFUSED, on_refused},     {MSG_STATUS_IS, on_status_is},
     {MSG_STALLED, on_stalled},     {MSG_LOST, pulse_lost},
+    {MSG_DIAL, dial_asked},
 };
 
 int supervisor_on_message(struct child *c, struct message *m)

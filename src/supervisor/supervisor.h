@@ -29,6 +29,7 @@
 struct ports {
     uint16_t *at; /* sorted, no port twice */
     size_t count;
+    char *sockets; /* paths of sockets that edges are connected to, one a line; NULL: none */
 };
 
 /* A snapshot on its way: what the keeper sent. */

@@ -4,9 +4,11 @@ import hashlib
 import json
 import pathlib
 import shutil
+import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 
 import stack as harness
 
@@ -120,3 +122,22 @@ class TlsConsole(harness.Recorder):
     @property
     def url(self):
         return f"https://127.0.0.1:{self.port}"
+
+
+class UnixConsole(harness.Recorder):
+    """A Recorder on a socket in the file system."""
+
+    def __init__(self, path, mode=0o666, **more):
+        super().__init__(**more)
+        self.path = path
+        tcp, self.listener = self.listener, socket.socket(socket.AF_UNIX)
+        tcp.shutdown(socket.SHUT_RDWR)
+        tcp.close()
+        self.listener.bind(str(path))
+        path.chmod(mode)
+        self.listener.listen(128)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"unix:{self.path}"

@@ -1,14 +1,18 @@
 """Several endpoints of one route: which gets a request, and what happens when one of them goes."""
 import json
+import pathlib
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
 import pytest
 
+import consoles
 import edge_alone
 import stack as harness
 
@@ -310,3 +314,45 @@ def test_no_idempotent_request_fails_when_one_of_three_is_killed_under_load(bala
         for s in servers:
             s.kill()
             s.wait()
+
+
+@pytest.fixture
+def site():
+    """All of postern as the service runs it, with its own account and the whole sandbox."""
+    stack = harness.Stack()
+    yield stack
+    stack.close()
+
+
+def answers_once(up, sock, head, data):
+    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+    return None
+
+
+def test_a_socket_in_the_file_system_is_an_upstream(site):
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="postern-socket-"))
+    directory.chmod(0o755)
+    console = consoles.UnixConsole(directory / "app.sock", handler=answers_once)
+    try:
+        site.start()
+        owner = site.owner()
+        site.cli("route", "add", "app", console.url, "--allow", "group:owners@local")
+        url = f"https://app.{site.host}:{site.port}/x"
+        assert owner.open(url)[0].text == "ok"
+        for _ in range(3):
+            assert owner.open(url)[0].text == "ok"
+        assert b"GET /x HTTP/1.1" in console.bytes and b"Host: app." in console.bytes
+        console.path.unlink()
+        console.close()
+        wait_for(lambda: owner.open(url)[0].status == 502)
+        again = consoles.UnixConsole(directory / "app.sock", handler=answers_once)
+        wait_for(lambda: owner.open(url)[0].text == "ok")
+        again.close()
+        # What the account of the service may not write to stays closed.
+        again.path.unlink()
+        private = consoles.UnixConsole(directory / "app.sock", mode=0o600)
+        wait_for(lambda: owner.open(url)[0].status == 502)
+        private.close()
+    finally:
+        shutil.rmtree(directory)
+
