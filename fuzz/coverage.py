@@ -20,7 +20,7 @@ FOR = {
     "conf_yaml": ["conf/yaml.c", "conf/value.c", "conf/verify.c", "conf/dump.c"],
     "cookie": ["http/cookie.c"],
     "forwarded": ["http/forwarded.c"],
-    "h1_body": ["http/h1_body.c"],
+    "h1_body": ["http/h1_body.c", "http/trailers.c"],
     "h1_request": ["http/h1_head.c", "http/h1_request.c", "http/h1_fields.c", "http/header.c",
                    "http/fetchmeta.c", "http/websocket.c"],
     "h1_response": ["http/h1_response.c", "http/h1_fields.c", "http/websocket.c"],

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "http/h1.h"
+#include "http/trailers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -13,6 +14,8 @@ struct outcome {
     bool done;
     size_t left;
     struct buf data;
+    uint8_t trailers[H1_TRAILERS_MAX];
+    size_t trailers_len;
 };
 
 static struct outcome run(enum body_framing framing, uint64_t length, struct span in, size_t step)
@@ -21,6 +24,7 @@ static struct outcome run(enum body_framing framing, uint64_t length, struct spa
     struct h1_body b;
     buf_init(&o.data, 1 << 20);
     h1_body_init(&b, framing, length);
+    h1_body_keep(&b, o.trailers);
     size_t at = 0;
     while (at < in.len && !b.done && o.rc == 0) {
         size_t part = in.len - at < step ? in.len - at : step;
@@ -40,6 +44,7 @@ static struct outcome run(enum body_framing framing, uint64_t length, struct spa
         free(copy);
     }
     o.done = b.done;
+    o.trailers_len = b.kept_len;
     o.left = in.len - at;
     assert(!o.data.bad);
     assert(b.total == buf_len(&o.data));
@@ -63,6 +68,28 @@ static void check_round_trip(struct span body)
     buf_fini(&chunks);
 }
 
+/* What passes of a trailer section is whole lines, each of an allowed field. */
+static void check_trailers(struct span section)
+{
+    static struct header announced = {
+        .name = {(const uint8_t *)"Trailer", 7},
+        .value = {(const uint8_t *)"etag, Server-Timing, grpc-status, x-checksum-a, host", 51},
+        .id = HEADER_TRAILER};
+    const struct headers all = {&announced, 1};
+    struct buf out;
+    buf_init(&out, 2 * H1_TRAILERS_MAX);
+    (void)!trailers_write(&all, section, true, &out);
+    buf_clear(&out);
+    assert(trailers_write(&all, section, false, &out) == 0);
+    struct span rest = buf_view(&out), line, name;
+    while (rest.len > 0) {
+        assert(span_cut(&rest, '\n', &line) && span_ends(line, SPAN("\r")));
+        (void)span_cut(&line, ':', &name);
+        assert(trailers_may(name) && !span_eq_nocase(name, SPAN("host")));
+    }
+    buf_fini(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2 || size > 1 << 16)
@@ -81,6 +108,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (whole.rc == 0) {
         assert(whole.left == bytes.left && whole.left == parts.left);
         check_round_trip(buf_view(&whole.data));
+        assert(span_eq(span_of(whole.trailers, whole.trailers_len),
+                       span_of(bytes.trailers, bytes.trailers_len)));
+        if (whole.done)
+            check_trailers(span_of(whole.trailers, whole.trailers_len));
     }
     buf_fini(&whole.data);
     buf_fini(&bytes.data);

@@ -456,6 +456,8 @@ static bool finish(struct conn *c)
     if (x->request.framing != BODY_NONE)
         conn_bulk(c, false);
     c->rest = x->body;
+    /* Its room ends with the exchange. */
+    h1_body_keep(&c->rest, NULL);
     c->exchange = NULL;
     exchange_retire(x);
     if (close)

@@ -7,6 +7,7 @@
 #include "http/forwarded.h"
 #include "http/hygiene.h"
 #include "http/rewrite.h"
+#include "http/trailers.h"
 
 bool forward_loops(const struct headers *h, const char *via)
 {
@@ -160,6 +161,23 @@ static bool passes(const struct route_def *r, const struct header *h, bool strip
            hygiene_excepted(h, r->pass_headers.name, r->pass_headers.count);
 }
 
+/* RFC 9110 section 10.1.4. */
+static bool wants_trailers(const struct forward *f)
+{
+    return f->trailers && headers_have_token(&f->request->headers, HEADER_TE, "trailers");
+}
+
+/* Which fields will stand behind the body. */
+static void put_trailer(const struct headers *h, struct buf *out)
+{
+    size_t mark = buf_len(out);
+    put(out, SPAN("Trailer: "));
+    if (trailers_announced(h, out) == 0)
+        cut(out, mark);
+    else
+        put(out, SPAN("\r\n"));
+}
+
 int forward_request(const struct forward *f, struct buf *out, bool *chunked)
 {
     const struct request *r = f->request;
@@ -185,10 +203,14 @@ int forward_request(const struct forward *f, struct buf *out, bool *chunked)
     identity_write(f->route, f->who, f->assertion, out);
     if (r->upgrade_websocket)
         put(out, SPAN("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+    else if (wants_trailers(f))
+        put(out, SPAN("Connection: TE\r\nTE: trailers\r\n"));
     if (f->expect)
         put(out, SPAN("Expect: 100-continue\r\n"));
     if (*chunked) {
         put(out, SPAN("Transfer-Encoding: chunked\r\n"));
+        if (f->trailers)
+            put_trailer(&r->headers, out);
     } else if (r->framing == BODY_LENGTH) {
         put(out, SPAN("Content-Length: "));
         put_number(out, r->length);
@@ -282,6 +304,9 @@ int forward_response(const struct forward *f, const struct response *r, struct f
     if (f->hsts)
         put(out, SPAN("Strict-Transport-Security: max-age=31536000\r\n"));
     put_framing(r, reply, out);
+    reply->trailers = reply->chunked && r->framing == BODY_CHUNKED && wants_trailers(f);
+    if (reply->trailers)
+        put_trailer(&r->headers, out);
     if (reply->framed)
         ;
     else if (reply->upgrade)

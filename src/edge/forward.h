@@ -20,6 +20,7 @@ struct forward {
     struct span assertion;      /* who asks, signed; empty: the route does not want it */
     const struct msg_view *who; /* the same for a route that wants plain headers; or NULL */
     bool strip_authorization;   /* the client's was ours */
+    bool trailers;              /* the client's connection carries them both ways */
     bool expect;                /* pass Expect: 100-continue */
     bool hsts;                  /* browsers are told to insist on TLS */
     const char *via;            /* our pseudonym */
@@ -36,7 +37,8 @@ struct forward_reply {
     bool client_11;   /* the client speaks HTTP/1.1 */
     bool framed;      /* the client's protocol frames bodies and connections: heads do not */
     bool close;       /* announce the end of the connection; set when the framing needs it */
-    bool chunked;     /* out: the body is to be sent in chunks */
+    bool chunked;     /* out: the body is to be sent in chunks, … */
+    bool trailers;    /* out: … and the upstream's trailers may stand behind them */
     bool upgrade;     /* a 101 that was asked for */
     const char *date; /* for an answer without one */
 };

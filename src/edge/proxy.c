@@ -9,6 +9,7 @@
 #include "edge/forward.h"
 #include "edge/view.h"
 #include "http/rawtunnel.h"
+#include "http/trailers.h"
 #include "http/websocket.h"
 
 /* Reads of an upstream in one step; then the others get their turn. */
@@ -61,6 +62,7 @@ static struct forward forward_of(const struct exchange *x)
         .assertion = facts == NULL ? SPAN_NONE : given(x, facts->assertion),
         .who = facts,
         .strip_authorization = x->token_in_authorization,
+        .trailers = !conn_frames(x->conn) && x->request.minor >= 1,
         .expect = x->request.expect_continue && !x->continued && !x->body.done,
         .hsts = x->generation->hsts,
         .via = x->edge->via,
@@ -145,6 +147,16 @@ static void push_up(struct exchange *x)
     buf_clear(out);
 }
 
+static void malformed(struct exchange *x, const char *cause, const char *detail)
+{
+    x->outcome = ACCESS_MALFORMED;
+    x->close = true;
+    if (x->status != 0)
+        conn_retire(x->conn);
+    else
+        answer_error(x, 400, cause, detail);
+}
+
 /* One input's worth of request body. False: stop. */
 static bool upload_some(struct exchange *x)
 {
@@ -161,12 +173,7 @@ static bool upload_some(struct exchange *x)
         return false;
     }
     if (rc < 0) {
-        x->outcome = ACCESS_MALFORMED;
-        x->close = true;
-        if (x->status != 0)
-            conn_retire(c);
-        else
-            answer_error(x, 400, "The request body is not well-formed.", "body");
+        malformed(x, "The request body is not well-formed.", "body");
         return false;
     }
     x->continued = true;
@@ -193,6 +200,23 @@ static bool upload_some(struct exchange *x)
     return here(x);
 }
 
+/* False: a trailer came that may not be one, and the request is refused before it is whole. */
+static bool end_chunks(struct exchange *x)
+{
+    struct buf *out = &x->edge->build;
+    struct buf fields;
+    buf_init(&fields, H1_TRAILERS_MAX);
+    int rc = trailers_write(&x->request.headers, h1_body_trailers(&x->body), true, &fields);
+    if (rc == 0 && h1_last_chunk_write(out, buf_view(&fields)) < 0)
+        out->bad = true;
+    buf_fini(&fields);
+    if (rc == 0)
+        return true;
+    buf_clear(out);
+    malformed(x, "The request has a trailer that may not be one.", "trailer");
+    return false;
+}
+
 /* The build buffer may hold the request head already: the first bytes of the body leave with it. */
 static void pump_up(struct exchange *x)
 {
@@ -205,8 +229,10 @@ static void pump_up(struct exchange *x)
         if (!here(x))
             return;
         if (x->body.done) {
-            if (p->chunk_up && h1_chunk_write(&x->edge->build, SPAN_NONE) < 0)
-                x->edge->build.bad = true;
+            if (p->chunk_up && !end_chunks(x))
+                return;
+            /* Who begins anew would not end them again. */
+            p->sent_body = p->sent_body || p->chunk_up;
             p->request_done = true;
         }
         push_up(x);
@@ -410,6 +436,17 @@ static void push_down(struct exchange *x, struct span direct)
         conn_retire(c);
 }
 
+/* The last chunk of an answer, with what may stand behind it. */
+static void end_answer(const struct proxy *p, struct buf *out)
+{
+    struct buf fields;
+    buf_init(&fields, H1_TRAILERS_MAX);
+    if (trailers_write(&p->head, h1_body_trailers(&p->down), false, &fields) < 0 ||
+        h1_last_chunk_write(out, buf_view(&fields)) < 0)
+        out->bad = true;
+    buf_fini(&fields);
+}
+
 /* Body bytes from the upstream; the build buffer may hold the response head already. */
 static void download(struct exchange *x, struct span in)
 {
@@ -431,8 +468,8 @@ static void download(struct exchange *x, struct span in)
     } else if (data.len > 0) {
         (void)buf_append(out, data);
     }
-    if (p->down.done && p->chunk_down && h1_chunk_write(out, SPAN_NONE) < 0)
-        out->bad = true;
+    if (p->down.done && p->chunk_down)
+        end_answer(p, out);
     /* More than the response: the connection is out of step. */
     if (in.len > 0)
         p->reusable = false;
@@ -504,6 +541,10 @@ static void respond(struct exchange *x, const struct response *r, struct span re
     p->chunk_down = reply.chunked;
     p->reusable = r->keep_alive && r->framing != BODY_UNTIL_CLOSE;
     h1_body_init(&p->down, r->framing, r->length);
+    if (reply.trailers) {
+        p->head = r->headers;
+        h1_body_keep(&p->down, arena_alloc(&x->arena, H1_TRAILERS_MAX));
+    }
     download(x, rest);
 }
 
@@ -649,6 +690,9 @@ void proxy_enter(struct exchange *x)
         conn_bulk(x->conn, true);
     p->private_peer = binds_connection(x) || x->route->kind == ROUTE_TCP;
     x->proxy = p;
+    /* Without room they are dropped. */
+    if (x->body.framing == BODY_CHUNKED)
+        h1_body_keep(&x->body, arena_alloc(&x->arena, H1_TRAILERS_MAX));
     exchange_enter(x, EXCHANGE_PROXY);
     if (!ask_another(x, p->private_peer))
         proxy_fail(x, 502, "The console can not be reached.", "connect");

@@ -31,6 +31,7 @@ enum proxy_state {
 struct proxy {
     enum proxy_state state;
     struct h1_body down; /* the response body */
+    struct headers head; /* of the response, when its trailers may pass */
     size_t scanned;      /* of a response head that is not complete */
     unsigned interim;    /* 1xx responses so far */
     bool chunk_up;       /* the request body goes up as chunks */

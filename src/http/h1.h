@@ -57,19 +57,33 @@ struct h1_body {
     uint32_t line; /* bytes of the present size, extension or trailer section */
     bool done;
     uint64_t total; /* data bytes so far */
+    uint8_t *kept;  /* the trailer section, when somebody wants it; or NULL */
+    uint32_t kept_len;
 };
+
+/* The greatest trailer section. */
+#define H1_TRAILERS_MAX 4096u
 
 void h1_body_init(struct h1_body *b, enum body_framing framing, uint64_t length);
 /* Consumes from *in and gives at most one run of data in *data (borrowed from in; may be empty).
  * Call until *in is empty or b->done. Bytes after the end stay in *in. 0, or a negative fault: the
  * framing is broken (bad chunk size, overflow, extension over 64 bytes, trailers over 4 KiB or not
- * well-formed, bare CR or LF). Trailers are checked and dropped. BODY_UNTIL_CLOSE never sets done;
- * the end of the connection does. */
+ * well-formed, bare CR or LF). Trailers are checked, and dropped unless kept. BODY_UNTIL_CLOSE
+ * never sets done; the end of the connection does. */
 must_check int h1_body_feed(struct h1_body *b, struct span *in, struct span *data);
 /* Takes the framing off everything in *in, moving the runs of data together where they lie (most
  * often there is one and nothing moves), so *in must be the caller's to change. Bytes after the end
  * stay in *in. As above otherwise. */
 must_check int h1_body_unframe(struct h1_body *b, struct span *in, struct span *data);
+/* Keeps the lines of the trailer section in room (H1_TRAILERS_MAX bytes), which must live as long
+ * as b is fed: "name: value" CRLF for each, without the empty line. */
+void h1_body_keep(struct h1_body *b, uint8_t *room);
+static inline struct span h1_body_trailers(const struct h1_body *b)
+{
+    return span_of(b->kept, b->kept_len);
+}
+/* Appends the last chunk with a trailer section, lines as they are. FAULT_LIMIT */
+must_check int h1_last_chunk_write(struct buf *out, struct span trailers);
 /* Appends one chunk (head, data, CRLF); an empty span appends the last chunk "0\r\n\r\n". */
 must_check int h1_chunk_write(struct buf *out, struct span data); /* FAULT_LIMIT */
 

@@ -36,7 +36,6 @@ enum state {
 /* 16 digits hold any size; more are zeros in front, which nobody sends. */
 #define SIZE_DIGITS_MAX 16
 #define EXTENSION_MAX 64
-#define TRAILERS_MAX 4096
 
 void h1_body_init(struct h1_body *b, enum body_framing framing, uint64_t length)
 {
@@ -44,6 +43,12 @@ void h1_body_init(struct h1_body *b, enum body_framing framing, uint64_t length)
     if (framing == BODY_LENGTH)
         b->left = length;
     b->done = framing == BODY_NONE || (framing == BODY_LENGTH && length == 0);
+}
+
+void h1_body_keep(struct h1_body *b, uint8_t *room)
+{
+    b->kept = room;
+    b->kept_len = 0;
 }
 
 /* What may follow a complete extension, or the size itself. -1: nothing that c could be. */
@@ -99,8 +104,10 @@ static int step_extension(struct h1_body *b, uint8_t c)
 
 static int step_trailer(struct h1_body *b, uint8_t c)
 {
-    if (++b->line > TRAILERS_MAX)
+    if (++b->line > H1_TRAILERS_MAX)
         return -1;
+    if (b->kept != NULL && (b->state != TRAILER || c != '\r'))
+        b->kept[b->kept_len++] = c;
     switch (b->state) {
     case TRAILER:
         return c == '\r' ? END_LF : char_is(c, CHAR_TOKEN) ? TRAILER_NAME : -1;

@@ -48,6 +48,14 @@ int h1_chunk_write(struct buf *out, struct span data)
     return 0;
 }
 
+int h1_last_chunk_write(struct buf *out, struct span trailers)
+{
+    (void)buf_text(out, "0\r\n");
+    (void)buf_append(out, trailers);
+    (void)buf_text(out, "\r\n");
+    return out->bad ? FAULT_LIMIT : 0;
+}
+
 /* RFC 9110 section 15, RFC 6585, RFC 7725 and RFC 4918, as far as somebody sends them. */
 static const struct {
     unsigned status;

@@ -340,6 +340,80 @@ def test_errors_do_not_cost_a_connection_that_could_go_on(pair):
         assert still_good(edge, up, c)
 
 
+# ---- trailers ----
+
+BODY = b"2\r\nhi\r\n0\r\n"
+
+
+@pytest.mark.parametrize("announced, sent, status, passes", [
+    ("X-Checksum-Sha256", b"X-Checksum-Sha256: abc\r\n", 200, b"X-Checksum-Sha256: abc\r\n"),
+    ("etag, server-timing", b"ETag: x\r\nServer-Timing: a;dur=1\r\n", 200, b"ETag: x\r\nServer-Timing: a;dur=1\r\n"),
+    ("etag, x-forwarded-user", b"ETag: x\r\n", 200, b"ETag: x\r\n"),
+    (None, b"ETag: x\r\n", 200, b""),
+    ("digest", b"ETag: x\r\n", 200, b""),
+    ("x-forwarded-user", b"X-Forwarded-User: root\r\n", 400, None),
+    ("remote-user", b"Remote-User: root\r\n", 400, None),
+    ("content-length", b"Content-Length: 3\r\n", 400, None),
+    ("x-new", b"X-New: 1\r\n", 400, None),
+    ("etag, host", b"ETag: x\r\nHost: evil\r\n", 400, None),
+])
+def test_request_trailers_pass_when_announced_and_harmless_and_are_refused_when_they_could_count(pair, announced, sent,
+                                                                                                status, passes):
+    edge, up = pair
+    path = "/t" + os.urandom(4).hex()
+    up.steps = [until(b"0\r\n" + (b"never" if passes is None else passes) + b"\r\n"), OK]
+    lines = "Transfer-Encoding: chunked\r\n" + (f"Trailer: {announced}\r\n" if announced else "")
+    with edge.connect() as c:
+        c.send(edge.head("POST", path, lines) + BODY[:7])
+        seen = up.find(path.encode())
+        c.send(BODY[7:] + sent + b"\r\n")
+        assert c.read().status == status
+    body = seen.data[seen.body:]
+    if status == 200:
+        assert body == BODY + passes + b"\r\n"
+        head = seen.data[seen.data.index(path.encode()):seen.body].decode()
+        assert "x-forwarded-user" not in head
+        assert ("Trailer:" in head) == (announced is not None)
+    else:
+        # Not one byte of the end: the upstream can not take the request for a whole one.
+        assert body in (b"", b"2\r\nhi\r\n") and wait_for(lambda: seen.ended)
+
+
+@pytest.mark.parametrize("te, announced, sent, passes", [
+    ("TE: trailers\r\n", b"ETag, Server-Timing", b"ETag: x\r\nServer-Timing: a\r\n", b"ETag: x\r\nServer-Timing: a\r\n"),
+    ("TE: trailers\r\nConnection: TE\r\n", b"ETag", b"ETag: x\r\nSet-Cookie: a=b\r\n", b"ETag: x\r\n"),
+    ("TE: deflate\r\n", b"ETag", b"ETag: x\r\n", b""),
+    ("", b"ETag", b"ETag: x\r\n", b""),
+    ("TE: trailers\r\n", b"Digest", b"ETag: x\r\n", b""),
+    ("TE: trailers\r\n", b"Set-Cookie, Location", b"Set-Cookie: __Host-x=1\r\nLocation: //evil\r\n", b""),
+])
+def test_answer_trailers_pass_to_a_client_that_asked_and_the_rest_is_left_out(pair, te, announced, sent, passes):
+    edge, up = pair
+    up.steps = [b"HTTP/1.1 200 OK\r\nTrailer: " + announced + b"\r\nTransfer-Encoding: chunked\r\n\r\n" + BODY + sent +
+                b"\r\n"]
+    path = "/r" + os.urandom(4).hex()
+    with edge.connect() as c:
+        c.send(edge.head(path=path, extra=te))
+        head = c.read(head_only=True)
+        while not c.buffer.endswith(b"\r\n\r\n"):
+            assert c.fill()
+        assert c.buffer == BODY + passes + b"\r\n"
+        c.buffer = b""
+        assert (head.get("trailer") is not None) == (te.startswith("TE: trailers") and announced[:3] != b"Set")
+        assert still_good(edge, up, c)
+    seen = up.find(path.encode())
+    assert (b"TE: trailers\r\n" in seen.data[seen.data.index(path.encode()):]) == te.startswith("TE: trailers")
+
+
+def test_an_empty_chunked_request_is_whole(pair):
+    edge, up = pair
+    up.steps = [until(b"0\r\n\r\n"), OK]
+    with edge.connect() as c:
+        for _ in range(3):
+            c.send(edge.head("PUT", "/empty", "Transfer-Encoding: chunked\r\n") + b"0\r\n\r\n")
+            assert c.read().body == b"ok"
+
+
 # ---- flow ----
 
 def test_an_event_stream_passes_each_event_at_once_and_heartbeats_keep_it(pair):
