@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "edge/credential.h"
+#include "edge/flow.h"
 #include "edge/handover.h"
 #include "edge/pages.h"
 
@@ -63,6 +64,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(rc == 0 || rc == FAULT_CONFLICT);
     if (rc == 0 && c.shaped)
         assert(c.kind != CREDENTIAL_NONE && c.token.len >= CREDENTIAL_LEN);
+    struct flow f = flow_read(&headers, 9443);
+    assert(f.secret.len == 0 || f.secret.len == CREDENTIAL_LEN);
+    assert(f.rounds <= 99 && (f.secret.len > 0 || f.rounds == 0));
     arena_fini(&a);
     return 0;
 }

@@ -133,6 +133,11 @@ bool exchange_wants_page(const struct exchange *x)
     const struct header *h = headers_find(&x->request.headers, HEADER_SEC_FETCH_MODE);
     if (h != NULL)
         return span_eq_nocase(h->value, SPAN("navigate"));
+    /* Scripts of a time before Fetch Metadata say so here. Apps that show pages put their own name
+     * there, which has dots. */
+    h = headers_find(&x->request.headers, HEADER_X_REQUESTED_WITH);
+    if (h != NULL && span_find(h->value, '.') == SIZE_MAX)
+        return false;
     h = headers_find(&x->request.headers, HEADER_ACCEPT);
     if (h == NULL)
         return false;

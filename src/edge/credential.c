@@ -16,7 +16,6 @@ static const struct {
     [COOKIE_CONSOLE] = {COOKIE_OWN_PREFIX "console-", "Strict", 0},
     [COOKIE_CHILD] = {COOKIE_OWN_PREFIX, "Lax", 0},
     [COOKIE_FLOW] = {COOKIE_OWN_PREFIX "flow-", "Lax", 600},
-    [COOKIE_ROUNDS] = {COOKIE_OWN_PREFIX "rounds-", "Lax", 30},
 };
 
 /* By hand: every request asks for a name, and snprintf would be the dearest part of the gate. */

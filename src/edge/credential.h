@@ -33,8 +33,7 @@ enum cookie_name {
     COOKIE_SSO,     /* portal, Lax: only to hand a session over */
     COOKIE_CONSOLE, /* portal, Strict: the console of postern itself */
     COOKIE_CHILD,   /* a console's host, Lax */
-    COOKIE_FLOW, /* a console's host, Lax, 10 min: ties a hand-over to the browser that began it */
-    COOKIE_ROUNDS, /* a console's host, Lax, 30 s: hand-overs in a row, to notice a loop */
+    COOKIE_FLOW,    /* a console's host, Lax, 10 min: see edge/flow.h */
 };
 #define COOKIE_NAME_SIZE 40u
 void cookie_name(enum cookie_name which, uint16_t port, char out[COOKIE_NAME_SIZE]);

@@ -13,6 +13,7 @@
 #include "edge/conn.h"
 #include "edge/credential.h"
 #include "edge/edge.h"
+#include "edge/flow.h"
 #include "edge/handover.h"
 #include "edge/keeper.h"
 #include "edge/pages.h"
@@ -96,56 +97,56 @@ struct span gate_portal_url(struct exchange *x, struct span rest)
 }
 
 /* Two tabs share one flow: the cookie is renewed, not replaced. */
-static int flow_of(struct exchange *x, struct span *cookie, char hash_text[TEXT_B64_SIZE(32)])
+static int flow_of(struct exchange *x, struct flow *f, char hash_text[TEXT_B64_SIZE(32)])
 {
     uint8_t bytes[32];
-    int rc = cookie_own(&x->request.headers, COOKIE_FLOW, x->listener_port, cookie);
-    if (rc < 0 || !credential_is_opaque(*cookie)) {
+    if (f->secret.len == 0) {
         char text[TEXT_B64_SIZE(32)];
-        rc = rng_fill(bytes, sizeof(bytes));
+        int rc = rng_fill(bytes, sizeof(bytes));
         if (rc < 0)
             return rc;
         text_b64url(text, span_of(bytes, sizeof(bytes)));
-        *cookie = arena_copy(&x->arena, span_str(text));
-        if (cookie->len == 0)
+        f->secret = arena_copy(&x->arena, span_str(text));
+        if (f->secret.len == 0)
             return -ENOMEM;
     }
     size_t len = 0;
-    if (EVP_Q_digest(NULL, "SHA256", NULL, cookie->at, cookie->len, bytes, &len) != 1 ||
+    if (EVP_Q_digest(NULL, "SHA256", NULL, f->secret.at, f->secret.len, bytes, &len) != 1 ||
         len != sizeof(bytes))
         return FAULT_CRYPTO;
     text_b64url(hash_text, span_of(bytes, sizeof(bytes)));
     return 0;
 }
 
-static void send_loop_page(struct exchange *x, bool cookie_came)
+/* The count begins anew, so that trying once more is trying. */
+static void send_loop_page(struct exchange *x, struct flow *f, bool cookie_came)
 {
-    const char *cause = cookie_came
-                            ? "The browser sends a session cookie that this gateway does not know "
-                              "for this address."
-                            : "The browser does not send back the session cookie that this gateway "
-                              "has set.";
+    struct loop_page p = {.cause = cookie_came ? LOOP_UNKNOWN_COOKIE : LOOP_NO_COOKIE,
+                          .address = x->request.authority,
+                          .again = x->request.target,
+                          .date = edge_date(x->edge),
+                          .request_id = x->id_text};
+    struct answer a = {.status = 403};
     struct buf page;
     buf_init(&page, PAGES_MAX);
-    struct answer a = {.status = 403, .type = "text/html; charset=utf-8"};
-    if (pages_loop(&page, cause, x->request.target) == 0)
-        a.body = arena_copy(&x->arena, buf_view(&page));
-    buf_fini(&page);
-    answer_add(&a, "Content-Security-Policy", SPAN(PAGES_CSP));
-    answer_add(&a, "Set-Cookie", cookie_set(&x->arena, COOKIE_ROUNDS, x->listener_port, SPAN_NONE));
-    answer_send(x, &a);
+    if (pages_loop(&page, &p) < 0)
+        page.bad = true;
+    f->rounds = 0;
+    x->outcome = ACCESS_UNAUTHENTICATED;
+    answer_add(&a, "Set-Cookie", flow_cookie(&x->arena, f, x->listener_port));
+    portal_send_html(x, &a, &page, SPAN_NONE);
 }
 
 static void send_to_portal(struct exchange *x, bool cookie_came, bool prove)
 {
-    if (portal_rounds(x) >= 3) {
-        send_loop_page(x, cookie_came);
+    struct flow flow = flow_read(&x->request.headers, x->listener_port);
+    if (flow_loops(&flow, edge_wall_ms() / 1000)) {
+        send_loop_page(x, &flow, cookie_came);
         return;
     }
     struct handover h = {.to = x->request.authority, .back = SPAN("/"), .prove = prove};
     char hash[TEXT_B64_SIZE(32)];
-    struct span cookie;
-    int rc = flow_of(x, &cookie, hash);
+    int rc = flow_of(x, &flow, hash);
     if (handover_back_is_safe(x->request.target))
         h.back = x->request.target;
     h.flow = span_str(hash);
@@ -161,7 +162,7 @@ static void send_to_portal(struct exchange *x, bool cookie_came, bool prove)
     }
     struct answer a = {.status = 303};
     answer_add(&a, "Location", url);
-    answer_add(&a, "Set-Cookie", cookie_set(&x->arena, COOKIE_FLOW, x->listener_port, cookie));
+    answer_add(&a, "Set-Cookie", flow_cookie(&x->arena, &flow, x->listener_port));
     answer_send(x, &a);
 }
 

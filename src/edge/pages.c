@@ -128,18 +128,45 @@ int pages_logout(struct buf *out, bool logged_out, struct span console, struct s
     return end(out);
 }
 
-int pages_loop(struct buf *out, const char *cause, struct span again)
+/* Each cause with what can be looked at to tell it from the others; the likeliest comes first. */
+static const struct {
+    const char *seen;
+    const char *causes[4];
+} LOOPS[] = {
+    [LOOP_NO_COOKIE] =
+        {"The browser does not send back the session cookie that this gateway has set.",
+         {"The browser, or an extension, blocks or clears cookies: allow them for this address.",
+          "A proxy in front of this gateway takes Cookie or Set-Cookie away, or the browser holds "
+          "so "
+          "many cookies for this name that it drops the newest.",
+          "This page is shown inside another one: open it in a tab of its own.",
+          "The console itself sends the browser to another name or port: the address in the "
+          "browser must be the one below."}},
+    [LOOP_UNKNOWN_COOKIE] =
+        {"The browser sends a session cookie that this gateway does not know for this address.",
+         {"The address is not the one that the session was made for: a proxy in front changes host "
+          "or port. What this gateway was asked for stands below.",
+          "The session is ended as soon as it is made: by somebody, or because the clock of this "
+          "gateway was set. Its time stands below.",
+          "Several gateways answer under this name, and do not share their sessions.",
+          "An old cookie is kept by the browser: clear the cookies of this address."}},
+};
+
+int pages_loop(struct buf *out, const struct loop_page *p)
 {
     begin(out, "Login goes in circles", PAGES_STYLE, "");
-    (void)buf_text(out, "<section class=\"card\">\n<h1>Login goes in circles</h1>\n"
-                        "<div class=\"error\" role=\"alert\"><strong>");
-    (void)text_html(out, span_str(cause));
-    (void)buf_text(out,
-                   "</strong></div>\n<p>You logged in, but the session did not hold, several times "
-                   "in a row. Usual reasons: the browser or an extension blocks cookies; the "
-                   "address in the browser is not the one that this gateway is reached by (a proxy "
-                   "in front changes the host or port); or the session was ended meanwhile.</p>\n");
-    anchor(out, again, "Try once more");
+    (void)buf_printf(out,
+                     "<section class=\"card\">\n<h1>Login goes in circles</h1>\n"
+                     "<div class=\"error\" role=\"alert\"><strong>%s</strong></div>\n"
+                     "<p>You logged in, but the session did not hold, several times in a row. "
+                     "Usual reasons, the likeliest first:</p>\n<ol>\n",
+                     LOOPS[p->cause].seen);
+    for (size_t i = 0; i < countof(LOOPS[p->cause].causes); i++)
+        (void)buf_printf(out, "<li>%s</li>\n", LOOPS[p->cause].causes[i]);
+    (void)buf_text(out, "</ol>\n<p>Asked for: <code>");
+    (void)text_html(out, p->address);
+    (void)buf_printf(out, "</code><br>Time here: %s<br>Request %s</p>\n", p->date, p->request_id);
+    anchor(out, p->again, "Try once more");
     (void)buf_text(out, "</section>\n");
     return end(out);
 }

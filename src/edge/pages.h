@@ -34,8 +34,16 @@ must_check int pages_login(struct buf *out, const struct login_page *p);
  * portal. portal: address of the portal, for the way back. */
 must_check int pages_logout(struct buf *out, bool logged_out, struct span console,
                             struct span portal);
-/* The same login has been made again and again: says why. */
-must_check int pages_loop(struct buf *out, const char *cause, struct span again);
+/* The same login has been made again and again: says why, as far as it can be seen from here. */
+enum loop_cause { LOOP_NO_COOKIE, LOOP_UNKNOWN_COOKIE };
+struct loop_page {
+    enum loop_cause cause;
+    struct span address; /* that the browser says it is at */
+    struct span again;   /* where to try once more */
+    const char *date;    /* of this gateway */
+    const char *request_id;
+};
+must_check int pages_loop(struct buf *out, const struct loop_page *p);
 /* Loads `to` once more, this time from this site itself: only then do browsers send a Strict
  * cookie. */
 must_check int pages_bounce(struct buf *out, struct span to);

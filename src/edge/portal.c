@@ -11,6 +11,7 @@
 #include "edge/assets.h"
 #include "edge/credential.h"
 #include "edge/edge.h"
+#include "edge/flow.h"
 #include "edge/handover.h"
 #include "edge/jwks.h"
 #include "edge/keeper.h"
@@ -98,12 +99,15 @@ static void send_login(struct exchange *x, const struct login_page *p, struct an
 
 static void send_loop(struct exchange *x)
 {
+    struct loop_page p = {.cause = LOOP_NO_COOKIE,
+                          .address = x->request.authority,
+                          .again = SPAN("/login"),
+                          .date = edge_date(x->edge),
+                          .request_id = x->id_text};
     struct answer a = {.status = 403};
     struct buf page;
     buf_init(&page, PAGES_MAX);
-    if (pages_loop(&page,
-                   "The browser does not send back the session cookies that this gateway has set.",
-                   SPAN("/login")) < 0)
+    if (pages_loop(&page, &p) < 0)
         page.bad = true;
     portal_send_html(x, &a, &page, SPAN_NONE);
 }
@@ -359,7 +363,7 @@ static void logout_page(struct exchange *x)
     if (pages_logout(&page, true, console ? x->request.authority : SPAN_NONE, portal) < 0)
         page.bad = true;
     add_cookie(x, &a, console ? COOKIE_CHILD : COOKIE_CONSOLE, SPAN_NONE);
-    add_cookie(x, &a, console ? COOKIE_ROUNDS : COOKIE_SSO, SPAN_NONE);
+    add_cookie(x, &a, console ? COOKIE_FLOW : COOKIE_SSO, SPAN_NONE);
     answer_add(&a, "Clear-Site-Data", SPAN("\"cache\", \"storage\""));
     portal_send_html(x, &a, &page, SPAN_NONE);
 }
@@ -512,15 +516,6 @@ static void handover(struct exchange *x)
     asked(x, keeper_ask_handover(x->edge, &m, on_handover, call, &x->ask));
 }
 
-unsigned portal_rounds(const struct exchange *x)
-{
-    struct span value;
-    if (cookie_own(&x->request.headers, COOKIE_ROUNDS, x->listener_port, &value) < 0 ||
-        value.len != 1 || value.at[0] < '0' || value.at[0] > '9')
-        return 0;
-    return (unsigned)(value.at[0] - '0');
-}
-
 static void on_redeem(void *owner, int fault, struct span payload)
 {
     struct exchange *x = owner;
@@ -540,11 +535,11 @@ static void on_redeem(void *owner, int fault, struct span payload)
                "handover");
         return;
     }
-    unsigned rounds = portal_rounds(x);
-    char text[2] = {(char)('0' + (rounds < 9 ? rounds + 1 : 9)), 0};
+    struct flow flow = flow_read(&x->request.headers, x->listener_port);
+    flow_count(&flow, edge_wall_ms() / 1000);
     struct answer a = {0};
     add_cookie(x, &a, COOKIE_CHILD, m.token);
-    add_cookie(x, &a, COOKIE_ROUNDS, span_str(text));
+    answer_add(&a, "Set-Cookie", flow_cookie(&x->arena, &flow, x->listener_port));
     /* An absolute address: whatever the place looks like, it stays on this host. */
     struct span back = handover_back_is_safe(m.back) ? m.back : SPAN("/");
     struct buf to;
@@ -559,14 +554,14 @@ static void on_redeem(void *owner, int fault, struct span payload)
 
 static void callback(struct exchange *x)
 {
-    struct span code, flow;
+    struct span code;
+    struct flow flow = flow_read(&x->request.headers, x->listener_port);
     if (uri_form_value(x->request.query, "code", &x->arena, &code) < 0 || code.len == 0 ||
         code.len > 128) {
         refuse(x, 400, "This hand-over has no code.", "handover");
         return;
     }
-    if (cookie_own(&x->request.headers, COOKIE_FLOW, x->listener_port, &flow) < 0 ||
-        !credential_is_opaque(flow)) {
+    if (flow.secret.len == 0) {
         refuse(x, 403,
                "The browser did not send back the cookie that this login began with. It may block "
                "cookies, or the login was begun in another browser.",
@@ -578,7 +573,7 @@ static void callback(struct exchange *x)
         return;
     }
     struct msg_redeem m = {.code = code,
-                           .flow = flow,
+                           .flow = flow.secret,
                            .host = x->request.authority,
                            .request_id = span_str(x->id_text)};
     memcpy(m.source, x->source.byte, sizeof(m.source));

@@ -10,8 +10,6 @@
 
 struct handover;
 
-/* Hand-overs that ended with a session cookie in the last half minute, as the browser counts. */
-unsigned portal_rounds(const struct exchange *x);
 /* "https://PORTAL[:port]" and rest, in the arena; SPAN_NONE without memory. In gate.c. */
 struct span gate_portal_url(struct exchange *x, struct span rest);
 /* Whoever opened this page of the portal has no session there: says so to a program, leads a person

@@ -1,3 +1,4 @@
+import contextlib
 import pathlib
 import shutil
 import subprocess
@@ -28,8 +29,8 @@ def site(tmp_path_factory):
         tomcat.close()
 
 
-@pytest.fixture(scope="module")
-def browser(site):
+@contextlib.contextmanager
+def chromium(site, preferences):
     """A real Chromium that trusts the local authority and nothing else; certificate errors are errors."""
     home = tempfile.mkdtemp(prefix="postern-browser-")
     database = pathlib.Path(home) / ".pki/nssdb"
@@ -43,6 +44,7 @@ def browser(site):
                  "--disable-background-networking", "--disable-component-update", "--disable-sync",
                  "--disable-dev-shm-usage", "--window-size=1100,900", f"--user-data-dir={home}/profile"):
         options.add_argument(word)
+    options.add_experimental_option("prefs", preferences)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     service = Service("/usr/bin/chromedriver", env={**harness.os.environ, "HOME": home})
     driver = webdriver.Chrome(service=service, options=options)
@@ -52,3 +54,16 @@ def browser(site):
     finally:
         driver.quit()
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def browser(site):
+    with chromium(site, {}) as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def blocking(site):
+    """A browser that takes no cookie from anybody."""
+    with chromium(site, {"profile.default_content_setting_values.cookies": 2}) as driver:
+        yield driver

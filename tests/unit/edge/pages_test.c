@@ -91,8 +91,19 @@ static void logout_loop_and_bounce_are_escaped(void **state)
     free(text_of(&b));
     assert_int_equal(pages_logout(&b, false, SPAN(HOSTILE), SPAN_NONE), 0);
     free(text_of(&b));
-    assert_int_equal(pages_loop(&b, HOSTILE, SPAN("/" HOSTILE)), 0);
-    free(text_of(&b));
+    for (int cause = LOOP_NO_COOKIE; cause <= LOOP_UNKNOWN_COOKIE; cause++) {
+        struct loop_page p = {.cause = (enum loop_cause)cause,
+                              .address = SPAN("gw.example:9443" HOSTILE),
+                              .again = SPAN("/" HOSTILE),
+                              .date = "Wed, 25 Nov 2026 03:00:00 GMT",
+                              .request_id = "00112233445566778899aabbccddeeff"};
+        assert_int_equal(pages_loop(&b, &p), 0);
+        char *text = text_of(&b);
+        assert_non_null(strstr(text, "gw.example:9443&lt;"));
+        assert_non_null(strstr(text, p.date));
+        assert_non_null(strstr(text, p.request_id));
+        free(text);
+    }
     assert_int_equal(pages_bounce(&b, SPAN("/?a=1;url=//e\"" HOSTILE)), 0);
     free(text_of(&b));
     buf_fini(&b);
