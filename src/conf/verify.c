@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/map.h"
 #include "base/text.h"
+#include "conf/internet.h"
 #include "conf/upstream.h"
 #include "conf/value.h"
 
@@ -26,6 +27,7 @@ struct check {
     int findings;
     int fault;                      /* -ENOMEM, kept until the end */
     bool *whole;                    /* per zone: does it hold the whole internet? */
+    struct internet_share *share;   /* per zone */
     struct map name[SECTION_COUNT]; /* of elements: name → element */
 };
 
@@ -456,95 +458,108 @@ static void check_rules(struct check *c)
 
 /* ---- public listeners ------------------------------------------------------------------------ */
 
-static int by_start(const void *a, const void *b)
+static bool is_whole_internet(struct check *c, const struct cidr *networks, size_t count)
 {
-    const struct cidr *x = a, *y = b;
-    int order = memcmp(x->addr.byte, y->addr.byte, 16);
-    return order != 0 ? order : (int)x->bits - (int)y->bits;
-}
-
-/* The address after the last one of c. False: there is none. */
-static bool cidr_next(const struct cidr *c, struct addr *ret)
-{
-    *ret = c->addr;
-    for (unsigned bit = c->bits; bit-- > 0;) {
-        uint8_t mask = (uint8_t)(0x80u >> bit % 8);
-        ret->byte[bit / 8] ^= mask;
-        if (ret->byte[bit / 8] & mask)
-            return true;
-    }
-    return false;
-}
-
-/* Do the networks, sorted, cover all of `space` between them? */
-static bool covers(const struct cidr *sorted, size_t count, const struct cidr *space)
-{
-    struct addr need = space->addr;
-    for (size_t i = 0; i < count; i++) {
-        if (memcmp(sorted[i].addr.byte, need.byte, 16) > 0)
-            return false;
-        struct addr next;
-        if (!cidr_next(&sorted[i], &next))
-            return true;
-        if (memcmp(next.byte, need.byte, 16) > 0)
-            need = next;
-        if (!cidr_contains(space, &need))
-            return true;
-    }
-    return false;
-}
-
-/* All of IPv4, or all of the IPv6 that is routed (2000::/3), whether in one network or in halves.
- */
-static bool is_whole_internet(struct check *c, const struct cidr *cidrs, size_t count)
-{
-    static const struct cidr V4 = {{{[10] = 0xff, [11] = 0xff}}, 96};
-    static const struct cidr V6 = {{{0x20}}, 3};
-    if (count == 0)
+    const struct internet_part part = {networks, count};
+    if (!internet_may_be_whole(internet_share(networks, count)))
         return false;
-    /* A length that is none has been reported already; no arithmetic may start from it. */
-    for (size_t i = 0; i < count; i++)
-        if (cidrs[i].bits > 128)
-            return false;
-    struct cidr *sorted = malloc(count * sizeof(*sorted));
-    if (sorted == NULL) {
-        c->fault = -ENOMEM;
-        return false;
+    int whole = internet_is_whole(&part, 1);
+    if (whole < 0)
+        c->fault = whole;
+    return whole > 0;
+}
+
+/* Zones that are harmless one by one and everything together. */
+static bool are_whole_internet(struct check *c, const struct names *zones)
+{
+    struct internet_share share = {0, 0};
+    struct internet_part *parts = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < zones->count; i++) {
+        const struct zone_def *z = map_find(&c->name[SECTION_ZONES], span_str(zones->name[i]));
+        if (z == NULL)
+            continue;
+        share.v4 += c->share[z - c->s->zones].v4;
+        share.v6 += c->share[z - c->s->zones].v6;
     }
-    memcpy(sorted, cidrs, count * sizeof(*sorted));
-    qsort(sorted, count, sizeof(*sorted), by_start);
-    bool whole = covers(sorted, count, &V4) || covers(sorted, count, &V6);
-    free(sorted);
-    return whole;
+    if (zones->count < 2 || !internet_may_be_whole(share))
+        return false;
+    parts = calloc(zones->count, sizeof(*parts));
+    for (size_t i = 0; parts != NULL && i < zones->count; i++) {
+        const struct zone_def *z = map_find(&c->name[SECTION_ZONES], span_str(zones->name[i]));
+        if (z != NULL)
+            parts[count++] = (struct internet_part){z->cidrs, z->cidr_count};
+    }
+    int whole = parts == NULL ? -ENOMEM : internet_is_whole(parts, count);
+    free(parts);
+    if (whole < 0)
+        c->fault = whole;
+    return whole > 0;
 }
 
 static void check_zone_list(struct check *c, enum section_id id, size_t element,
                             const struct names *zones)
 {
+    bool found = false;
     for (size_t i = 0; i < zones->count; i++) {
         const struct zone_def *z = map_find(&c->name[SECTION_ZONES], span_str(zones->name[i]));
         struct place at = place_item(id, element, "zones", i);
-        if (z != NULL && c->whole[z - c->s->zones])
-            report(c, &at,
-                   "expected no zone that is the whole internet while a listener is not on "
-                   "loopback, found \"%s\"",
-                   z->name);
+        if (z == NULL || !c->whole[z - c->s->zones])
+            continue;
+        report(c, &at,
+               "expected no zone that is the whole internet while a listener is not on "
+               "loopback, found \"%s\"",
+               z->name);
+        found = true;
     }
+    struct place at = place_key(id, element, "zones");
+    if (!found && are_whole_internet(c, zones))
+        report(c, &at,
+               "expected no zones that are the whole internet together while a listener is not on "
+               "loopback, found such");
+}
+
+/* One source must not be able to take every connection there is: then nobody else could come in,
+ * nor the person who wants to stop it. */
+static void check_public_limits(struct check *c, size_t i)
+{
+    const struct listener_def *l = &c->s->listeners[i];
+    const struct limits *limits = &c->s->limits;
+    bool own = l->connections_per_source != 0;
+    uint32_t source = own ? l->connections_per_source : limits->connections_per_source;
+    uint32_t all = limits->connections;
+    if (l->connections != 0 && l->connections < all)
+        all = l->connections;
+    struct place at = own ? place_key(SECTION_LISTENERS, i, "connections_per_source")
+                          : place_key(SECTION_LIMITS, 0, "connections_per_source");
+    if (source >= all)
+        report(
+            c, &at,
+            "expected less than the %u connections of listener \"%s\", which is not on loopback, "
+            "found %u",
+            all, l->name, source);
 }
 
 static void check_public(struct check *c)
 {
     const struct snapshot *s = c->s;
     bool open = false;
-    for (size_t i = 0; i < s->listener_count; i++)
-        open |= !addr_is_loopback(&s->listeners[i].addr);
+    for (size_t i = 0; i < s->listener_count; i++) {
+        if (addr_is_loopback(&s->listeners[i].addr))
+            continue;
+        open = true;
+        check_public_limits(c, i);
+    }
     if (!open)
         return;
     c->whole = calloc(s->zone_count + 1, sizeof(*c->whole));
-    if (c->whole == NULL) {
+    c->share = calloc(s->zone_count + 1, sizeof(*c->share));
+    if (c->whole == NULL || c->share == NULL) {
         c->fault = -ENOMEM;
         return;
     }
+    for (size_t i = 0; i < s->zone_count; i++)
+        c->share[i] = internet_share(s->zones[i].cidrs, s->zones[i].cidr_count);
     for (size_t i = 0; i < s->zone_count; i++)
         c->whole[i] = is_whole_internet(c, s->zones[i].cidrs, s->zones[i].cidr_count);
     check_zone_list(c, SECTION_PORTAL, 0, &s->portal_zones);
@@ -626,6 +641,7 @@ int verify_each(const struct snapshot *s, verify_found found, void *ctx)
     for (enum section_id id = 0; id < SECTION_COUNT; id++)
         map_fini(&c.name[id]);
     free(c.whole);
+    free(c.share);
     return c.fault < 0 ? -ENOMEM : c.findings;
 }
 

@@ -854,6 +854,37 @@ static const struct {
      "zones: {all: [0.0.0.0/0]}\n"
      "rules: [{name: r, users: [alice], zones: [local, all], routes: [t]}]\n",
      "f:5: rules.r.zones[1]: expected no zone that is the whole internet while a listener is not on loopback, found \"all\"\n"},
+    {"portal: {host: p.test, zones: [low, high]}\n"
+     "listeners: [{name: m, address: '0.0.0.0:9443'}]\n"
+     "zones: {low: [0.0.0.0/1], high: [128.0.0.0/1]}\n",
+     "f:1: portal.zones: expected no zones that are the whole internet together while a listener is not on loopback, found such\n"},
+    {"portal: {host: p.test}\n"
+     "listeners: [{name: m, address: '[::]:9443'}]\n"
+     "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:8080'}}\n"
+     "zones: {a: ['2000::/4', 10.0.0.0/8], b: ['3000::/5'], c: ['3800::/5']}\n"
+     "rules: [{name: r, users: [alice], zones: [a, local, b, c], routes: [t]}]\n",
+     "f:5: rules.r.zones: expected no zones that are the whole internet together while a listener is not on loopback, found such\n"},
+    {"portal: {host: p.test, zones: [low, high]}\n"
+     "listeners: [{name: m, address: '0.0.0.0:9443'}]\n"
+     "zones: {low: [0.0.0.0/1, 0.0.0.0/2], high: [128.0.0.0/1], most: [128.0.0.0/2, 192.0.0.0/3]}\n"
+     "rules: [{name: r, users: [alice], zones: [low, most], routes: ['*']}]\n",
+     "f:1: portal.zones: expected no zones that are the whole internet together while a listener is not on loopback, found such\n"},
+    {"portal: {host: p.test, zones: [low, high]}\n"
+     "zones: {low: [0.0.0.0/1], high: [128.0.0.0/1]}\n",
+     ""},
+    {"portal: {host: p.test}\n"
+     "listeners: [{name: m, address: '192.0.2.1:9443'}]\n"
+     "limits: {connections: 256}\n",
+     "f:3: limits.connections_per_source: expected less than the 256 connections of listener \"m\", which is not on loopback, found 256\n"},
+    {"portal: {host: p.test}\n"
+     "listeners: [{name: m, address: '192.0.2.1:9443', connections: 100, connections_per_source: 100}]\n",
+     "f:2: listeners.m.connections_per_source: expected less than the 100 connections of listener \"m\", which is not on loopback, found 100\n"},
+    {"portal: {host: p.test}\n"
+     "listeners: [{name: m, address: '192.0.2.1:9443', connections: 100, connections_per_source: 99}]\n",
+     ""},
+    {"portal: {host: p.test}\n"
+     "listeners: [{name: m, address: '127.0.0.1:9443', connections: 100, connections_per_source: 100}]\n",
+     ""},
     {"portal: {host: p.test, zones: [all]}\n"
      "zones: {all: [0.0.0.0/0]}\n",
      ""},
