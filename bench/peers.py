@@ -163,7 +163,7 @@ class Postern:
     name = "postern"
 
     def __init__(self, directory, upstream):
-        limits = "\nlimits: {connections_per_source: 10000, idle_timeout: 1h}\n"
+        limits = "\nlimits: {connections_per_source: 10000, handshakes_per_source: 0, requests_per_source: 0, idle_timeout: 1h}\n"
         self.stack = harness.Stack(edges=1, extra_yaml=limits)
         self.stack.start()
         owner = self.stack.owner()

@@ -165,6 +165,10 @@ struct limits {
     uint32_t upstream_idle;          /* pooled upstream connection; 30 s */
     uint32_t upstream_connections;   /* per route and edge; 256 */
     uint32_t drain_timeout;          /* a replaced edge's; 1 h */
+    uint32_t handshakes_per_source;  /* a second; 1000, 0: no limit */
+    uint32_t requests_per_source;    /* a second; 10000, 0: no limit */
+    uint32_t body_rate;              /* bytes a second, least; 100, 0: no limit */
+    uint32_t memory;                 /* ceiling, bytes; 512 MiB, 0: no limit */
     uint32_t name_refresh;           /* names of upstreams are resolved again after this; 30 s */
 };
 

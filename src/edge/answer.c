@@ -125,6 +125,8 @@ void answer_error(struct exchange *x, unsigned status, const char *cause, const 
         answer_add(&a, "WWW-Authenticate", SPAN("Bearer realm=\"postern\""));
     if (status == 503)
         answer_add(&a, "Retry-After", SPAN("5"));
+    if (status == 429)
+        answer_add(&a, "Retry-After", SPAN("1"));
     answer_send(x, &a);
 }
 

@@ -13,6 +13,7 @@
 #include "edge/h2.h"
 #include "edge/listener.h"
 #include "edge/proxy.h"
+#include "edge/source.h"
 #include "http/hygiene.h"
 
 /* Read ahead of what anybody asked for, to notice a client that has gone. */
@@ -214,6 +215,7 @@ static void end(struct conn *c)
     deadline_clear(&e->deadlines, &c->deadline);
     list_remove(&c->link);
     list_remove(&c->again);
+    pressure_leave(c);
     if (c->carrier != NULL) {
         h2_stream_end(c);
         return;
@@ -686,6 +688,42 @@ static bool wants_client(const struct conn *c)
     return conn_may_peek(c);
 }
 
+/* Who sends a body or takes an answer byte by byte is never idle, and would keep a connection for
+ * ever: while the client is waited for there must be so many bytes in each window, whose length is
+ * the time limit between two bytes. Only waiting for the client counts. */
+static uint64_t slow_bytes(const struct conn *c)
+{
+    uint64_t sent = c->carrier != NULL ? h2_stream_sent(c) : c->wire.sent;
+    return sent + (c->exchange != NULL ? c->exchange->bytes_in : 0);
+}
+
+static bool is_too_slow(const struct conn *c, uint64_t now)
+{
+    if (!c->slow_waits)
+        return false;
+    uint64_t rate = c->exchange->generation->snapshot->limits.body_rate;
+    uint64_t window = seconds(c, c->wait);
+    return rate != 0 && c->slow_ms + (now - c->slow_mark) >= window * 1000 &&
+           slow_bytes(c) - c->slow_from < rate * window;
+}
+
+/* When the window ends, if the client is waited for until then. */
+static uint64_t slow_due(struct conn *c, enum conn_wait wait)
+{
+    uint64_t now = edge_now(c->edge), window = seconds(c, wait) * 1000;
+    if (c->slow_waits)
+        c->slow_ms += now - c->slow_mark;
+    c->slow_mark = now;
+    c->slow_waits = c->exchange != NULL && (wait == WAIT_BODY || wait == WAIT_WRITE);
+    if (!c->slow_waits)
+        return UINT64_MAX;
+    if (c->slow_ms >= window && !is_too_slow(c, now)) {
+        c->slow_ms = 0;
+        c->slow_from = slow_bytes(c);
+    }
+    return now + (window > c->slow_ms ? window - c->slow_ms : 0);
+}
+
 static void derive(struct conn *c)
 {
     enum conn_wait wait = waits(c);
@@ -699,9 +737,12 @@ static void derive(struct conn *c)
             conn_progress(c);
     }
     uint64_t due = c->state == CONN_MUX ? h2_due(c) : c->waits_since + seconds(c, wait) * 1000;
+    uint64_t slow = slow_due(c, wait);
+    due = slow < due ? slow : due;
     if (wait == WAIT_IDLE && c->edge->phase == EDGE_DRAINING && due > c->edge->idle_until)
         due = c->edge->idle_until;
     deadline_set(&c->edge->deadlines, &c->deadline, due);
+    pressure_note(c);
     if (c->carrier == NULL)
         watch_arm(&c->watch,
                   (wants_client(c) ? UV_READABLE : 0) | (wire_blocked(&c->wire) ? UV_WRITABLE : 0));
@@ -769,6 +810,15 @@ static void on_conn_due(struct deadline *d)
         h2_overdue(c);
         return;
     }
+    uint64_t now = edge_now(c->edge);
+    if (c->slow_waits && now < c->waits_since + seconds(c, c->wait) * 1000) {
+        /* Enough came in this window: another begins. */
+        if (!is_too_slow(c, now)) {
+            derive(c);
+            return;
+        }
+        c->edge->count.slow++;
+    }
     c->edge->count.timeouts++;
     if (c->carrier != NULL && c->wait == WAIT_WRITE)
         h2_charge(c->carrier->h2, H2_COST_STALL);
@@ -832,6 +882,7 @@ void conn_init_stream(struct conn *c, struct conn *carrier)
     c->waits_since = edge_now(c->edge);
     deadline_init(&c->deadline, on_conn_due);
     list_init(&c->again);
+    list_init(&c->spare);
     list_init(&c->link);
 }
 
@@ -865,6 +916,7 @@ void conn_open(struct edge *e, int fd, const struct addr *addr, struct listener 
     buf_init(&c->in, e->generation->snapshot->limits.header_bytes + EDGE_SCRATCH + PEEK_MAX);
     deadline_init(&c->deadline, on_conn_due);
     list_init(&c->again);
+    list_init(&c->spare);
     list_push(&e->conns, &c->link);
     e->conn_count++;
     derive(c);

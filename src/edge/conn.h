@@ -55,6 +55,9 @@ struct conn {
     struct edge *edge;
     struct list link;  /* in edge->conns */
     struct list again; /* in edge->again, when it must step once more */
+    struct list spare; /* in a ring of edge->pressure while it serves nobody */
+    uint8_t ring;      /* which */
+    bool known;        /* a session or token was good for something here */
     enum conn_state state;
     enum conn_wait wait;
     bool stepping, doomed;
@@ -67,6 +70,10 @@ struct conn {
     struct deadline deadline;
     uint64_t waits_since; /* ms: when the present wait began, or of its last progress */
     uint64_t sent_seen;   /* wire.sent when last looked at */
+    uint64_t slow_ms;     /* of the present window: how long the client was waited for, … */
+    uint64_t slow_mark;   /* … up to when, … */
+    uint64_t slow_from;   /* … and the bytes that had passed when it began */
+    bool slow_waits;      /* it is being waited for since slow_mark */
     struct wire wire;
     struct buf in;          /* plain text that came and was not used yet */
     struct span held;       /* what conn_input lent */
@@ -93,6 +100,13 @@ void conn_open(struct edge *e, int fd, const struct addr *addr, struct listener 
 void conn_step(struct conn *c);
 /* Ends it at once, without another byte. Safe at any time, also twice. */
 void conn_retire(struct conn *c);
+/* Its client has a session or token that was good for something. */
+static inline void conn_known(struct conn *c)
+{
+    c->known = true;
+    if (c->carrier != NULL)
+        c->carrier->known = true;
+}
 /* Something moved: the present wait starts over. */
 void conn_progress(struct conn *c);
 /* There is more to do than one step should do at once: steps again before the loop waits. */

@@ -18,6 +18,7 @@
 #include "edge/keeper.h"
 #include "edge/listener.h"
 #include "edge/pool.h"
+#include "edge/source.h"
 
 /* How long a draining edge waits for another request on a connection that is kept alive. Clients
  * that poll come back within it and are told to close; for the others closing an idle connection is
@@ -44,7 +45,9 @@ int edge_init(struct edge *e, uv_loop_t *loop, uint32_t id)
     list_init(&e->again);
     list_init(&e->pools);
     list_init(&e->dials);
+    list_init(&e->resting);
     map_init(&e->sources, 1u << 20);
+    pressure_init(e);
     buf_init(&e->build, EDGE_BUILD_MAX);
     jwks_init(&e->jwks);
     deadline_init(&e->drain_due, on_drain_due);
@@ -95,7 +98,7 @@ void edge_fini(struct edge *e)
         arena_fini(&x->arena);
         free(x);
     }
-    map_fini(&e->sources);
+    sources_fini(e);
     buf_fini(&e->build);
     jwks_fini(&e->jwks);
     wire_stage_fini(&e->stage);

@@ -12,6 +12,7 @@
 #include "edge/exchange.h"
 #include "edge/jwks.h"
 #include "edge/latency.h"
+#include "edge/pressure.h"
 #include "edge/watch.h"
 #include "edge/wire.h"
 #include "net/tls.h"
@@ -34,7 +35,8 @@ enum edge_phase { EDGE_STARTING, EDGE_SERVING, EDGE_DRAINING };
 
 /* What happened since the start; shown by status. */
 struct edge_counters {
-    uint64_t accepted, refused_source, refused_limit, refused_descriptors, refused_proxy;
+    uint64_t accepted, refused_source, refused_limit, refused_rate, refused_requests, shed, slow;
+    uint64_t refused_descriptors, refused_proxy;
     uint64_t handshakes, handshakes_failed;
     uint64_t exchanges, malformed, timeouts;
     uint64_t upstream_opened, upstream_reused, upstream_failed, upstream_retried;
@@ -73,7 +75,10 @@ struct edge {
     char via[300]; /* our pseudonym in Via (RFC 9110 section 7.6.3) */
 
     struct list listeners;
-    struct map sources;   /* open connections per source, struct source of listener.c */
+    struct map sources;  /* struct source by its key, see source.h */
+    struct list resting; /* those without a connection */
+    size_t resting_count;
+    struct pressure pressure;
     struct list arrivals; /* connections of which the PROXY header is still to come (arrival.h) */
     struct list conns;    /* struct conn by its link */
     uint32_t conn_count, tunnel_count, exchange_count;

@@ -18,6 +18,7 @@
 #include "edge/keeper.h"
 #include "edge/pages.h"
 #include "edge/portal.h"
+#include "edge/source.h"
 #include "http/fetchmeta.h"
 #include "http/forwarded.h"
 #include "http/prefix.h"
@@ -359,6 +360,7 @@ static void admit_or_refuse(struct exchange *x, struct view *v)
     switch (x->decision.verdict) {
     case VERDICT_ALLOW:
         x->outcome = ACCESS_ALLOWED;
+        conn_known(x->conn);
         enter_proxy(x);
         return;
     case VERDICT_PROVE:
@@ -506,6 +508,10 @@ void gate_enter(struct exchange *x)
     exchange_enter(x, EXCHANGE_GATE);
     if (!learn_client(x))
         return;
+    if (!source_may_ask(x)) {
+        refuse(x, ACCESS_LIMIT, 429, "There are too many requests from this address.", "rate");
+        return;
+    }
     if (x->conn->companion) {
         companion_enter(x);
         return;

@@ -106,6 +106,11 @@ void h2_close(struct conn *c);
 /* Reads, lets the streams work, sends. True: there is more to do. False with c->state changed: it
  * has said its last. */
 bool h2_step(struct conn *c);
+/* No stream is under way. */
+static inline bool h2_is_idle(const struct h2 *h2)
+{
+    return list_empty(&h2->streams);
+}
 /* Says farewell: streams that run may end, new ones are not taken. */
 void h2_drain(struct conn *c);
 /* When, in ms, something is overdue if nothing comes; and then. */

@@ -13,62 +13,18 @@
 #include "edge/access.h"
 #include "edge/arrival.h"
 #include "edge/conn.h"
+#include "edge/source.h"
 
 /* How long a listener rests when the process has no descriptor left. */
 #define ACCEPT_RETRY_MS 250u
-
-/* ---- sources ---- */
-
-/* One household of IPv6 addresses is a /64: it counts as one. */
-static struct source_key source_key(const struct addr *a, const struct listener *l, bool own)
-{
-    struct source_key key = {.addr = *a};
-    if (!addr_is_v4(a))
-        memset(key.addr.byte + 8, 0, 8);
-    if (own)
-        memcpy(key.listener, l->name, sizeof(key.listener));
-    return key;
-}
-
-static struct source *source_enter(struct listener *l, const struct addr *a)
-{
-    struct edge *e = l->edge;
-    uint32_t own = listener_def(l)->connections_per_source;
-    uint32_t max = own != 0 ? own : e->generation->snapshot->limits.connections_per_source;
-    struct source_key key = source_key(a, l, own != 0);
-    struct source *s = map_find(&e->sources, span_of(&key, sizeof(key)));
-    if (s != NULL && s->open >= max)
-        return NULL;
-    if (s == NULL) {
-        s = calloc(1, sizeof(*s));
-        if (s == NULL)
-            return NULL;
-        s->key = key;
-        if (map_put(&e->sources, span_of(&s->key, sizeof(s->key)), s) < 0) {
-            free(s);
-            return NULL;
-        }
-    }
-    s->open++;
-    return s;
-}
-
-void source_leave(struct edge *e, struct source *s)
-{
-    if (s == NULL || --s->open > 0)
-        return;
-    (void)map_remove(&e->sources, span_of(&s->key, sizeof(s->key)));
-    free(s);
-}
 
 /* ---- the early gate ---- */
 
 static bool is_full(struct listener *l)
 {
-    const struct edge *e = l->edge;
+    struct edge *e = l->edge;
     uint32_t own = listener_def(l)->connections;
-    return e->conn_count >= e->generation->snapshot->limits.connections ||
-           (own != 0 && l->open >= own);
+    return (own != 0 && l->open >= own) || !pressure_admits(e);
 }
 
 /* Will each request say whose it is? */
@@ -100,8 +56,6 @@ static bool admit(struct listener *l, const struct addr *a, bool proxy, struct s
     if (proxy)
         return true;
     *ret = source_enter(l, a);
-    if (*ret == NULL)
-        e->count.refused_limit++;
     return *ret != NULL;
 }
 
@@ -162,6 +116,9 @@ static void out_of_descriptors(struct listener *l, int error)
     struct edge *e = l->edge;
     if (e->count.refused_descriptors++ == 0)
         log_fault(LOG_LEVEL_ERROR, "accept_failed", -error, l->name);
+    /* Its descriptor is free before the next turn. */
+    if (pressure_relieve(e))
+        return;
     if (e->reserve_fd >= 0) {
         (void)close(e->reserve_fd);
         int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);

@@ -21,16 +21,6 @@ struct listener {
     uint32_t def_serial;
 };
 
-/* Open connections from one source: an IPv4 address or an IPv6 /64. Listeners with a limit of their
- * own count by themselves, the others together. */
-struct source {
-    struct source_key {
-        struct addr addr;
-        uint8_t listener[65]; /* its name, or nothing */
-    } key;
-    uint32_t open;
-};
-
 /* Takes fd. Accepting starts with listener_resume. */
 must_check int listener_new(struct edge *e, int fd, struct span name);
 void listener_unref(struct listener *l);
@@ -48,6 +38,5 @@ void listener_leave(struct listener *l);
 void listeners_resume(struct edge *e);
 /* Accept no more, for good. */
 void listeners_close(struct edge *e);
-void source_leave(struct edge *e, struct source *s);
 
 #endif
