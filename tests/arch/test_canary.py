@@ -48,6 +48,15 @@ def plant(directory, host):
     return scalar_of(directory / "server.key")
 
 
+def key_of_assertions(site):
+    """The private scalar of the key that signs now."""
+    from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+    text = (site.state / "store/assertion.keys").read_text().splitlines()[1].split(" ")[2]
+    key = load_der_private_key(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), None)
+    return key.private_numbers().private_value.to_bytes(SCALAR_LENGTH, "big")
+
+
 def forms(scalar):
     """How a scalar looks in memory: as it is written, as a big number keeps it, and in a PEM file."""
     found = {
@@ -203,6 +212,37 @@ def test_password_hashes_totp_secrets_and_console_credentials_stay_where_they_be
                 assert not found, (p["role"], found)
             if p["role"] in ("signer", "supervisor"):
                 assert not search(p["pid"], {"basic": basic, "plain": b"canary-password-5f1d"}), p["role"]
+    finally:
+        site.close()
+        upstream.close()
+
+
+@needs_root
+def test_the_key_of_assertions_is_the_keepers_alone():
+    import stack as harness
+
+    site = harness.Stack(edges=2)
+    upstream = harness.Recorder()
+    try:
+        site.start()
+        owner = site.owner()
+        assert owner.login().status == 303
+        site.cli("route", "add", "told", upstream.url, "--identity", "jwt", "--allow", "group:owners@local")
+        assert owner.open(site.console_url("told", "/"))[0].status == 200
+        old = key_of_assertions(site)
+        assert b"\r\nPostern-Assertion: " in upstream.bytes
+        site.cli("assertion", "rotate")
+        assert owner.get(site.console_url("told", "/")).status == 200
+        now = key_of_assertions(site)
+        assert old != now
+        for p in site.doctor()["processes"]:
+            found = search(p["pid"], forms(now))
+            if p["role"] == "keeper":
+                # As a number, and nowhere as it stood in the file.
+                assert found == {"limbs"}, found
+                assert search(p["pid"], forms(old)) == set(), "a retired key is wiped"
+            else:
+                assert not found, (p["role"], found)
     finally:
         site.close()
         upstream.close()

@@ -10,6 +10,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 
+import h2wire
 import stack as harness
 from stack import Connection, Recorder, wait_for
 from test_proxy import read_body, reply
@@ -229,6 +230,48 @@ def test_no_spelling_of_an_identity_header_comes_from_a_client(site, up, matrix,
                      f"{name}: {forged}\r\n\r\n".encode("latin-1"))
     assert got.status in (200, 400)
     assert forged.encode() not in up.bytes[seen:].lower()
+
+
+@pytest.mark.parametrize("name", [*OURS, "Postern-Token-Name", "Postern-Anything", "Postern", *FOREIGN])
+def test_nor_over_http2(site, up, matrix, name):
+    forged = "forged-" + name.lower()
+    cookie = [("cookie", "; ".join(f"{k}={v}" for k, v in matrix.who.jar[matrix.host].items()))]
+    with h2wire.Client(site, host=matrix.host) as c:
+        assert c.protocol == "h2"
+        for spelling in {s.lower() for s in spellings(name)}:
+            for fields in ([(spelling, forged)], [(spelling, forged), (spelling, forged + "2")]):
+                s = c.ask(token=None, extra=cookie + fields)
+                assert s.status == 200, (spelling, vars(s))
+                assert forged.encode() not in up.requests[-1].lower(), (spelling, up.requests[-1])
+                assert len(told(up, "postern-assertion")) == 1 and told(up, "postern-user") == ["owner"]
+        before = len(up.requests)
+        # Malformed in HTTP/2: a capital, a blank, a field that speaks of the connection.
+        for fields in ([(name.capitalize() if name[0].isalpha() else "X" + name, forged)], [(name.lower() + " ", forged)],
+                       [("connection", name.lower()), (name.lower(), forged)]):
+            assert c.ask(token=None, extra=cookie + fields).reset is not None, fields
+        assert len(up.requests) == before
+        # Behind the body.
+        number = c.open(method="POST", end=False, token=None, extra=cookie)
+        c.data(number, b"x")
+        c.send(h2wire.frame(h2wire.HEADERS, h2wire.END_STREAM | h2wire.END_HEADERS, number,
+                            c.encoder.encode([(name.lower(), forged)])))
+        seen = len(up.bytes)
+        assert c.finish(number).status in (0, 200, 400)
+        assert forged.encode() not in up.bytes[seen - 1:].lower()
+
+
+@pytest.mark.skipif(not os.environ.get("POSTERN_LONG"), reason="a minute and a quarter: POSTERN_LONG=1")
+def test_no_request_ever_carries_an_assertion_that_is_about_to_expire(site, up):
+    with Console(site, up, "steady", "--identity", "jwt") as c:
+        seen = set()
+        for _ in range(75):
+            assert c.get().status == 200
+            claims = json.loads(unb64(told(up, "postern-assertion")[0].split(".")[1]))
+            assert claims["exp"] - time.time() >= 28, claims
+            seen.add(claims["jti"])
+            time.sleep(1)
+        # Signed again every ten seconds or so, not for each request.
+        assert 3 <= len(seen) <= 12
 
 
 @pytest.fixture(scope="module")
