@@ -18,6 +18,7 @@
 #include "edge/keeper.h"
 #include "edge/listener.h"
 #include "edge/pool.h"
+#include "edge/proxy.h"
 #include "edge/source.h"
 
 /* How long a draining edge waits for another request on a connection that is kept alive. Clients
@@ -25,9 +26,28 @@
  * what any server may do. */
 #define DRAIN_IDLE_MS 10000u
 
+/* WebSockets are told so much before the end, so that a page connects again to those that stay. */
+#define DRAIN_WORD_MS 1000u
+
+static void tell_tunnels(struct edge *e)
+{
+    list_each_safe(it, &e->conns)
+    {
+        struct conn *c = container_of(it, struct conn, link);
+        if (c->exchange != NULL && c->exchange->state == EXCHANGE_TUNNEL)
+            tunnel_end(c->exchange, STREAM_GATEWAY, CLOSE_GOING_AWAY, "This gateway goes away.");
+    }
+}
+
 static void on_drain_due(struct deadline *d)
 {
     struct edge *e = container_of(d, struct edge, drain_due);
+    if (!e->drain_told) {
+        e->drain_told = true;
+        deadline_set(&e->deadlines, &e->drain_due, e->drain_until);
+        tell_tunnels(e);
+        return;
+    }
     log_event(LOG_LEVEL_WARN, "drain_cut");
     arrivals_close(e);
     while (!list_empty(&e->conns))
@@ -178,7 +198,9 @@ void edge_drain(struct edge *e, uint32_t seconds)
     listeners_close(e);
     uint64_t limit = (uint64_t)seconds * 1000;
     e->idle_until = limit > DRAIN_IDLE_MS ? edge_now(e) + DRAIN_IDLE_MS : 0;
-    deadline_set(&e->deadlines, &e->drain_due, edge_now(e) + limit);
+    e->drain_until = edge_now(e) + limit;
+    uint64_t word = limit > 2 * DRAIN_WORD_MS ? DRAIN_WORD_MS : limit / 2;
+    deadline_set(&e->deadlines, &e->drain_due, e->drain_until - word);
     list_each_safe(it, &e->conns) conn_drain(container_of(it, struct conn, link));
     edge_drained(e);
 }

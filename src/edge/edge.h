@@ -90,7 +90,9 @@ struct edge {
     unsigned spare_count;
     int reserve_fd; /* given up when descriptors run out, so that one can be accepted and closed */
     struct deadline drain_due;
-    uint64_t idle_until; /* ms: while draining, connections without a request end then */
+    uint64_t drain_until; /* ms */
+    bool drain_told;      /* tunnels have heard of it */
+    uint64_t idle_until;  /* ms: while draining, connections without a request end then */
 
     struct wire_stage stage; /* ciphertext on its way out, one connection at a time */
     uint8_t *scratch;        /* EDGE_SCRATCH plain-text bytes, good within one step */

@@ -466,3 +466,17 @@ def test_the_record_says_who_ended_it(open_edge, who, reason):
     record = edge.keeper.find(stream=STREAM[reason])
     assert record["bytes_in"] == 7
     c.close()
+
+
+def test_a_gateway_that_goes_away_says_so_before_it_cuts(open_edge):
+    edge = open_edge(Upstream())
+    with dial(edge) as c:
+        c.send(frame(TEXT, b"x", mask=b"abcd"))
+        while not c.buffer:
+            assert c.fill()
+        begin = time.monotonic()
+        edge.drain(3)
+        code, _ = wsock.closed_with(drained(c, 10))
+        assert code == 1001 and time.monotonic() - begin > 1
+    assert edge.keeper.find(stream=STREAM["gateway"])["outcome"] == 0
+    assert edge.process.wait(10) == 0
