@@ -85,6 +85,9 @@ int invocation_request(struct invocation *v, int *status, json_t **ret);
 /* Any request. body is borrowed and may be NULL. */
 int invocation_call(struct invocation *v, const char *method, const char *path, const char *query,
                     json_t *body, int *status, json_t **ret);
+/* The same over a connection to keeper.sock that the caller keeps; fd -1: over one of its own. */
+int invocation_call_on(struct invocation *v, int fd, const char *method, const char *path,
+                       const char *query, json_t *body, int *status, json_t **ret);
 /* Prints the answer as --json, --print or for a person; a problem goes to standard error. Returns
  * the exit code. Takes the answer. */
 int invocation_show(struct invocation *v, int status, json_t *answer);
@@ -132,6 +135,7 @@ int run_audit_verify(struct invocation *v);
 int run_audit_export(struct invocation *v);
 int run_explain(struct invocation *v);
 int run_probe(struct invocation *v);
+int run_guard(struct invocation *v);
 int run_help(struct invocation *v);
 int run_completion(struct invocation *v);
 int run_version(struct invocation *v);

@@ -175,6 +175,17 @@ static const struct option_def PROBE_OPTIONS[] = {
     NO_MORE,
 };
 
+static const struct option_def GUARD_OPTIONS[] = {
+    {"name", OPTION_LOCAL, NULL, "NAME", "name of the route (the command's)"},
+    {"host", OPTION_LOCAL, NULL, "HOST", "host name of the application (NAME.PORTAL)"},
+    {"port", OPTION_LOCAL, NULL, "PORT", "a listener's port that serves this application alone"},
+    {"title", OPTION_LOCAL, NULL, "TEXT", "name on the tile"},
+    {"allow", OPTION_LOCAL_LIST, NULL, "WHO@ZONE", "who is admitted: group:NAME@ZONE, user:NAME@ZONE, token:NAME@ZONE; may be repeated (group:owners@local)"},
+    {"user", OPTION_LOCAL, NULL, "NAME", "whom the application runs as, when run as root (who called sudo)"},
+    {"wait", OPTION_LOCAL, NULL, "SECONDS", "until the application listens (30)"},
+    NO_MORE,
+};
+
 static const struct option_def CHECK_OPTIONS[] = {
     {"offline", OPTION_LOCAL_FLAG, NULL, NULL, "the file alone, without the store"},
     NO_MORE,
@@ -212,6 +223,7 @@ const struct command COMMANDS[] = {
     {"connect", {"ROUTE"}, {NULL}, "carry a raw TCP service of a console to a local port", CONNECT_OPTIONS, NULL, NULL, NULL, NULL, run_connect},
     {"explain", {NULL}, {NULL}, "what would be decided, and by which rule", EXPLAIN_OPTIONS, "POST", API "/explain", NULL, NULL, run_explain},
     {"probe", {"URL"}, {"url"}, "look at the certificate of a console", PROBE_OPTIONS, "POST", API "/probe", NULL, NULL, run_probe},
+    {"guard", {"CMD..."}, {NULL}, "run an application behind postern, for as long as it runs", GUARD_OPTIONS, NULL, NULL, NULL, NULL, run_guard},
 
     {"user add", {"NAME"}, {"name"}, "add a person", USER_ADD_OPTIONS, "POST", API "/users", NULL, NULL, run_user_add},
     {"user list", {NULL}, {NULL}, "list people", PAGE_OPTIONS, "GET", API "/users", "users", "name groups disabled password totp recovery_left", NULL},

@@ -37,8 +37,34 @@ static bool keeper_serves(void *context)
     return serves;
 }
 
-int invocation_call(struct invocation *v, const char *method, const char *path, const char *query,
-                    json_t *body, int *status, json_t **ret)
+/* What the keeper has said, or not said, as an exit code; *status and *ret are set with EXIT_DONE.
+ */
+static int read_answer(const char *socket_path, int rc, const struct buf *answer, int *status,
+                       json_t **ret)
+{
+    if (rc == FAULT_TIMEOUT)
+        return complain(
+            EXIT_UNREACHABLE,
+            "the keeper does not answer: 'postern doctor' shows whether it runs, and the log of "
+            "the service why not; whether a change was made is not known");
+    if (rc < 0)
+        return complain(EXIT_UNREACHABLE, "%s: %s; is postern running ('postern serve')?",
+                        socket_path, fault_text(rc));
+    json_error_t error;
+    json_t *whole = json_loadb((const char *)buf_view(answer).at, buf_len(answer), 0, &error);
+    const json_t *number = json_object_get(whole, "status");
+    if (!json_is_integer(number)) {
+        json_decref(whole);
+        return complain(EXIT_UNREACHABLE, "%s did not answer as a keeper does", socket_path);
+    }
+    *status = (int)json_integer_value(number);
+    *ret = json_incref(json_object_get(whole, "body"));
+    json_decref(whole);
+    return EXIT_DONE;
+}
+
+int invocation_call_on(struct invocation *v, int fd, const char *method, const char *path,
+                       const char *query, json_t *body, int *status, json_t **ret)
 {
     char socket_path[512];
     *ret = NULL;
@@ -52,33 +78,19 @@ int invocation_call(struct invocation *v, const char *method, const char *path, 
         return complain(EXIT_REFUSED, "the request is not valid text (UTF-8)");
     struct buf answer;
     buf_init(&answer, ANSWER_MAX);
-    int rc = socket_ask(socket_path, span_str(text), &answer, keeper_serves, &v->paths);
+    int rc = fd < 0 ? socket_ask(socket_path, span_str(text), &answer, keeper_serves, &v->paths)
+                    : socket_exchange(fd, span_str(text), &answer, keeper_serves, &v->paths);
     explicit_bzero(text, strlen(text));
     free(text);
-    if (rc == FAULT_TIMEOUT) {
-        buf_fini(&answer);
-        return complain(
-            EXIT_UNREACHABLE,
-            "the keeper does not answer: 'postern doctor' shows whether it runs, and the log of "
-            "the service why not; whether a change was made is not known");
-    }
-    if (rc < 0) {
-        buf_fini(&answer);
-        return complain(EXIT_UNREACHABLE, "%s: %s; is postern running ('postern serve')?",
-                        socket_path, fault_text(rc));
-    }
-    json_error_t error;
-    json_t *whole = json_loadb((const char *)buf_view(&answer).at, buf_len(&answer), 0, &error);
+    rc = read_answer(socket_path, rc, &answer, status, ret);
     buf_fini(&answer);
-    const json_t *number = json_object_get(whole, "status");
-    if (!json_is_integer(number)) {
-        json_decref(whole);
-        return complain(EXIT_UNREACHABLE, "%s did not answer as a keeper does", socket_path);
-    }
-    *status = (int)json_integer_value(number);
-    *ret = json_incref(json_object_get(whole, "body"));
-    json_decref(whole);
-    return EXIT_DONE;
+    return rc;
+}
+
+int invocation_call(struct invocation *v, const char *method, const char *path, const char *query,
+                    json_t *body, int *status, json_t **ret)
+{
+    return invocation_call_on(v, -1, method, path, query, body, status, ret);
 }
 
 static void build_path(const struct invocation *v, struct buf *out)

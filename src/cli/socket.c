@@ -57,7 +57,7 @@ static int wait_answer(int fd, bool (*still)(void *context), void *context)
     return FAULT_TIMEOUT;
 }
 
-static int exchange(int fd, struct span question, struct buf *answer, bool (*still)(void *context),
+int socket_exchange(int fd, struct span question, struct buf *answer, bool (*still)(void *context),
                     void *context)
 {
     uint8_t head[4];
@@ -80,8 +80,7 @@ static int exchange(int fd, struct span question, struct buf *answer, bool (*sti
     return rc;
 }
 
-int socket_ask(const char *path, struct span question, struct buf *answer,
-               bool (*still)(void *context), void *context)
+int socket_connect(const char *path)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     if ((size_t)snprintf(at.sun_path, sizeof(at.sun_path), "%s", path) >= sizeof(at.sun_path))
@@ -92,8 +91,21 @@ int socket_ask(const char *path, struct span question, struct buf *answer,
     struct timeval patience = {.tv_sec = ANSWER_SECONDS};
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    int rc = connect(fd, (const struct sockaddr *)&at, sizeof(at)) < 0 ? -errno : 0;
-    rc = rc < 0 ? rc : exchange(fd, question, answer, still, context);
+    if (connect(fd, (const struct sockaddr *)&at, sizeof(at)) < 0) {
+        int rc = -errno;
+        (void)close(fd);
+        return rc;
+    }
+    return fd;
+}
+
+int socket_ask(const char *path, struct span question, struct buf *answer,
+               bool (*still)(void *context), void *context)
+{
+    int fd = socket_connect(path);
+    if (fd < 0)
+        return fd;
+    int rc = socket_exchange(fd, question, answer, still, context);
     (void)close(fd);
     return rc;
 }

@@ -11,4 +11,9 @@
 must_check int socket_ask(const char *path, struct span question, struct buf *answer,
                           bool (*still)(void *context), void *context);
 
+/* The two halves, for who keeps the connection: a descriptor or -errno; then as above. */
+must_check int socket_connect(const char *path);
+must_check int socket_exchange(int fd, struct span question, struct buf *answer,
+                               bool (*still)(void *context), void *context);
+
 #endif

@@ -275,7 +275,7 @@ static int take_section(struct cursor *c, enum slice which, const struct section
         memset(&e, 0, sizeof(e));
         if (sec->origin != SIZE_MAX) {
             enum origin origin = (enum origin)cursor_u8(c);
-            if (origin > ORIGIN_BUILTIN)
+            if (origin > ORIGIN_GUARD)
                 return FAULT_FORMAT;
             memcpy((char *)&e + sec->origin, &origin, sizeof(origin));
         }

@@ -22,7 +22,12 @@ enum assurance {
 enum sandbox_mode { SANDBOX_STRICT, SANDBOX_BEST };
 
 /* Where a resource comes from: only ORIGIN_STORE ones can be changed through the API. */
-enum origin { ORIGIN_FILE = 0, ORIGIN_STORE = 1, ORIGIN_BUILTIN = 2 };
+enum origin {
+    ORIGIN_FILE = 0,
+    ORIGIN_STORE = 1,
+    ORIGIN_BUILTIN = 2,
+    ORIGIN_GUARD = 3, /* of `postern guard`: ends with whoever holds it */
+};
 
 /* A name of the kernel with its terminator (IFNAMSIZ). */
 #define INTERFACE_SIZE 16u

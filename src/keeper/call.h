@@ -37,6 +37,7 @@ struct call_input {
     struct span method, path, query, type, body;
     struct addr source;
     struct span request_id;
+    uint64_t connection; /* number of the control connection, or 0 */
     struct call_enrol {
         struct span code, password, again, totp;
     } enrol; /* of the enrolment page */

@@ -46,6 +46,9 @@ void change_free(struct change *c)
     if (c == NULL) {
         return;
     }
+    if (c->lease != NULL) {
+        lease_drop(c->lease);
+    }
     live_free(c->candidate);
     live_free(c->previous);
     snapshot_free(c->file);
@@ -104,7 +107,8 @@ int change_make(struct call *call, const char *kind, struct span name, bool exis
         r = next_number(k, &c->number);
     }
     if (r == 0) {
-        r = live_new(k->file, k->store, k->secrets_dir, c->number, &c->candidate, &errors);
+        r = live_new(k->file, k->store, &k->leases, k->secrets_dir, c->number, &c->candidate,
+                     &errors);
         if (r == FAULT_FORMAT) {
             (void)refuse_with(call, &errors);
         }
@@ -127,8 +131,12 @@ static int undo_step(struct keeper *k, void *context)
 {
     const struct change *c = context;
     uint64_t now = clock_wall_ms() / 1000;
-    int r = c->existed ? resources_put(k->store, c->kind, c->name, buf_view(&c->before), now)
+    int r = 0;
+    /* A lease was never in the store. */
+    if (c->lease == NULL) {
+        r = c->existed ? resources_put(k->store, c->kind, c->name, buf_view(&c->before), now)
                        : resources_remove(k->store, c->kind, c->name);
+    }
     if (r < 0) {
         return r;
     }
@@ -300,7 +308,8 @@ static int configure_step(struct keeper *k, void *context)
     c->generation = c->file->generation = f->generation;
     r = next_number(k, &c->number);
     if (r == 0) {
-        r = live_new(c->file, k->store, k->secrets_dir, c->number, &c->candidate, &f->errors);
+        r = live_new(c->file, k->store, &k->leases, k->secrets_dir, c->number, &c->candidate,
+                     &f->errors);
     }
     return r < 0 ? r : live_fill(c->candidate, &k->hosts);
 }
@@ -358,7 +367,9 @@ static int refresh_step(struct keeper *k, void *context)
     struct buf errors;
     buf_init(&errors, ERRORS_MAX);
     int r = next_number(k, &c->number);
-    r = r < 0 ? r : live_new(k->file, k->store, k->secrets_dir, c->number, &c->candidate, &errors);
+    r = r < 0 ? r
+              : live_new(k->file, k->store, &k->leases, k->secrets_dir, c->number, &c->candidate,
+                         &errors);
     buf_fini(&errors);
     return r < 0 ? r : live_fill(c->candidate, &k->hosts);
 }
@@ -448,6 +459,8 @@ void change_settled(struct keeper *k, uint64_t number)
     } else if (views_are_old(k, c)) {
         epoch = revoke_push(k, REVOKE_ALL, SPAN_NONE);
     }
+    c->lease = NULL;
+    leases_settled(k);
     answer_waiting(k, number, 0, SPAN_NONE, epoch);
     change_free(c);
     change_go_on(k);

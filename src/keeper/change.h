@@ -16,6 +16,7 @@
 
 struct call;
 struct keeper;
+struct lease;
 struct live;
 struct snapshot;
 
@@ -31,7 +32,9 @@ struct change {
     uint64_t since_ms;      /* monotonic, of publishing */
     struct live *candidate; /* owned until it is in force */
     struct live *previous;  /* after COMMIT: what was in force, owned */
-    bool is_refresh;        /* neither: the same, with other addresses of names */
+    /* Neither: the same, with other addresses of names or fewer leases. */
+    bool is_refresh;
+    struct lease *lease; /* a new one, dropped unless it comes into force; or NULL */
     /* A new file. */
     bool is_file;
     struct snapshot *file; /* owned until it is in force */

@@ -118,6 +118,7 @@ static void conn_retire(struct control_conn *c)
     c->retired = true;
     list_remove(&c->link);
     c->control->count--;
+    leases_end(c->control->keeper, c->number);
     uv_close((uv_handle_t *)&c->poll, on_conn_closed);
     uv_close((uv_handle_t *)&c->timer, on_conn_closed);
 }
@@ -135,7 +136,9 @@ static void conn_watch(struct control_conn *c)
     /* While a call is out nothing is: one who has closed his half may still want the answer. */
     int r = uv_poll_start(&c->poll, events, on_conn_ready);
     bool partly = writes || buf_len(&c->in) > 0;
-    if (c->asking) {
+    /* Who holds a lease is silent for as long as it likes. */
+    bool holds = !partly && leases_held(&c->control->keeper->leases, c->number);
+    if (c->asking || holds) {
         (void)uv_timer_stop(&c->timer);
     } else if (partly != (uv_timer_get_repeat(&c->timer) == CONTROL_PATIENCE_MS) ||
                !uv_is_active((uv_handle_t *)&c->timer)) {
@@ -208,6 +211,7 @@ static int begin(struct control_conn *c, struct span frame)
     if (r < 0) {
         return r;
     }
+    in.connection = c->number;
     struct call *call = call_new(k, &in);
     struct reply *reply = reply_new(REPLY_CONTROL, c->number, 0, MSG_NONE);
     control_release(root, body);
@@ -350,7 +354,9 @@ static void on_control_ready(uv_poll_t *poll, int status, int events)
         if (fd < 0) {
             return;
         }
-        if (all->count >= CONTROL_CONNECTIONS_MAX || !may_connect(fd) || conn_new(all, fd) < 0) {
+        size_t leased = leases_count(&all->keeper->leases);
+        if (all->count >= CONTROL_CONNECTIONS_MAX + leased || !may_connect(fd) ||
+            conn_new(all, fd) < 0) {
             (void)close(fd);
         }
     }

@@ -11,6 +11,7 @@
 struct control;
 struct keeper;
 
+/* And as many more as hold leases (keeper/leases.h). */
 #define CONTROL_CONNECTIONS_MAX 16u
 /* For a whole question to arrive, and for an answer to be taken. */
 #define CONTROL_PATIENCE_MS 10000u

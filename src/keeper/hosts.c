@@ -328,6 +328,12 @@ static uint64_t attend(struct hosts *h, struct host *host, uint64_t now)
     return host->due_ms > now ? host->due_ms : UINT64_MAX;
 }
 
+void hosts_publish(struct hosts *h)
+{
+    h->publish_ms = clock_mono_ms();
+    hosts_step(h);
+}
+
 void hosts_again(struct hosts *h)
 {
     h->publish_ms = clock_mono_ms() + HOSTS_AGAIN_MS;

@@ -91,6 +91,8 @@ must_check int hosts_answer(struct hosts *h, uint32_t serial, const struct msg_r
                             uint64_t now_ms);
 /* Whatever is open will not be answered. */
 void hosts_unanswered(struct hosts *h);
+/* A snapshot is wanted now, for another reason. */
+void hosts_publish(struct hosts *h);
 /* What changed was not published: again, a little later. */
 void hosts_again(struct hosts *h);
 /* Asks what is due, gives up what is late, publishes what has changed; sets the timer. */

@@ -21,6 +21,7 @@
 #include "keeper/assertions.h"
 #include "keeper/change.h"
 #include "keeper/hosts.h"
+#include "keeper/leases.h"
 #include "keeper/live.h"
 #include "keeper/pool.h"
 #include "keeper/probes.h"
@@ -67,6 +68,7 @@ struct keeper {
     struct changes changes;
     struct hosts hosts; /* of upstreams, by name */
     struct probes probes;
+    struct leases leases;
     struct throttled throttled;
     uint64_t access_lost; /* records, since it was last written down */
     char *fleet;          /* what the supervisor says of the processes, or NULL */

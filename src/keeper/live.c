@@ -12,6 +12,7 @@
 #include "conf/verify.h"
 #include "http/hygiene.h"
 #include "keeper/hosts.h"
+#include "keeper/leases.h"
 #include "keeper/trust.h"
 #include "store/resources.h"
 
@@ -156,8 +157,8 @@ static int check_exceptions(const struct snapshot *s, struct buf *errors)
     return r;
 }
 
-int live_new(const struct snapshot *file, struct store *store, const char *secrets_dir,
-             uint64_t number, struct live **ret, struct buf *errors)
+int live_new(const struct snapshot *file, struct store *store, const struct leases *leases,
+             const char *secrets_dir, uint64_t number, struct live **ret, struct buf *errors)
 {
     struct live *l = calloc(1, sizeof(*l));
     struct snapshot *own = snapshot_new();
@@ -165,12 +166,18 @@ int live_new(const struct snapshot *file, struct store *store, const char *secre
     if (r == 0 && store != NULL) {
         r = collect_store(store, own, errors);
     }
+    if (r == 0 && leases != NULL) {
+        r = leases_collect(leases, own, errors);
+    }
     if (r == 0) {
         r = merge_snapshots(file, own, &l->snapshot, errors);
     }
     snapshot_free(own);
     if (r == 0 && secrets_dir != NULL) {
         r = trust_fill(l->snapshot, secrets_dir, errors);
+    }
+    if (r == 0 && leases != NULL) {
+        r = leases_check(leases, l->snapshot, errors);
     }
     if (r == 0) {
         l->snapshot->number = number;

@@ -11,13 +11,16 @@
 #include "store/store.h"
 
 struct hosts;
+struct leases;
 struct live;
 
 /* What the file says merged with what the store holds now (inside the present transaction). number
  * is what the result is called. 0, or FAULT_FORMAT with one reason a line in errors, or a store's
- * fault. store NULL: the file alone. secrets_dir NULL: secret files are not read. */
-must_check int live_new(const struct snapshot *file, struct store *store, const char *secrets_dir,
-                        uint64_t number, struct live **ret, struct buf *errors);
+ * fault. store NULL: the file alone. leases: what else there is, or NULL. secrets_dir NULL: secret
+ * files are not read. */
+must_check int live_new(const struct snapshot *file, struct store *store,
+                        const struct leases *leases, const char *secrets_dir, uint64_t number,
+                        struct live **ret, struct buf *errors);
 /* Writes the addresses that are known of named upstreams into a new one. 0 or -ENOMEM. */
 must_check int live_fill(struct live *l, const struct hosts *hosts);
 void live_free(struct live *l);

@@ -243,6 +243,7 @@ static void keeper_fini(struct keeper *k)
     }
     revokes_fini(&k->revokes);
     hosts_fini(&k->hosts);
+    leases_fini(&k->leases);
     live_free(k->live);
     snapshot_free(k->file);
     store_close(k->store);
@@ -270,6 +271,7 @@ int keeper_serve(const struct keeper_options *options)
     changes_init(&k->changes);
     hosts_init(&k->hosts);
     probes_init(&k->probes);
+    leases_init(&k->leases);
     revokes_init(&k->revokes);
     turn_init(&k->turn, k);
     json_set_alloc_funcs(malloc, wiping_free);

@@ -199,7 +199,7 @@ static int run_check(const struct options *o)
         }
         buf_fini(&note);
     }
-    r = r < 0 ? r : live_new(file, store, file->secrets_dir, 0, &live, &errors);
+    r = r < 0 ? r : live_new(file, store, NULL, file->secrets_dir, 0, &live, &errors);
     int code = report(o, &errors, r < 0 ? NULL : live_snapshot(live));
     live_free(live);
     store_close(store);

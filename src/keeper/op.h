@@ -43,6 +43,7 @@ int op_resources_put(struct call *c);
 int op_resources_remove(struct call *c);
 int op_explain(struct call *c);
 int op_probe(struct call *c);
+int op_leases_add(struct call *c);
 
 int op_jwks(struct call *c);
 int op_assertion_show(struct call *c);

@@ -76,8 +76,10 @@ static bool find_origin(const struct snapshot *s, const char *kind, struct span 
 static json_t *resource_json(const struct snapshot *s, const char *kind, const char *name,
                              enum origin origin)
 {
-    static const char *const ORIGINS[] = {
-        [ORIGIN_FILE] = "file", [ORIGIN_STORE] = "store", [ORIGIN_BUILTIN] = "builtin"};
+    static const char *const ORIGINS[] = {[ORIGIN_FILE] = "file",
+                                          [ORIGIN_STORE] = "store",
+                                          [ORIGIN_BUILTIN] = "builtin",
+                                          [ORIGIN_GUARD] = "guard"};
     struct buf text;
     buf_init(&text, 16u * 1024 * 1024);
     json_t *value = NULL;
@@ -149,7 +151,10 @@ static bool may_change(struct call *c, const struct noun *noun, const char *name
         return true;
     }
     (void)call_problem(c, 409, NULL, "%s %s comes from %s and cannot be changed here", noun->kind,
-                       name, origin == ORIGIN_FILE ? "the configuration file" : "postern itself");
+                       name,
+                       origin == ORIGIN_FILE    ? "the configuration file"
+                       : origin == ORIGIN_GUARD ? "postern guard"
+                                                : "postern itself");
     return false;
 }
 

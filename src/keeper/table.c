@@ -115,6 +115,22 @@ const struct operation OPERATIONS[] = {
     {"DELETE", "/api/v1/rules/{name}", ROLE_OWNER, OPERATION_CHANGE, "Removes a rule.",
      op_resources_remove, NULL, NULL},
 
+    {"POST", "/api/v1/leases", ROLE_OWNER, OPERATION_CHANGE,
+     "Makes a route with its rules for as long as the connection to `keeper.sock` lasts that asked "
+     "for it; only there. `postern guard` uses it.",
+     op_leases_add,
+     FIELDS(
+         {"name", FIELD_STRING, true, "of the route"},
+         {"upstream", FIELD_STRING, true, "`unix:/path`"},
+         {"host", FIELD_STRING, false, "host name; default: the name below the portal's"},
+         {"port", FIELD_NUMBER, false, "or a listener's port"},
+         {"title", FIELD_STRING, false, "name on the tile"},
+         {"start", FIELD_STRING, false, "path that the tile opens"},
+         {"allow", FIELD_LIST, false,
+          "who is admitted: `group:NAME@ZONE`, `user:NAME@ZONE`, `token:NAME@ZONE`; zone `local` "
+          "unless named"}),
+     NULL},
+
     {"POST", "/api/v1/explain", ROLE_OWNER, OPERATION_READS,
      "What would be decided, and why: every rule tried with the test it failed at.", op_explain,
      FIELDS({"user", FIELD_STRING, false, "a person, logged in just now with a second factor"},

@@ -98,10 +98,11 @@ static inline void bench_open(struct bench *b)
     changes_init(&b->k.changes);
     hosts_init(&b->k.hosts);
     probes_init(&b->k.probes);
+    leases_init(&b->k.leases);
     revokes_init(&b->k.revokes);
     turn_init(&b->k.turn, &b->k);
     bench_must(yaml_parse("bench", SPAN(BENCH_CONFIG), &b->k.file, &note) == 0);
-    bench_must(live_new(b->k.file, NULL, NULL, 1, &b->k.live, &note) == 0);
+    bench_must(live_new(b->k.file, NULL, NULL, NULL, 1, &b->k.live, &note) == 0);
     b->k.scratch = malloc(MSG_PACKET_MAX);
     bench_must(b->k.scratch != NULL);
     buf_fini(&note);
@@ -113,6 +114,7 @@ static inline void bench_close(struct bench *b)
     char child[512];
     changes_fini(&b->k.changes);
     hosts_fini(&b->k.hosts);
+    leases_fini(&b->k.leases);
     revokes_fini(&b->k.revokes);
     live_free(b->k.live);
     snapshot_free(b->k.file);
