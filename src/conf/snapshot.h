@@ -58,6 +58,8 @@ struct listener_def {
     bool portal;                     /* the portal and its API are served here */
     bool http2;                      /* offered beside HTTP/1.1 */
     uint32_t connections;            /* per edge; 0: only limits.connections holds */
+    uint32_t handshake_timeout;      /* 0: as in limits */
+    uint32_t header_timeout;         /* 0: as in limits */
     uint32_t connections_per_source; /* per edge; 0: limits.connections_per_source, which all
                                       * listeners without a number of their own share */
     struct cidr *proxies;            /* whom a word about others is believed */

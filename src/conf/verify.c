@@ -393,6 +393,10 @@ static void check_route_upstreams(struct check *c, size_t i)
                        : "expected kind: tcp with tcp://ADDRESS:PORT, found http");
     }
     struct place health = place_key(SECTION_ROUTES, i, "health_path");
+    struct place path = place_key(SECTION_ROUTES, i, "path");
+    if (r->kind == ROUTE_TCP && r->path[0] != 0)
+        report(c, &path, "expected none with kind: tcp, which has one address, found \"%s\"",
+               r->path);
     if (r->kind == ROUTE_TCP && r->health_path[0] != 0)
         report(c, &health, "expected none with kind: tcp, found \"%s\"", r->health_path);
     check_route_drain(c, i);

@@ -188,7 +188,7 @@ void arrival_open(struct listener *l, int fd, const struct addr *peer)
     list_push(&e->arrivals, &a->link);
     listener_join(l);
     e->conn_count++;
-    uint64_t seconds = e->generation->snapshot->limits.handshake_timeout;
+    uint64_t seconds = listener_handshake_timeout(l);
     deadline_set(&e->deadlines, &a->deadline, edge_now(e) + seconds * 1000);
     watch_arm(&a->watch, UV_READABLE);
 }

@@ -632,9 +632,9 @@ static uint64_t seconds(const struct conn *c, enum conn_wait wait)
     const struct limits *l = &(x != NULL ? x->generation : c->edge->generation)->snapshot->limits;
     switch (wait) {
     case WAIT_HANDSHAKE:
-        return l->handshake_timeout;
+        return listener_handshake_timeout(c->listener);
     case WAIT_HEAD:
-        return l->header_timeout;
+        return listener_header_timeout(c->listener);
     case WAIT_IDLE:
         return l->idle_timeout;
     case WAIT_BODY:

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/fault.h"
+#include "edge/listener.h"
 
 /* Reads of the socket in one step; then the others get their turn. */
 #define ROUNDS 4
@@ -645,14 +646,16 @@ static uint64_t sooner(uint64_t a, uint64_t b)
 
 static uint64_t idle_due(const struct h2 *h2, const struct limits *l)
 {
-    return h2->idle_since + 1000 * (uint64_t)(h2->begun ? l->idle_timeout : l->header_timeout);
+    return h2->idle_since + 1000 * (uint64_t)(h2->begun
+                                                  ? l->idle_timeout
+                                                  : listener_header_timeout(h2->conn->listener));
 }
 
 uint64_t h2_due(const struct conn *c)
 {
     const struct h2 *h2 = c->h2;
     const struct limits *l = &c->edge->generation->snapshot->limits;
-    uint64_t due = UINT64_MAX, head = 1000 * (uint64_t)l->header_timeout;
+    uint64_t due = UINT64_MAX, head = 1000 * (uint64_t)listener_header_timeout(c->listener);
     if (wire_blocked(&c->wire))
         due = c->waits_since + 1000 * (uint64_t)l->write_timeout;
     if (h2->head_since != 0)
@@ -679,7 +682,7 @@ void h2_overdue(struct conn *c)
     struct h2 *h2 = c->h2;
     uint64_t now = edge_now(c->edge);
     const struct limits *l = &c->edge->generation->snapshot->limits;
-    uint64_t head = 1000 * (uint64_t)l->header_timeout;
+    uint64_t head = 1000 * (uint64_t)listener_header_timeout(c->listener);
     if (wire_blocked(&c->wire) && c->waits_since + 1000 * (uint64_t)l->write_timeout <= now) {
         c->edge->count.timeouts++;
         c->doomed = true;

@@ -163,6 +163,22 @@ const struct listener_def *listener_def(struct listener *l)
     return l->def;
 }
 
+uint32_t listener_handshake_timeout(struct listener *l)
+{
+    const struct listener_def *def = listener_def(l);
+    return def != NULL && def->handshake_timeout != 0
+               ? def->handshake_timeout
+               : l->edge->generation->snapshot->limits.handshake_timeout;
+}
+
+uint32_t listener_header_timeout(struct listener *l)
+{
+    const struct listener_def *def = listener_def(l);
+    return def != NULL && def->header_timeout != 0
+               ? def->header_timeout
+               : l->edge->generation->snapshot->limits.header_timeout;
+}
+
 void listener_join(struct listener *l)
 {
     l->refs++;

@@ -31,6 +31,9 @@ bool listener_serves(struct listener *l);
 void listener_admit(struct listener *l, int fd, const struct addr *a, bool proxy);
 /* What the generation in force says of it; NULL when it no longer names it. */
 const struct listener_def *listener_def(struct listener *l);
+/* Seconds: the listener's own, or those of the limits. */
+uint32_t listener_handshake_timeout(struct listener *l);
+uint32_t listener_header_timeout(struct listener *l);
 /* A connection begins and ends. */
 void listener_join(struct listener *l);
 void listener_leave(struct listener *l);

@@ -282,13 +282,19 @@ static int on_prepare(struct signer *s, const struct message *m)
     return rc;
 }
 
+/* Whoever renews by a timer hears of a timer that has failed. */
 static void log_in_use(const struct keyring *k)
 {
     for (size_t i = 0; i < k->count; i++) {
+        const struct pair *p = k->at[i].pair;
+        int64_t left = pair_not_after(p) - (int64_t)(clock_wall_ms() / 1000);
+        bool soon = left < PAIR_WARN_SECONDS;
         struct buf line;
-        log_line(&line, LOG_LEVEL_NOTICE, "certificate_in_use");
+        log_line(&line, soon ? LOG_LEVEL_WARN : LOG_LEVEL_NOTICE,
+                 soon ? "certificate_ends_soon" : "certificate_in_use");
         log_text(&line, "name", k->at[i].name[0] != '\0' ? k->at[i].name : "default");
-        log_text(&line, "sha256", pair_fingerprint(k->at[i].pair));
+        log_text(&line, "sha256", pair_fingerprint(p));
+        log_num(&line, "days_left", left / 86400);
         log_end(&line);
     }
 }

@@ -32,20 +32,20 @@ def scalar_of(key_file):
     return bytes.fromhex("".join(digits.split()).replace(":", "")).rjust(SCALAR_LENGTH, b"\0")[-32:]
 
 
-def plant(directory, host):
+def plant(directory, host, pair="server"):
     """A self-signed P-256 pair that this test knows. Returns its scalar."""
-    directory = pathlib.Path(directory)
+    directory, key, certificate = pathlib.Path(directory), f"{pair}.key", f"{pair}.crt"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
          "-days", "30", "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host},DNS:*.{host}",
-         "-keyout", directory / "server.key", "-out", directory / "server.crt"],
+         "-keyout", directory / key, "-out", directory / certificate],
         check=True, capture_output=True)
     owner = directory.stat()
-    for name, mode in (("server.key", 0o600), ("server.crt", 0o644)):
+    for name, mode in ((key, 0o600), (certificate, 0o644)):
         os.chmod(directory / name, mode)
         if os.geteuid() == 0:
             os.chown(directory / name, owner.st_uid, owner.st_gid)
-    return scalar_of(directory / "server.key")
+    return scalar_of(directory / key)
 
 
 def key_of_assertions(site):
@@ -161,16 +161,21 @@ def test_no_other_process_ever_has_the_key():
 
     site = harness.Stack(edges=2)
     try:
-        needles = forms(plant(site.state / "tls", site.host))
+        keys = [forms(plant(site.state / "tls", site.host)), forms(plant(site.state / "tls", "other.test", "other"))]
+        with open(site.config, "a") as config:
+            config.write("\ntls: {certificates: [other]}\n")
         site.tls = ssl.create_default_context(cafile=str(site.state / "tls/server.crt"))
+        other = ssl.create_default_context(cafile=str(site.state / "tls/other.crt"))
         site.start()
         for _ in range(40):
             assert site.anonymous("GET", site.portal + "/healthz").status == 200
+            harness.Connection(site, "other.test", context=other).close()
         processes = site.doctor()["processes"]
-        found = {f"{p['role']} {p['pid']}": search(p["pid"], needles) for p in processes}
-        assert any("limbs" in forms for who, forms in found.items() if who.startswith("signer"))
-        for who, forms_found in found.items():
-            assert who.startswith("signer") or not forms_found, who
+        for needles in keys:
+            found = {f"{p['role']} {p['pid']}": search(p["pid"], needles) for p in processes}
+            assert any("limbs" in forms for who, forms in found.items() if who.startswith("signer"))
+            for who, forms_found in found.items():
+                assert who.startswith("signer") or not forms_found, who
     finally:
         site.close()
 

@@ -1,8 +1,10 @@
 """Further listeners: what each serves, its own limits, and what else is spoken on its port."""
 import contextlib
 import pathlib
+import socket
 import ssl
 import sys
+import time
 
 import pytest
 
@@ -44,7 +46,7 @@ def stack(upstream):
         s.narrow = free_port()
         with_listeners(s, f'{{name: door, address: "127.0.0.1:{s.door}", portal: false}}',
                        f'{{name: narrow, address: "127.0.0.1:{s.narrow}", connections_per_source: 2, '
-                       'connections: 3}')
+                       'connections: 3, handshake_timeout: 1s, header_timeout: 2s}')
         s.start()
         yield s
 
@@ -76,6 +78,24 @@ def test_a_listener_counts_its_own_connections(stack):
             open_ones.enter_context(Connection(stack, stack.host))
     edge = next(p for p in stack.doctor()["processes"] if p["role"] == "edge")
     assert int(edge["status"]["refused_limit"]) >= 2, edge
+
+
+def test_a_listener_has_deadlines_of_its_own(stack):
+    """Those of the others are ten seconds and more."""
+    started = time.monotonic()
+    with socket.create_connection(("127.0.0.1", stack.narrow), 20) as silent:
+        assert silent.recv(1) == b""
+    assert time.monotonic() - started < 8
+    for protocols in ([], ["h2"]):
+        context = ssl.create_default_context(cafile=str(stack.state / "tls/ca.crt"))
+        if protocols:
+            context.set_alpn_protocols(protocols)
+        started = time.monotonic()
+        with Connection(stack, stack.host, stack.narrow, context=context) as c:
+            c.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\4" + bytes(5) if protocols else b"GET / HTTP/1.1\r\nHos")
+            while c.fill():
+                pass
+        assert time.monotonic() - started < 8, protocols
 
 
 def test_one_listener_has_to_serve_the_portal(stack):

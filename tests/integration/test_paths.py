@@ -2,11 +2,12 @@
 import pathlib
 import re
 import sys
+import time
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from stack import Recorder, Stack, wait_for  # noqa: E402
+from stack import Connection, Recorder, Stack, wait_for  # noqa: E402
 
 CONFIG = """
 routes:
@@ -22,10 +23,22 @@ rules:
 """
 
 
+def answers_as(name):
+    """Says its name; below /stream without an end."""
+    def handler(_, sock, head, rest):
+        if b"/stream " not in head.split(b"\r\n")[0]:
+            sock.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(name)}\r\n\r\n{name}".encode())
+            return rest
+        sock.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            sock.sendall(b"4\r\ntick\r\n")
+            time.sleep(0.05)
+    return handler
+
+
 @pytest.fixture(scope="module")
 def site():
-    consoles = {name: Recorder(f"HTTP/1.1 200 OK\r\nContent-Length: {len(name)}\r\n\r\n{name}".encode())
-                for name in ("whole", "redis", "deep")}
+    consoles = {name: Recorder(handler=answers_as(name)) for name in ("whole", "redis", "deep")}
     with Stack(edges=1, extra_yaml=CONFIG.format(host="postern.localhost",
                                                  **{n: c.url for n, c in consoles.items()})) as s:
         s.secret("redis.secret", "r:edis")
@@ -155,16 +168,83 @@ def test_the_command_line_puts_a_console_below_a_prefix(site, paula):
     assert site.consoles["whole"].requests[-1].startswith(b"GET /late/x ")
 
 
+def open_stream(site, who, path):
+    """A response that has begun and does not end."""
+    jar = who.jar[f"tools.{site.host}"]
+    c = Connection(site, f"tools.{site.host}")
+    c.send(f"GET {path} HTTP/1.1\r\nHost: tools.{site.host}:{site.port}\r\nSec-Fetch-Site: same-origin\r\nCookie: "
+           .encode() + "; ".join(f"{k}={v}" for k, v in jar.items()).encode() + b"\r\n\r\n")
+    answer = c.read(head_only=True)
+    assert answer.status == 200, answer
+    return c
+
+
+def runs(c, seconds=0.5):
+    """Bytes still come."""
+    c.sock.settimeout(20)
+    c.buffer = b""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if not c.fill():
+                return False
+        except OSError:
+            return False
+    return bool(c.buffer)
+
+
+def ends(c):
+    c.sock.settimeout(20)
+    try:
+        while c.fill():
+            c.buffer = b""
+    except OSError:
+        pass
+    return True
+
+
 def test_a_route_that_goes_ends_its_own_streams_only(site, paula):
     """And what lies below its prefix falls to the next shorter one."""
-    site.cli("reload")
     text = site.config.read_text()
-    site.config.write_text(re.sub(r"(?s)  deep: .*?/home\}\n", "", text).replace("routes: [whole, redis, deep, lone]",
-                                                                                 "routes: [whole, redis, lone]")
-                           .replace("routes: [deep]", "routes: [redis]"))
-    site.cli("reload")
-    wait_for(lambda: paula.get(at(site, "/redis/ui/x")).body == b"redis")
-    assert paula.get(at(site, "/x")).body == b"whole"
-    site.config.write_text(text)
-    site.cli("reload")
-    assert paula.get(at(site, "/redis/ui/x")).body == b"deep"
+    redis, deep, whole = (open_stream(site, paula, p) for p in ("/redis/stream", "/redis/ui/stream", "/stream"))
+    try:
+        site.config.write_text(re.sub(r"(?s)  deep: .*?/home\}\n", "", text)
+                               .replace("routes: [whole, redis, deep, lone]", "routes: [whole, redis, lone]")
+                               .replace("routes: [deep]", "routes: [redis]"))
+        site.cli("reload")
+        assert ends(deep) and runs(redis) and runs(whole)
+        assert paula.get(at(site, "/redis/ui/x")).body == b"redis"
+        # A rule that goes concerns its own console only.
+        site.config.write_text(text.replace("users: [paula], zones: [local], routes: [whole, redis, deep, lone]",
+                                            "users: [paula], zones: [local], routes: [whole, deep, lone]"))
+        site.cli("reload")
+        assert ends(redis) and runs(whole)
+        assert paula.get(at(site, "/redis/x")).status == 403 and paula.get(at(site, "/redis/ui/x")).body == b"deep"
+    finally:
+        site.config.write_text(text)
+        site.cli("reload")
+        for c in (redis, deep, whole):
+            c.close()
+    assert paula.get(at(site, "/redis/x")).body == b"redis"
+
+
+def test_removing_a_console_of_the_store_ends_its_streams_and_no_others(site, paula):
+    site.cli("route", "add", "brief", site.consoles["redis"].url, "--host", f"tools.{site.host}", "--path", "/brief",
+             "--allow", "user:paula@local")
+    brief, redis = open_stream(site, paula, "/brief/stream"), open_stream(site, paula, "/redis/stream")
+    site.cli("route", "remove", "brief", "--force")
+    assert ends(brief) and runs(redis)
+    brief.close()
+    redis.close()
+
+
+def test_a_console_put_below_another_takes_over_from_then_on(site, paula):
+    """What was open below its prefix was admitted to another console, and ends."""
+    below, beside = open_stream(site, paula, "/redis/new/stream"), open_stream(site, paula, "/redis/stream")
+    site.cli("route", "add", "new", site.consoles["whole"].url, "--host", f"tools.{site.host}", "--path", "/redis/new",
+             "--allow", "user:paula@local")
+    assert ends(below) and runs(beside)
+    assert paula.get(at(site, "/redis/new/x")).body == b"whole"
+    site.cli("route", "remove", "new", "--force")
+    below.close()
+    beside.close()
