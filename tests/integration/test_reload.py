@@ -147,12 +147,6 @@ def test_sessions_resume_on_another_edge_with_one_ticket_each(site):
         assert "alert" in refused.stderr or refused.returncode != 0
 
 
-def test_a_console_behind_tls_or_a_name_is_refused_with_the_reason(site):
-    for url in ("https://127.0.0.1:8443", "http://tomcat.internal:8080"):
-        done = site.cli("route", "add", "later", url, check=False)
-        assert done.returncode == 1 and "not supported yet" in done.stderr, done
-
-
 def test_a_second_service_on_the_same_state_is_refused(site):
     done = subprocess.run([str(harness.LIBEXEC / "postern"), "serve", "--config", str(site.config)], env=site.env,
                           capture_output=True, text=True, timeout=20)
