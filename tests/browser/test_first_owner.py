@@ -2,13 +2,15 @@
 
 Screenshots are kept in build/screenshots/ for a look.
 """
+import base64
+import hashlib
 import re
 import urllib.parse
 
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from stack import PASSWORD, TOP, totp
+from stack import PASSWORD, TOP, Recorder, totp
 
 known = {}
 
@@ -107,6 +109,51 @@ def test_the_portal_shows_consoles_people_and_records(site, browser):
     assert width <= 520, "no sideways scrolling on a phone"
     browser.set_window_size(1100, 900)
     clean_log(browser)
+
+
+class Live:
+    """A page, and a WebSocket that says one word; remembers in which HTTP it was asked."""
+
+    def __init__(self):
+        self.vias = []
+        self.up = Recorder(handler=self.handle)
+
+    def handle(self, _, sock, head, data):
+        self.vias.append((head.split(b" ")[1], re.search(rb"(?m)^Via: (\S+)", head).group(1)))
+        key = re.search(rb"(?im)^sec-websocket-key: *(\S+)", head)
+        if key is None:
+            page = b"<!doctype html><title>live</title>"
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%s" % (len(page), page))
+            return data
+        digest = hashlib.sha1(key.group(1) + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+        sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                     b"Sec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n\r\n\x81\x05hello")
+        sock.recv(100)
+        return None
+
+
+PROTOCOL = "return performance.getEntriesByType('navigation')[0].nextHopProtocol"
+
+
+def test_pages_come_over_http2_and_a_websocket_beside_them(site, browser):
+    live = Live()
+    site.cli("route", "add", "live", live.up.url, "--allow", "group:owners@local")
+    try:
+        browser.get(site.portal + "/")
+        assert browser.execute_script(PROTOCOL) == "h2"
+        browser.get(site.console_url("live", "/page"))
+        WebDriverWait(browser, 15).until(lambda b: b.title == "live")
+        assert browser.execute_script(PROTOCOL) == "h2"
+        word = browser.execute_async_script("""
+            const done = arguments[0], socket = new WebSocket("wss://" + location.host + "/socket");
+            socket.onmessage = e => done(e.data);
+            socket.onerror = () => done("failed");""")
+        assert word == "hello"
+        assert (b"/page", b"2.0") in live.vias and (b"/socket", b"1.1") in live.vias
+        clean_log(browser)
+    finally:
+        site.cli("route", "remove", "live", "--force")
+        live.up.close()
 
 
 def test_logging_out_ends_the_console_as_well(site, browser):
