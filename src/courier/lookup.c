@@ -33,7 +33,8 @@ static void end(struct lookup *l, enum resolve_result result, const char *text)
 
 static void take(struct lookup *l, const struct addrinfo *list)
 {
-    for (const struct addrinfo *ai = list; ai != NULL && l->count < LOOKUP_MAX; ai = ai->ai_next) {
+    for (const struct addrinfo *ai = list; ai != NULL && l->count < LOOKUP_SEEN_MAX;
+         ai = ai->ai_next) {
         struct addr a;
         uint16_t port;
         if (addr_from_sockaddr(ai->ai_addr, &a, &port) < 0)
@@ -54,6 +55,7 @@ static void take(struct lookup *l, const struct addrinfo *list)
     }
     if (l->count == 0)
         end(l, RESOLVE_ABSENT, "the name has no address");
+    l->count = l->count < LOOKUP_MAX ? l->count : LOOKUP_MAX;
 }
 
 void lookup_name(const char *name, struct lookup *ret)

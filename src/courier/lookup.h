@@ -7,12 +7,15 @@
 #include "ipc/message.h"
 
 #define LOOKUP_MAX 16u
+/* So many of an answer are looked at: the sixteen must be the same ones in whatever order they
+ * come. */
+#define LOOKUP_SEEN_MAX 128u
 
 struct lookup {
     enum resolve_result result;
-    struct addr addrs[LOOKUP_MAX]; /* sorted, none twice */
-    size_t count;
-    char text[256]; /* why not, for a person */
+    struct addr addrs[LOOKUP_SEEN_MAX]; /* sorted, none twice */
+    size_t count;                       /* at most LOOKUP_MAX */
+    char text[256];                     /* why not, for a person */
 };
 
 /* name: as of spelling_host and no address, else RESOLVE_ABSENT. One address that no console may

@@ -62,8 +62,8 @@ struct keeper {
     struct live *live;     /* the snapshot in force, or NULL before the first */
     struct snapshot *file; /* what the configuration file says, for merging */
     const char *secrets_dir;
-    const char *head_file; /* or NULL: none is kept */
-    bool alarmed;          /* the trail is not what the head file says; recorded once */
+    const char *head_file;        /* or NULL: none is kept */
+    bool alarmed;                 /* the trail is not what the head file says; recorded once */
     struct assertions assertions; /* no key: consoles that are to get one get no request */
     struct changes changes;
     struct hosts hosts; /* of upstreams, by name */

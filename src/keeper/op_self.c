@@ -180,17 +180,18 @@ int op_health(struct call *c)
     if (r < 0) {
         return r;
     }
-    return call_answer(c, 200,
-                       json_pack("{s:s,s:s,s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:I}", "status",
-                                 s == NULL    ? "starting"
-                                 : k->alarmed ? "audit alarm"
-                                              : "ok",
-                                 "version", POSTERN_VERSION, "started", json_time_ms(k->started_ms),
-                                 "snapshot", (json_int_t)(s == NULL ? 0 : s->number), "generation",
-                                 (json_int_t)(s == NULL ? 0 : s->generation), "edges",
-                                 edges_json(k), "routes", routes_json(k), "names", names_json(k),
-                                 "fleet", pairs_json(span_str(k->fleet)), "sandbox",
-                                 pairs_json(span_str(k->sandbox)), "audit_records",
-                                 (json_int_t)count, "access_records", (json_int_t)access.rows,
-                                 "access_lost", (json_int_t)access.lost));
+    return call_answer(
+        c, 200,
+        json_pack("{s:s,s:s,s:o,s:I,s:I,s:o,s:o,s:o,s:s,s:o,s:o,s:I,s:I,s:I}", "status",
+                  s == NULL    ? "starting"
+                  : k->alarmed ? "audit alarm"
+                               : "ok",
+                  "version", POSTERN_VERSION, "started", json_time_ms(k->started_ms), "snapshot",
+                  (json_int_t)(s == NULL ? 0 : s->number), "generation",
+                  (json_int_t)(s == NULL ? 0 : s->generation), "edges", edges_json(k), "routes",
+                  routes_json(k), "names", names_json(k), "courier",
+                  k->courier != NULL ? "connected" : "absent", "fleet",
+                  pairs_json(span_str(k->fleet)), "sandbox", pairs_json(span_str(k->sandbox)),
+                  "audit_records", (json_int_t)count, "access_records", (json_int_t)access.rows,
+                  "access_lost", (json_int_t)access.lost));
 }

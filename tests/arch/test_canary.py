@@ -215,7 +215,7 @@ def test_password_hashes_totp_secrets_and_console_credentials_stay_where_they_be
                 assert any(n.startswith("hash") for n in found), "positive control"
             else:
                 assert not found, (p["role"], found)
-            if p["role"] in ("signer", "supervisor"):
+            if p["role"] in ("signer", "supervisor", "courier"):
                 assert not search(p["pid"], {"basic": basic, "plain": b"canary-password-5f1d"}), p["role"]
     finally:
         site.close()

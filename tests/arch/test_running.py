@@ -41,8 +41,9 @@ def test_every_thread_of_a_process_is_filtered(site):
             assert re.search(r"^Seccomp:\s*2$", (task / "status").read_text(), flags=re.M), (p, task.name)
 
 
-def test_an_edge_holds_no_file_but_sockets_and_the_loops_own(site):
-    for pid in site.pids("edge"):
+@pytest.mark.parametrize("role", ["edge", "courier"])
+def test_who_meets_strangers_holds_no_file_but_sockets_and_the_loops_own(site, role):
+    for pid in site.pids(role):
         for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
             target = os.readlink(fd)
             assert target.startswith(("socket:", "anon_inode:", "pipe:", "/memfd:")) or \

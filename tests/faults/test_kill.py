@@ -77,7 +77,7 @@ def test_no_acknowledged_record_is_lost_and_service_returns(site):
         load.start()
     acknowledged = []
     back = []
-    for n, role in zip(range(KILLS), itertools.cycle(["edge", "keeper", "signer", "edge"])):
+    for n, role in zip(range(KILLS), itertools.cycle(["edge", "keeper", "signer", "edge", "courier"])):
         name = f"g{n}"
         if site.cli("group", "add", name, check=False).returncode == 0:
             acknowledged.append(name)

@@ -189,6 +189,15 @@ def test_name_servers_are_asked_and_their_no_is_a_no(files):
 
 
 @needs_root
+def test_of_many_addresses_the_same_sixteen_are_taken_in_any_order(files):
+    addresses = [f"10.0.0.{n}" for n in range(1, 41)]
+    for order in (addresses, addresses[::-1], addresses[20:] + addresses[:20]):
+        files["/etc/hosts"].write_text("".join(f"{a} console.example\n" for a in order))
+        with Courier(files) as courier:
+            assert courier.resolve("console.example") == (OK, [address(a) for a in addresses[:16]], "")
+
+
+@needs_root
 def test_a_silent_name_server_costs_five_seconds_and_stops_nobody_else(files):
     server = NameServer(silent=True)
     files["/etc/hosts"].write_text("10.1.2.3 known.example\n")
