@@ -97,6 +97,7 @@ static const struct option_def ASSERTION_ROTATE_OPTIONS[] = {
 };
 
 static const struct option_def ZONE_ADD_OPTIONS[] = {
+    {"interface", OPTION_TEXT, NULL, "INTERFACE", "and by which network interface it comes in"},
     {"replace", OPTION_LOCAL_FLAG, NULL, NULL, "replace a zone of this name"},
     NO_MORE,
 };
@@ -162,6 +163,7 @@ static const struct option_def EXPLAIN_OPTIONS[] = {
     {"user", OPTION_TEXT, NULL, "NAME", "who asks: a person who has just logged in"},
     {"token", OPTION_TEXT, NULL, "NAME", "who asks: a token"},
     {"source", OPTION_TEXT, NULL, "ADDRESS", "from where (127.0.0.1)"},
+    {"interface", OPTION_TEXT, NULL, "INTERFACE", "by which network interface it comes in"},
     {"route", OPTION_TEXT, NULL, "NAME", "which console"},
     {"url", OPTION_TEXT, NULL, "URL", "or the whole address"},
     {"method", OPTION_TEXT, NULL, "METHOD", "GET unless named"},
@@ -256,7 +258,7 @@ const struct command COMMANDS[] = {
     {"route remove", {"NAME"}, {NULL}, "take a console away; ends its streams", REMOVE_OPTIONS, "DELETE", API "/routes/{0}", NULL, NULL, run_removal},
 
     {"zone add", {"NAME", "CIDR..."}, {NULL, "cidrs"}, "name a place: addresses and networks", ZONE_ADD_OPTIONS, "PUT", API "/zones/{0}", NULL, NULL, run_zone_add},
-    {"zone list", {NULL}, {NULL}, "list zones", PAGE_OPTIONS, "GET", API "/zones", "zones", "name cidrs origin", NULL},
+    {"zone list", {NULL}, {NULL}, "list zones", PAGE_OPTIONS, "GET", API "/zones", "zones", "name cidrs interface origin", NULL},
     {"zone show", {"NAME"}, {NULL}, "one zone", NULL, "GET", API "/zones/{0}", NULL, NULL, NULL},
     {"zone remove", {"NAME"}, {NULL}, "remove a zone", NULL, "DELETE", API "/zones/{0}", NULL, NULL, NULL},
 

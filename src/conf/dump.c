@@ -67,9 +67,12 @@ static void dump_element(const struct section *sec, const void *e, const char *n
         dump_keys(sec, 0, e, "  - ", "    ", out);
         return;
     }
+    bool only_list = sec->shape == SHAPE_NAMED_LIST;
+    for (size_t i = 2; i < sec->key_count; i++)
+        only_list &= value_count(&sec->keys[i], e) == 0;
     (void)buf_text(out, "  ");
     (void)text_json(out, span_str(name));
-    if (sec->shape == SHAPE_NAMED) {
+    if (!only_list) {
         (void)buf_text(out, ":\n");
         dump_keys(sec, 1, e, "    ", "    ", out);
     } else {

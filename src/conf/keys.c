@@ -344,7 +344,7 @@ static const char *path_middle(const struct section *sec)
         [SHAPE_OBJECT] = ".",
         [SHAPE_LIST] = "[].",
         [SHAPE_NAMED] = ".NAME.",
-        [SHAPE_NAMED_LIST] = ".NAME",
+        [SHAPE_NAMED_LIST] = ".NAME.",
     };
     return MIDDLE[sec->shape];
 }
@@ -364,8 +364,9 @@ int conf_keys_describe(struct buf *out)
             const struct key *k = &sec->keys[j];
             if (!key_is_written(sec, k))
                 continue;
-            (void)buf_printf(out, "%s%s%s\t%s%s\t%s\t%s\n", sec->name, path_middle(sec),
-                             sec->shape == SHAPE_NAMED_LIST ? "" : k->name,
+            bool short_form = sec->shape == SHAPE_NAMED_LIST && j == 1;
+            (void)buf_printf(out, "%s%s%s\t%s%s\t%s\t%s\n", sec->name,
+                             short_form ? ".NAME" : path_middle(sec), short_form ? "" : k->name,
                              (k->flags & KEY_ONE)    ? "one or a list of "
                              : (k->flags & KEY_LIST) ? "list of "
                                                      : "",
@@ -473,9 +474,12 @@ static void schema_section(struct buf *out, const struct section *sec)
         (void)buf_text(out, "      }\n");
         break;
     case SHAPE_NAMED_LIST:
-        (void)buf_text(out, "      \"type\": \"object\",\n      \"additionalProperties\": {\n");
+        (void)buf_text(out, "      \"type\": \"object\",\n      \"additionalProperties\": {\n"
+                            "      \"anyOf\": [{\n");
         schema_key(out, &sec->keys[1], "        ");
-        (void)buf_text(out, "      }\n");
+        (void)buf_text(out, "      }, {\n");
+        schema_object(out, sec);
+        (void)buf_text(out, "      }]\n      }\n");
         break;
     }
     (void)buf_text(out, "    }");

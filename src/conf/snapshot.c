@@ -43,7 +43,7 @@ static int add_builtins(struct snapshot *s)
         {"main", {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1}}},
         {"main6", {{[15] = 1}}},
     };
-    struct zone_def zone = {.name = "local", .origin = ORIGIN_BUILTIN};
+    struct zone_def zone = {.name = "local", .interface = "", .origin = ORIGIN_BUILTIN};
     for (size_t i = 0; i < countof(LOCAL); i++) {
         struct cidr *c = array_grow(&s->arena, (void **)&zone.cidrs, zone.cidr_count, sizeof(*c));
         if (c == NULL)

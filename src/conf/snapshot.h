@@ -31,6 +31,7 @@ enum origin {
 
 /* A name of the kernel with its terminator (IFNAMSIZ). */
 #define INTERFACE_SIZE 16u
+#define ZONE_INTERFACES_MAX 16u
 
 struct names {
     const char **name;
@@ -72,8 +73,9 @@ struct listener_def {
 
 struct zone_def {
     const char *name;
-    struct cidr *cidrs;
+    struct cidr *cidrs; /* none: any address */
     size_t cidr_count;
+    const char *interface; /* by which it comes in as well; "": by any */
     enum origin origin;
 };
 

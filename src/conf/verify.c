@@ -69,8 +69,9 @@ void place_write(const struct snapshot *s, const struct place *at, struct buf *o
         else
             (void)buf_printf(out, "[%zu]", at->element);
     }
-    /* A zone has no keys in the file: its list is its value. */
-    if (at->key != NULL && at->section->shape != SHAPE_NAMED_LIST)
+    /* A zone's list is its value, where nothing else is said of it. */
+    if (at->key != NULL &&
+        (at->section->shape != SHAPE_NAMED_LIST || at->key > &at->section->keys[1]))
         (void)buf_printf(out, ".%s", at->key->name);
     if (at->item != SIZE_MAX)
         (void)buf_printf(out, "[%zu]", at->item);
@@ -228,6 +229,30 @@ static void check_listeners(struct check *c)
                 break;
             }
         }
+    }
+}
+
+/* How many interfaces the zones may name between them: each has a table of its own. */
+static void check_zones(struct check *c)
+{
+    const char *known[ZONE_INTERFACES_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < c->s->zone_count; i++) {
+        const struct zone_def *z = &c->s->zones[i];
+        struct place at = place_key(SECTION_ZONES, i, NULL);
+        size_t k = 0;
+        if (z->cidr_count == 0 && z->interface[0] == 0)
+            report(c, &at, "expected networks or an interface, found neither");
+        while (k < count && strcmp(known[k], z->interface) != 0)
+            k++;
+        if (z->interface[0] == 0 || k < count)
+            continue;
+        at = place_key(SECTION_ZONES, i, "interface");
+        if (count == ZONE_INTERFACES_MAX)
+            report(c, &at, "expected at most %u interfaces in all zones, found more",
+                   ZONE_INTERFACES_MAX);
+        else
+            known[count++] = z->interface;
     }
 }
 
@@ -562,10 +587,13 @@ static void check_public(struct check *c)
         c->fault = -ENOMEM;
         return;
     }
-    for (size_t i = 0; i < s->zone_count; i++)
+    for (size_t i = 0; i < s->zone_count; i++) {
+        /* Who names an interface has thought of who is behind it. */
+        if (s->zones[i].interface[0] != 0)
+            continue;
         c->share[i] = internet_share(s->zones[i].cidrs, s->zones[i].cidr_count);
-    for (size_t i = 0; i < s->zone_count; i++)
         c->whole[i] = is_whole_internet(c, s->zones[i].cidrs, s->zones[i].cidr_count);
+    }
     check_zone_list(c, SECTION_PORTAL, 0, &s->portal_zones);
     for (size_t i = 0; i < s->rule_count; i++) {
         struct place at = place_key(SECTION_RULES, i, "assurance");
@@ -636,6 +664,7 @@ int verify_each(const struct snapshot *s, verify_found found, void *ctx)
     }
     check_places(&c);
     check_listeners(&c);
+    check_zones(&c);
     check_routes(&c);
     check_rules(&c);
     check_public(&c);

@@ -183,7 +183,7 @@ static bool take_object(struct walk *w, const char *base, const struct section *
     size_t seen[KEYS_MAX] = {0}, line;
     bool end;
     (void)snprintf(path, sizeof(path), "%s", base);
-    bool named = sec->shape == SHAPE_NAMED;
+    bool named = sec->shape == SHAPE_NAMED || sec->shape == SHAPE_NAMED_LIST;
     walk_refuse_decoration(w, path);
     walk_mark(w, sec, element, NULL, walk_line(w), false);
     if (!walk_at(w, YAML_MAPPING_START_EVENT)) {
@@ -320,7 +320,8 @@ static void take_named(struct walk *w, const struct section *sec)
             continue;
         }
         size_t element = section_count(sec, w->s);
-        if (sec->shape == SHAPE_NAMED) {
+        /* The list alone is short for a mapping with nothing but the list. */
+        if (sec->shape == SHAPE_NAMED || walk_at(w, YAML_MAPPING_START_EVENT)) {
             (void)take_object(w, path, sec, element, &e);
         } else {
             bool list_good = take_list(w, path, &sec->keys[1], &e);

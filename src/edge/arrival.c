@@ -128,7 +128,7 @@ static void on_arrival_poll(uv_poll_t *handle, int status, int events)
 {
     struct arrival *a = handle->data;
     struct proxyproto p;
-    struct addr client;
+    struct arrived client = {.proxy = false};
     watch_fired(&a->watch, status, events);
     int rc = read_header(a, &p);
     if (rc == 0) {
@@ -141,7 +141,7 @@ static void on_arrival_poll(uv_poll_t *handle, int status, int events)
         refuse(a, silent ? NULL : "the connection does not begin with a PROXY header");
         return;
     }
-    const char *why = client_of(a, &p, &client);
+    const char *why = client_of(a, &p, &client.addr);
     if (why != NULL) {
         refuse(a, why);
         return;
@@ -152,7 +152,8 @@ static void on_arrival_poll(uv_poll_t *handle, int status, int events)
     a->fd = -1;
     l->refs++;
     end(a);
-    listener_admit(l, fd, &client, p.kind == PROXYPROTO_LOCAL);
+    client.proxy = p.kind == PROXYPROTO_LOCAL;
+    listener_admit(l, fd, &client);
     listener_unref(l);
     edge_drained(e);
 }

@@ -876,6 +876,7 @@ void conn_init_stream(struct conn *c, struct conn *carrier)
     c->carrier = carrier;
     c->listener = carrier->listener;
     c->addr = carrier->addr;
+    memcpy(c->interface, carrier->interface, sizeof(c->interface));
     c->zones = carrier->zones;
     c->zones_serial = carrier->zones_serial;
     c->state = CONN_EXCHANGE;
@@ -886,7 +887,7 @@ void conn_init_stream(struct conn *c, struct conn *carrier)
     list_init(&c->link);
 }
 
-void conn_open(struct edge *e, int fd, const struct addr *addr, struct listener *l,
+void conn_open(struct edge *e, int fd, const struct arrived *who, struct listener *l,
                struct source *source)
 {
     struct conn *c = calloc(1, sizeof(*c));
@@ -910,7 +911,8 @@ void conn_open(struct edge *e, int fd, const struct addr *addr, struct listener 
     c->listener = l;
     listener_join(l);
     c->source = source;
-    c->addr = *addr;
+    c->addr = who->addr;
+    memcpy(c->interface, who->interface, sizeof(c->interface));
     c->state = CONN_HANDSHAKE;
     c->waits_since = edge_now(e);
     buf_init(&c->in, e->generation->snapshot->limits.header_bytes + EDGE_SCRATCH + PEEK_MAX);

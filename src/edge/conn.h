@@ -51,6 +51,13 @@ struct h2;
 struct listener;
 struct source;
 
+/* Who a connection is from, as far as that is known before TLS. */
+struct arrived {
+    struct addr addr;
+    char interface[INTERFACE_SIZE]; /* by which it came, or "" */
+    bool proxy; /* a trusted proxy of itself: limits per source do not concern it */
+};
+
 struct conn {
     struct edge *edge;
     struct list link;  /* in edge->conns */
@@ -88,13 +95,14 @@ struct conn {
     struct listener *listener; /* a reference */
     struct source *source;
     struct addr addr;
-    struct zone_set zones; /* of addr, borrowed from the generation with … */
-    uint32_t zones_serial; /* … this serial */
+    char interface[INTERFACE_SIZE]; /* by which addr came, or "" */
+    struct zone_set zones;          /* of addr, borrowed from the generation with … */
+    uint32_t zones_serial;          /* … this serial */
 };
 
 /* Takes fd. A connection that can not be made is closed; nothing is returned because nobody has a
  * use for it: it lives by its events. */
-void conn_open(struct edge *e, int fd, const struct addr *addr, struct listener *l,
+void conn_open(struct edge *e, int fd, const struct arrived *who, struct listener *l,
                struct source *source);
 /* Does whatever can be done now, derives what to wait for. May free the exchange, not the conn. */
 void conn_step(struct conn *c);

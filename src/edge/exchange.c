@@ -61,13 +61,14 @@ struct exchange *exchange_new(struct conn *conn)
         .arena = arena,
         .started_us = clock_mono_us(),
         .source = conn->addr,
+        .interface = conn->interface,
         .listener = conn->listener->name,
         .listener_port = conn->listener->port,
         /* Until the gate says more. */
         .outcome = ACCESS_UNAUTHENTICATED,
     };
     if (conn->zones_serial != e->generation->serial) {
-        conn->zones = zones_find(policy_zones(e->generation->policy), &conn->addr);
+        conn->zones = zones_at(policy_zones(e->generation->policy), &conn->addr, conn->interface);
         conn->zones_serial = e->generation->serial;
     }
     x->zones = conn->zones;

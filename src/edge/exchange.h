@@ -67,6 +67,7 @@ struct exchange {
     char id_text[33];    /* hex */
     uint64_t started_us; /* clock_mono_us */
     struct addr source;
+    const char *interface; /* by which the source came, or "" */
     struct zone_set zones;
     const char *listener;
     uint16_t listener_port;

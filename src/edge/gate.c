@@ -289,7 +289,7 @@ static bool refit(struct exchange *x)
         return true;
     generation_unref(x->generation);
     x->generation = generation_ref(now);
-    x->zones = zones_find(policy_zones(now->policy), &x->source);
+    x->zones = zones_at(policy_zones(now->policy), &x->source, x->interface);
     x->route = policy_route(now->policy, x->listener_port, x->request.host, x->request.canonical);
     return x->route != NULL;
 }
@@ -477,7 +477,9 @@ static bool learn_client(struct exchange *x)
                "forwarded");
         return false;
     }
+    /* The way to the proxy is known, the client's is not. */
     x->source = client;
+    x->interface = "";
     x->zones = zones_find(policy_zones(x->generation->policy), &client);
     if (policy_admits_source(x->generation->policy, x->zones))
         return true;
@@ -570,7 +572,7 @@ static bool still_admitted(const struct exchange *x, const struct view *v)
         policy_route(g->policy, x->listener_port, x->request.host, x->request.canonical);
     if (route == NULL || x->route == NULL || strcmp(route->name, x->route->name) != 0)
         return false;
-    struct zone_set zones = zones_find(policy_zones(g->policy), &x->source);
+    struct zone_set zones = zones_at(policy_zones(g->policy), &x->source, x->interface);
     return decide(x, g, route, zones, v).verdict == VERDICT_ALLOW;
 }
 

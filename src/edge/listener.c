@@ -13,6 +13,7 @@
 #include "edge/access.h"
 #include "edge/arrival.h"
 #include "edge/conn.h"
+#include "edge/incoming.h"
 #include "edge/source.h"
 
 /* How long a listener rests when the process has no descriptor left. */
@@ -34,7 +35,7 @@ static bool names_clients(const struct listener_def *def, const struct addr *a)
 }
 
 /* Cheapest question first; nothing is allocated before the last. */
-static bool admit(struct listener *l, const struct addr *a, bool proxy, struct source **ret)
+static bool admit(struct listener *l, const struct arrived *a, struct source **ret)
 {
     struct edge *e = l->edge;
     const struct generation *g = e->generation;
@@ -44,26 +45,26 @@ static bool admit(struct listener *l, const struct addr *a, bool proxy, struct s
         return false;
     }
     /* Whose requests these will be is not known yet: the gate judges each by its own source. */
-    if (proxy && names_clients(listener_def(l), a))
+    if (a->proxy && names_clients(listener_def(l), &a->addr))
         return true;
-    struct zone_set zones = zones_find(policy_zones(g->policy), a);
+    struct zone_set zones = zones_at(policy_zones(g->policy), &a->addr, a->interface);
     if (!policy_admits_source(g->policy, zones)) {
         e->count.refused_source++;
-        access_source(e, a, zones, l->name);
+        access_source(e, &a->addr, zones, l->name);
         return false;
     }
     /* Behind the address of a proxy are all who come through it. */
-    if (proxy)
+    if (a->proxy)
         return true;
-    *ret = source_enter(l, a);
+    *ret = source_enter(l, &a->addr);
     return *ret != NULL;
 }
 
-void listener_admit(struct listener *l, int fd, const struct addr *a, bool proxy)
+void listener_admit(struct listener *l, int fd, const struct arrived *a)
 {
     struct edge *e = l->edge;
     struct source *s;
-    if (!listener_serves(l) || !admit(l, a, proxy, &s)) {
+    if (!listener_serves(l) || !admit(l, a, &s)) {
         (void)close(fd);
         return;
     }
@@ -76,6 +77,14 @@ bool listener_serves(struct listener *l)
     return l->edge->tls != NULL && listener_def(l) != NULL;
 }
 
+static void arrive_by(const struct listener *l, int fd, struct arrived *who)
+{
+    if (l->interface[0] != 0)
+        memcpy(who->interface, l->interface, sizeof(who->interface));
+    else if (l->asks)
+        incoming_interface(fd, &who->addr, who->interface);
+}
+
 static void take(struct listener *l, int fd, const struct sockaddr_storage *from)
 {
     struct edge *e = l->edge;
@@ -86,7 +95,9 @@ static void take(struct listener *l, int fd, const struct sockaddr_storage *from
         return;
     }
     if (listener_def(l)->proxy_protocol == PROXY_PROTOCOL_OFF) {
-        listener_admit(l, fd, &a, names_clients(listener_def(l), &a));
+        struct arrived who = {.addr = a, .proxy = names_clients(listener_def(l), &a)};
+        arrive_by(l, fd, &who);
+        listener_admit(l, fd, &who);
     } else if (is_full(l)) {
         e->count.refused_limit++;
         (void)close(fd);
@@ -250,7 +261,8 @@ int listener_new(struct edge *e, int fd, struct span name)
     memcpy(l->name, name.at, name.len);
     deadline_init(&l->retry, on_listener_retry);
     list_push(&e->listeners, &l->link);
-    listener_arm(l);
+    if (e->generation != NULL)
+        listeners_resume(e);
     return 0;
 }
 
@@ -262,7 +274,15 @@ void listener_unref(struct listener *l)
 
 void listeners_resume(struct edge *e)
 {
-    list_each(it, &e->listeners) listener_arm(container_of(it, struct listener, link));
+    bool asks = zones_ask_interface(policy_zones(e->generation->policy));
+    list_each(it, &e->listeners)
+    {
+        struct listener *l = container_of(it, struct listener, link);
+        if (l->asks != asks && l->interface[0] == 0)
+            incoming_ask(l->fd, asks);
+        l->asks = asks;
+        listener_arm(l);
+    }
 }
 
 void listeners_close(struct edge *e)

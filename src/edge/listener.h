@@ -3,7 +3,7 @@
 #ifndef EDGE_LISTENER_H
 #define EDGE_LISTENER_H
 
-#include "edge/edge.h"
+#include "edge/conn.h"
 
 struct listener {
     struct list link; /* in edge->listeners */
@@ -15,6 +15,7 @@ struct listener {
     unsigned refs;
     uint32_t open; /* connections */
     bool paused, closed;
+    bool asks; /* its connections tell their interface */
     char name[65];
     char interface[INTERFACE_SIZE]; /* that the socket is bound to, or "" */
     const struct listener_def *def; /* of the generation with this serial */
@@ -26,9 +27,8 @@ must_check int listener_new(struct edge *e, int fd, struct span name);
 void listener_unref(struct listener *l);
 /* Is there an identity to show, and does the configuration in force still name it? */
 bool listener_serves(struct listener *l);
-/* A connection from this address: admitted and opened, or closed. Takes fd. proxy: the address is
- * that of a trusted proxy, which limits per source do not concern. */
-void listener_admit(struct listener *l, int fd, const struct addr *a, bool proxy);
+/* A connection of this one: admitted and opened, or closed. Takes fd. */
+void listener_admit(struct listener *l, int fd, const struct arrived *who);
 /* What the generation in force says of it; NULL when it no longer names it. */
 const struct listener_def *listener_def(struct listener *l);
 /* Seconds: the listener's own, or those of the limits. */

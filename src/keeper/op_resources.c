@@ -343,10 +343,12 @@ int op_explain(struct call *c)
         return call_problem(c, 400, "path", "this path is refused: %s", why == NULL ? "" : why);
     }
     struct span method = call_string(c, "method");
+    const char *interface = json_string_value(call_member(c, "interface"));
+    interface = interface == NULL ? "" : interface;
     const struct policy *policy = live_policy(c->keeper->live);
     struct question q = {
         .subject = &subject,
-        .zones = zones_find(policy_zones(policy), &source),
+        .zones = zones_at(policy_zones(policy), &source, interface),
         .route = route,
         .method = method.len > 0 ? method : SPAN("GET"),
         .path = canonical,

@@ -136,6 +136,7 @@ const struct operation OPERATIONS[] = {
      FIELDS({"user", FIELD_STRING, false, "a person, logged in just now with a second factor"},
             {"token", FIELD_STRING, false, "or a token, by name"},
             {"source", FIELD_STRING, true, "the address it comes from"},
+            {"interface", FIELD_STRING, false, "the network interface by which it comes in"},
             {"route", FIELD_STRING, false, "the route, by name"},
             {"url", FIELD_STRING, false, "or an address, `https://host:port/path`"},
             {"method", FIELD_STRING, false, "default GET"},

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/fault.h"
 #include "base/map.h"
 
 /* An address as a number, so that comparing is two machine words. */
@@ -28,6 +29,10 @@ struct zones {
     uint64_t *sets;
     size_t words; /* of one set */
     size_t set_count;
+    /* The sets stand one behind the other, set_count for "no interface" first, then as many for
+     * each of these. */
+    char interface[ZONE_INTERFACES_MAX][INTERFACE_SIZE];
+    size_t interface_count;
 };
 
 static struct point point_of(const struct addr *a)
@@ -77,10 +82,18 @@ static int by_point(const void *a, const void *b)
     return point_before(x->at, y->at) ? -1 : point_before(y->at, x->at) ? 1 : 0;
 }
 
+static const char *interface_of(const struct zone_def *z)
+{
+    return z->interface == NULL ? "" : z->interface;
+}
+
 static size_t collect_edges(const struct snapshot *s, struct edge *edges)
 {
     size_t n = 0;
     for (size_t z = 0; z < s->zone_count; z++) {
+        /* An interface alone: every address. */
+        if (s->zones[z].cidr_count == 0 && interface_of(&s->zones[z])[0] != 0)
+            edges[n++] = (struct edge){{0, 0}, (uint32_t)z, true};
         for (size_t i = 0; i < s->zones[z].cidr_count; i++) {
             const struct cidr *c = &s->zones[z].cidrs[i];
             struct point end;
@@ -171,11 +184,57 @@ static int sweep(struct zones *z, const struct edge *edges, size_t n, uint32_t *
     return rc;
 }
 
+static int add_interface(struct zones *z, const char *name)
+{
+    for (size_t i = 0; i < z->interface_count; i++)
+        if (strcmp(z->interface[i], name) == 0)
+            return 0;
+    size_t len = strlen(name);
+    if (z->interface_count == ZONE_INTERFACES_MAX || len >= INTERFACE_SIZE)
+        return FAULT_LIMIT;
+    memcpy(z->interface[z->interface_count++], name, len + 1);
+    return 0;
+}
+
+/* What is in force so far takes all zones by their addresses alone. Each copy of the sets keeps the
+ * zones that ask for no interface or for its own. */
+static int part_by_interface(struct zones *z, const struct snapshot *s)
+{
+    int rc = 0;
+    for (size_t i = 0; i < s->zone_count && rc == 0; i++)
+        if (interface_of(&s->zones[i])[0] != 0)
+            rc = add_interface(z, interface_of(&s->zones[i]));
+    if (rc < 0 || z->interface_count == 0)
+        return rc;
+    size_t part = z->set_count * z->words;
+    uint64_t *all = calloc((z->interface_count + 1) * part, sizeof(*all));
+    uint64_t *keep = calloc(z->words, sizeof(*keep));
+    if (all == NULL || keep == NULL) {
+        free(all);
+        free(keep);
+        return -ENOMEM;
+    }
+    for (size_t copy = 0; copy <= z->interface_count; copy++) {
+        memset(keep, 0, z->words * sizeof(*keep));
+        for (size_t i = 0; i < s->zone_count; i++) {
+            const char *asks = interface_of(&s->zones[i]);
+            if (asks[0] == 0 || (copy > 0 && strcmp(asks, z->interface[copy - 1]) == 0))
+                keep[i / 64] |= (uint64_t)1 << i % 64;
+        }
+        for (size_t i = 0; i < part; i++)
+            all[copy * part + i] = z->sets[i] & keep[i % z->words];
+    }
+    free(keep);
+    free(z->sets);
+    z->sets = all;
+    return 0;
+}
+
 int zones_new(const struct snapshot *s, struct zones **ret)
 {
     size_t cidrs = 0;
     for (size_t i = 0; i < s->zone_count; i++)
-        cidrs += s->zones[i].cidr_count;
+        cidrs += s->zones[i].cidr_count + 1;
     struct zones *z = calloc(1, sizeof(*z));
     if (z == NULL)
         return -ENOMEM;
@@ -190,6 +249,8 @@ int zones_new(const struct snapshot *s, struct zones **ret)
         z->set = calloc(n + 1, sizeof(*z->set));
         if (z->start != NULL && z->set != NULL)
             rc = sweep(z, edges, n, depth, open);
+        if (rc == 0)
+            rc = part_by_interface(z, s);
     }
     free(edges);
     free(depth);
@@ -212,7 +273,21 @@ void zones_free(struct zones *z)
     free(z);
 }
 
-struct zone_set zones_find(const struct zones *z, const struct addr *a)
+bool zones_ask_interface(const struct zones *z)
+{
+    return z->interface_count > 0;
+}
+
+/* The copy of the sets for this interface. */
+static size_t part_of(const struct zones *z, const char *interface)
+{
+    for (size_t i = 0; i < z->interface_count && interface[0] != 0; i++)
+        if (strcmp(z->interface[i], interface) == 0)
+            return (i + 1) * z->set_count;
+    return 0;
+}
+
+struct zone_set zones_at(const struct zones *z, const struct addr *a, const char *interface)
 {
     struct point p = point_of(a);
     size_t low = 0, count = z->count;
@@ -223,7 +298,8 @@ struct zone_set zones_find(const struct zones *z, const struct addr *a)
         low = point_before(p, z->start[low + half]) ? low : low + half;
         count -= half;
     }
-    return (struct zone_set){z->sets + z->set[low] * z->words, z->words};
+    size_t set = part_of(z, interface) + z->set[low];
+    return (struct zone_set){z->sets + set * z->words, z->words};
 }
 
 bool zone_set_meets(struct zone_set a, struct zone_set b)

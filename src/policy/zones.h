@@ -1,7 +1,8 @@
 /* The compiled zone table: which named zones does this address belong to?
  *
  * Pure, immutable, no allocation after zones_new. A lookup is a binary search over disjoint address
- * intervals, each of which points to its set of zones; equal sets are kept once. */
+ * intervals, each of which points to its set of zones; equal sets are kept once, in one copy for
+ * each interface that zones name and one for all the others. */
 #ifndef POLICY_ZONES_H
 #define POLICY_ZONES_H
 
@@ -18,7 +19,15 @@ struct zone_set {
 /* Copies what it needs; the snapshot may go. 0 or -ENOMEM. */
 must_check int zones_new(const struct snapshot *s, struct zones **ret);
 void zones_free(struct zones *z);
-struct zone_set zones_find(const struct zones *z, const struct addr *a);
+/* Of a connection that came in by this interface; "": by one that is not known, where a zone that
+ * asks for an interface holds nobody. */
+struct zone_set zones_at(const struct zones *z, const struct addr *a, const char *interface);
+static inline struct zone_set zones_find(const struct zones *z, const struct addr *a)
+{
+    return zones_at(z, a, "");
+}
+/* Does any zone ask for an interface? */
+bool zones_ask_interface(const struct zones *z);
 static inline bool zone_set_has(struct zone_set set, size_t zone)
 {
     return zone / 64 < set.words && (set.word[zone / 64] >> zone % 64 & 1) != 0;

@@ -156,6 +156,9 @@ static const struct row ROWS[] = {
     {SCMP_SYS(socket), E | C, {{1, INT, AF_INET6}, {2, SOCKET_TYPE, SOCK_STREAM}}},
     {SCMP_SYS(setsockopt), E | K | C, {{2, INT, SOL_SOCKET}}},
     {SCMP_SYS(setsockopt), E | C, {{2, INT, IPPROTO_TCP}}},
+    /* By which interface connections come in (edge/incoming.h). */
+    {SCMP_SYS(setsockopt), E, {{2, INT, IPPROTO_IP}, {3, INT, IP_PKTINFO}}},
+    {SCMP_SYS(setsockopt), E, {{2, INT, IPPROTO_IPV6}, {3, INT, IPV6_RECVPKTINFO}}},
     /* Questions to name servers. libc would also like to ask the kernel for its interfaces and the
      * cache daemon for its memory; told that there is neither, it goes on without. */
     {SCMP_SYS(socket), COURIER, {{1, INT, AF_INET}, {2, SOCKET_TYPE, SOCK_DGRAM}}},

@@ -275,20 +275,22 @@ static int endpoint_bind(struct listeners *l, const struct listener_def *def, st
     return 0;
 }
 
+static int listen_again(int fd)
+{
+    int rc = set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    return rc == 0 && listen(fd, BACKLOG) < 0 ? -errno : rc;
+}
+
 static int endpoint_reopen(const struct listeners *l, struct endpoint *e)
 {
     unsigned count = e->activated ? 1 : l->slots;
+    int rc = e->holder >= 0 && !e->wanted ? listen_again(e->holder) : 0;
     if (e->interface[0] != 0 && e->device == 0)
-        return 0;
-    for (unsigned i = 0; i < count; i++) {
-        int rc = set(e->fds[i], SOL_SOCKET, SO_REUSEADDR, 1);
-        if (rc == 0 && listen(e->fds[i], BACKLOG) < 0)
-            rc = -errno;
-        if (rc < 0)
-            return rc;
-    }
-    e->open = true;
-    return 0;
+        return rc;
+    for (unsigned i = 0; i < count && rc == 0; i++)
+        rc = listen_again(e->fds[i]);
+    e->open |= rc == 0;
+    return rc;
 }
 
 static const char *advice(int rc)
@@ -359,13 +361,20 @@ int listeners_open(struct listeners *l, const struct snapshot *s, struct buf *er
 
 /* Ends listening for everybody who shares the socket, and leaves it bound. A socket that does not
  * listen and shares its address could be joined by anybody who shares it too, and listens then. */
+static void shut(int fd)
+{
+    (void)shutdown(fd, SHUT_RDWR);
+    (void)set(fd, SOL_SOCKET, SO_REUSEADDR, 0);
+}
+
 static void endpoint_shut(const struct listeners *l, struct endpoint *e)
 {
     unsigned count = e->activated ? 1 : l->slots;
-    for (unsigned i = 0; e->open && i < count; i++) {
-        (void)shutdown(e->fds[i], SHUT_RDWR);
-        (void)set(e->fds[i], SOL_SOCKET, SO_REUSEADDR, 0);
-    }
+    for (unsigned i = 0; e->open && i < count; i++)
+        shut(e->fds[i]);
+    /* It would take packets from a listener of the same port that is not an interface's. */
+    if (e->holder >= 0 && e->wanted)
+        shut(e->holder);
     e->open = e->wanted = false;
 }
 

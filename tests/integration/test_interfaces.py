@@ -27,12 +27,14 @@ pytestmark = [
 ]
 
 GATEWAY, COLLEAGUE = "10.8.0.1", "10.8.0.2"
-PORT = 9443
+PORT, EVERYWHERE, PROXIED = 9443, 9444, 9445
 
 RESOURCES = """
 zones:
   vpn: [10.8.0.0/24]
-  lan: [192.168.77.0/24]
+  tunnel: {{interface: wg0, cidrs: [10.8.0.0/24, 192.168.78.0/24]}}
+  lan: [192.168.77.0/24, 192.168.78.0/24]
+  six: {{interface: lan1, cidrs: ["fd00:77::/64", "fd00:78::/64"]}}
 routes:
   tomcat:
     host: tomcat.postern.localhost
@@ -40,7 +42,12 @@ routes:
 rules:
   - name: from-the-vpn
     users: ["*"]
-    zones: [vpn]
+    zones: [vpn, lan]
+    routes: [tomcat]
+    paths: ["/inside/**", /inside, /]
+  - name: from-the-tunnel
+    users: ["*"]
+    zones: [tunnel]
     routes: [tomcat]
 """
 
@@ -90,9 +97,11 @@ class World:
                 ip("link", "add", here, "type", "veth", "peer", "name", f"{here}p")
                 ip("link", "set", f"{here}p", "netns", f"/proc/{os.getpid()}/fd/{other.fd}")
                 ip("addr", "add", f"192.168.{77 + i}.1/24", "dev", here)
+                ip("addr", "add", f"fd00:{77 + i}::1/64", "dev", here, "nodad")
                 ip("link", "set", here, "up")
             with other.inside():
                 ip("addr", "add", f"192.168.{77 + i}.2/24", "dev", f"{here}p")
+                ip("addr", "add", f"fd00:{77 + i}::2/64", "dev", f"{here}p", "nodad")
                 ip("link", "set", f"{here}p", "up")
         self.near = Tunnel(self.gateway, "wg0", GATEWAY, directory)
         self.far = Tunnel(self.colleague, "wgfar0", COLLEAGUE, directory)
@@ -131,8 +140,12 @@ def stack(world):
         text = s.config.read_text()
         main = f'  - {{name: main, address: "127.0.0.1:{s.port}"}}\n'
         assert main in text
-        text = text.replace(main, main + f'  - {{name: vpn, address: "{GATEWAY}:{PORT}", interface: wg0}}\n')
-        s.config.write_text(text.replace("zones: [local]", "zones: [local, vpn]", 1))
+        text = text.replace(main, main + f'  - {{name: vpn, address: "{GATEWAY}:{PORT}", interface: wg0}}\n'
+                            f'  - {{name: everywhere, address: "0.0.0.0:{EVERYWHERE}"}}\n'
+                            f'  - {{name: everywhere6, address: "[::]:{EVERYWHERE}"}}\n'
+                            f'  - {{name: proxied, address: "0.0.0.0:{PROXIED}", proxy_protocol: v1v2, '
+                            f'trusted_proxies: [{COLLEAGUE}]}}\n')
+        s.config.write_text(text.replace("zones: [local]", "zones: [local, vpn, lan, six]", 1))
         s.start()
         s.upstream = upstream
         yield s
@@ -199,6 +212,55 @@ def test_a_console_is_reached_through_the_vpn_alone(stack, world):
     assert record["source"] == COLLEAGUE and record["rule"] == "from-the-vpn", record
 
 
+def console(stack, who, network, port, path, to=GATEWAY, **way):
+    """The status of the console's answer to somebody who has logged in on this port."""
+    who.way = {"to": (to, port), **way}
+    return network.run(who.get, f"https://tomcat.postern.localhost:{port}{path}").status
+
+
+def test_a_zone_of_an_interface_holds_whoever_comes_in_there(stack, world):
+    """On a listener that is open to all of them, where the address alone would tell nothing."""
+    who = stack.user("zoe")
+    who.way = {"to": (GATEWAY, EVERYWHERE)}
+    answer, _ = world.colleague.run(who.open, f"https://tomcat.postern.localhost:{EVERYWHERE}/inside")
+    assert answer.status == 200, answer
+    assert console(stack, who, world.colleague, EVERYWHERE, "/tunnel") == 200
+    # The neighbour is at an address of the zone too, has the session, and comes by another interface.
+    assert console(stack, who, world.neighbour, EVERYWHERE, "/inside", to="192.168.78.1") == 200
+    assert console(stack, who, world.neighbour, EVERYWHERE, "/tunnel", to="192.168.78.1") == 403
+    assert console(stack, who, world.neighbour, EVERYWHERE, "/tunnel", source="192.168.78.2") == 403
+    denied = wait_for(lambda: [r for r in stack.json("access", "list")["records"]
+                               if r["path"] == "/tunnel" and r["outcome"] == "denied"])[0]
+    assert denied["source"] == "192.168.78.2", denied
+
+
+def test_the_interface_is_known_of_ipv6_connections_too(stack, world):
+    """Nothing else admits these addresses: without a zone a connection is closed before TLS."""
+    def ask(address):
+        return subprocess.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "10", "--cacert",
+                               str(stack.state / "tls/ca.crt"), "--resolve", f"{stack.host}:{EVERYWHERE}:[{address}]",
+                               f"https://{stack.host}:{EVERYWHERE}/healthz"], capture_output=True, text=True).stdout
+    wait_for(lambda: world.neighbour.run(ask, "fd00:78::1") == "200")
+    assert world.colleague.run(ask, "fd00:77::1") == "000"
+
+
+def test_a_zone_of_an_interface_holds_nobody_whom_a_proxy_names(stack, world):
+    """The proxy comes by the tunnel; by which way its clients came nobody knows."""
+    who = stack.user("paul")
+    who.way = {"to": (GATEWAY, PROXIED), "preface": b"PROXY TCP4 10.8.0.77 10.8.0.1 4711 443\r\n"}
+    answer, _ = world.colleague.run(who.open, f"https://tomcat.postern.localhost:{PROXIED}/inside")
+    assert answer.status == 200, answer
+    assert console(stack, who, world.colleague, PROXIED, "/tunnel", preface=who.way["preface"]) == 403
+
+
+def test_the_explanation_knows_the_interface(stack, world):
+    stack.user("erik")
+    for words, verdict in (((), "deny"), (("--interface", "wg0"), "allow"), (("--interface", "lan1"), "deny")):
+        told = stack.json("explain", "--user", "erik", "--source", COLLEAGUE, "--route", "tomcat", "--path", "/tunnel", *words)
+        assert told["verdict"] == verdict, (words, told)
+        assert ("tunnel" in told["zones"]) == (verdict == "allow"), told
+
+
 def test_the_same_address_by_another_interface_is_not_answered(stack, world):
     """The neighbour even has the colleague's address: packets arrive, and nobody takes them."""
     assert reaches(world.colleague)
@@ -257,12 +319,13 @@ def test_an_upgrade_keeps_it_with_and_without_its_interface(stack, world):
 
 def test_a_reload_moves_a_listener_to_the_interface_and_away(stack, world):
     text = stack.config.read_text()
-    stack.config.write_text(text.replace(", interface: wg0", ""))
+    stack.config.write_text(text.replace('", interface: wg0', '"'))
     stack.cli("reload")
     assert reaches(world.neighbour, "192.168.78.2")
     stack.config.write_text(text)
     stack.cli("reload")
-    wait_for(lambda: listener_states(stack) == {("main", ""): True, ("vpn", "wg0"): True, ("vpn", ""): False})
+    wait_for(lambda: listener_states(stack) == {("main", ""): True, ("vpn", "wg0"): True, ("vpn", ""): False,
+                                               ("everywhere", ""): True, ("everywhere6", ""): True, ("proxied", ""): True})
     wait_for(lambda: healthy(stack, world.colleague))
     assert not reaches(world.neighbour, COLLEAGUE)
 

@@ -130,7 +130,7 @@ static void errors_are_counted_and_not_all_shown(void **state)
     (void)state;
     struct snapshot *s = sample_parse("portal: {host: p.test}\n");
     for (int i = 0; i < 500; i++) {
-        struct zone_def z = {.name = arena_printf(&s->arena, "z%d", i)};
+        struct zone_def z = {.name = arena_printf(&s->arena, "z%d", i), .interface = ""};
         assert_int_equal(section_append(section_of(SECTION_ZONES), s, &z), 0);
     }
     char *errors = verify(s, FAULT_FORMAT);
@@ -143,7 +143,7 @@ static void a_section_takes_no_more_than_its_most(void **state)
 {
     (void)state;
     struct snapshot *s = snapshot_bare();
-    struct zone_def z = {.name = "z"};
+    struct zone_def z = {.name = "z", .interface = ""};
     const struct section *zones = section_of(SECTION_ZONES);
     for (size_t i = 0; i < zones->most; i++)
         assert_int_equal(section_append(zones, s, &z), 0);

@@ -54,7 +54,8 @@ static const struct {
      "f:2: listeners: expected a list, found \"main\"\n"},
     {"portal: {host: p.test}\n"
      "zones: {a: {b: c}}\n",
-     "f:2: zones.a: expected a list, found a mapping\n"},
+     "f:2: zones.a.b: expected a key of zone, found \"b\"\n"
+     "f:2: zones.a: expected networks or an interface, found neither\n"},
     {"portal: {host: p.test}\n"
      "zones: {a: 10.0.0.0/8}\n",
      "f:2: zones.a: expected a list, found \"10.0.0.0/8\"\n"},
@@ -63,7 +64,19 @@ static const struct {
      "f:2: zones.a[0]: expected one value, found a list\n"},
     {"portal: {host: p.test}\n"
      "zones: {a: []}\n",
-     "f:2: zones.a: expected at least one item: an address or network such as 10.1.0.0/16 or 2001:db8::/32, found nothing\n"},
+     "f:2: zones.a: expected networks or an interface, found neither\n"},
+    {"portal: {host: p.test}\n"
+     "zones: {a: {interface: wg0}, b: {interface: eth0.5, cidrs: [10.0.0.0/8]}, c: {cidrs: [10.0.0.0/8]}}\n",
+     ""},
+    {"portal: {host: p.test}\n"
+     "zones: {a: {interface: wg/0}}\n",
+     "f:2: zones.a.interface: expected a network interface such as wg0 (A-Z, a-z, 0-9, . _ -), found \"wg/0\"\n"},
+    {"portal: {host: p.test}\n"
+     "zones: {a: {cidrs: []}}\n",
+     "f:2: zones.a: expected networks or an interface, found neither\n"},
+    {"portal: {host: p.test}\n"
+     "listeners: [{name: m, address: '127.0.0.1:9443', interface: sixteen-bytes-ab}]\n",
+     "f:2: listeners.m.interface: expected a network interface such as wg0 (A-Z, a-z, 0-9, . _ -), at most 15 bytes, found \"sixteen-bytes-ab\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: nothing}\n",
      "f:2: routes.t: expected a mapping, found \"nothing\"\n"},

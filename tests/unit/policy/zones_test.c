@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "conf/keys.h"
+#include "conf/yaml.h"
 #include "policy/zones.h"
 
 static struct addr address(const char *text)
@@ -190,6 +191,60 @@ static void sets_of_different_widths_can_meet(void **state)
     assert_false(zone_set_meets(sa, none));
 }
 
+/* Zones of address and interface, of the interface alone, and of the address alone. */
+static void an_interface_is_a_second_condition_and_unknown_is_none(void **state)
+{
+    static const struct {
+        const char *address, *interface, *expected;
+    } ROWS[] = {
+        {"10.8.0.2", "wg0", "both tunnel net"},
+        {"10.9.0.2", "wg0", "tunnel"},
+        {"2001:db8::1", "wg0", "tunnel"},
+        {"10.8.0.2", "wg1", "net other"},
+        {"10.9.0.2", "wg1", "other"},
+        {"10.8.0.2", "eth0", "net"},
+        {"10.8.0.2", "wg", "net"},
+        {"10.8.0.2", "wg00", "net"},
+        {"10.8.0.2", "", "net"},
+        {"192.0.2.1", "", ""},
+        {"255.255.255.255", "wg0", "tunnel"},
+        {"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "wg1", "other"},
+        {"::", "wg0", "tunnel"},
+    };
+    (void)state;
+    struct snapshot *s = NULL;
+    struct buf errors;
+    struct zones *z;
+    buf_init(&errors, 4096);
+    assert_int_equal(yaml_parse("f",
+                                SPAN("portal: {host: p.test}\n"
+                                     "zones:\n"
+                                     "  both: {interface: wg0, cidrs: [10.8.0.0/24]}\n"
+                                     "  tunnel: {interface: wg0}\n"
+                                     "  net: [10.8.0.0/24]\n"
+                                     "  other: {interface: wg1}\n"),
+                                &s, &errors),
+                     0);
+    buf_fini(&errors);
+    assert_int_equal(zones_new(s, &z), 0);
+    assert_true(zones_ask_interface(z));
+    for (size_t i = 0; i < countof(ROWS); i++) {
+        struct addr a;
+        char found[256] = "";
+        assert_int_equal(addr_parse(span_str(ROWS[i].address), &a), 0);
+        struct zone_set set = zones_at(z, &a, ROWS[i].interface);
+        for (size_t k = 0; k < s->zone_count; k++) {
+            if (!zone_set_has(set, k) || strcmp(s->zones[k].name, "local") == 0)
+                continue;
+            (void)strcat(strcat(found, found[0] == 0 ? "" : " "), s->zones[k].name);
+        }
+        if (strcmp(found, ROWS[i].expected) != 0)
+            fail_msg("%s by %s: %s", ROWS[i].address, ROWS[i].interface, found);
+    }
+    zones_free(z);
+    snapshot_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_snapshot_without_zones_has_empty_sets),
         cmocka_unit_test(the_table_agrees_with_a_search_through_all_networks),
         cmocka_unit_test(sets_of_different_widths_can_meet),
+        cmocka_unit_test(an_interface_is_a_second_condition_and_unknown_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -256,6 +256,20 @@ static void a_listener_of_an_interface_waits_for_it_and_keeps_its_port(void **st
     assert_int_equal(listeners_follow(&l, 1), 1);
     assert_int_not_equal(listeners_fd(&l, 1, 0), before);
     assert_int_equal(reach("127.0.0.1", port), 0);
+    /* The port without an interface: what the holder drops does not reach it. */
+    defs[0].interface = "";
+    assert_int_equal(listeners_open(&l, file, &errors), 0);
+    listeners_settle(&l, file);
+    assert_int_equal(l.count, 3);
+    for (int i = 0; i < 32; i++)
+        assert_int_equal(reach("127.0.0.1", port), 0);
+    expect_held(port);
+    defs[0].interface = "lo";
+    assert_int_equal(listeners_open(&l, file, &errors), 0);
+    listeners_settle(&l, file);
+    assert_true(l.items[1].open);
+    assert_int_equal(reach("127.0.0.1", port), 0);
+    expect_held(port);
     /* One that is named no more does not open when its interface comes. */
     file->listener_count = 0;
     listeners_settle(&l, file);
