@@ -1,8 +1,8 @@
 /* Many clients at once, to see what they notice of a reload or an upgrade: new TLS connections at a
  * fixed rate, connections that are kept alive, slow uploads, and WebSockets.
  *
- *   storm --port N --name HOST --ca FILE --seconds S [--rate R] [--keep N] [--posts N] [--sockets
- * N]
+ *   storm --port N --name HOST --ca FILE --seconds S [--rate R] [--keep N] [--every MS]
+ *         [--posts N] [--sockets N]
  *
  * The headers that every request carries (a cookie, mostly) come on standard input, because they
  * are secrets. Everything goes to 127.0.0.1. One line of JSON is the result: per kind how many
@@ -33,7 +33,7 @@
 #define ACTORS_MAX 16384u
 #define POST_BYTES 50u
 #define POST_EVERY_MS 100u
-#define KEEP_EVERY_MS 100u
+#define BEGUN_PER_TICK 4u
 #define FRAME_EVERY_MS 500u
 
 enum kind { KIND_NEW, KIND_KEEP, KIND_POST, KIND_SOCKET, KIND_COUNT };
@@ -64,7 +64,8 @@ struct tally {
 static struct {
     int port, epoll;
     const char *name, *ca;
-    unsigned seconds, rate, counts[KIND_COUNT];
+    unsigned seconds, rate, every, counts[KIND_COUNT];
+    unsigned begun; /* in this tick, of those that stay */
     char headers[3000];
     SSL_CTX *tls;
     struct actor *actors[ACTORS_MAX];
@@ -210,7 +211,7 @@ static void finished(struct actor *a, int status)
     t->worst_ms = took > t->worst_ms ? took : t->worst_ms;
     if (a->kind == KIND_KEEP && !closes) {
         a->state = RESTING;
-        a->next = now_ms() + KEEP_EVERY_MS;
+        a->next = now_ms() + storm.every;
         return;
     }
     hang_up(a);
@@ -306,8 +307,11 @@ static void tick(struct actor *a, uint64_t now)
      * the upstream sends back what it gets. */
     static const char FRAME[] = {'\x81', '\x82', 0, 0, 0, 0, 'h', 'i'};
     if (a->state == DOWN) {
-        if (a->kind != KIND_NEW && !storm.ending)
+        /* Not all at once: it is what stays that matters, not how it came. */
+        if (a->kind != KIND_NEW && !storm.ending && storm.begun < BEGUN_PER_TICK) {
+            storm.begun++;
             begin(a);
+        }
         return;
     }
     if (a->state == TALKING) {
@@ -335,20 +339,23 @@ static void tick(struct actor *a, uint64_t now)
         failed(a, &storm.tally[a->kind].late, "no answer");
 }
 
-static void add(enum kind kind)
+static struct actor *actor_new(size_t i, enum kind kind)
+{
+    struct actor *a = storm.actors[i] = calloc(1, sizeof(*a));
+    if (a == NULL)
+        exit(1);
+    a->fd = -1;
+    a->kind = kind;
+    return a;
+}
+
+static void add_new(void)
 {
     for (size_t i = 0; i < ACTORS_MAX; i++) {
         struct actor *a = storm.actors[i];
-        if (a == NULL) {
-            a = storm.actors[i] = calloc(1, sizeof(*a));
-            if (a == NULL)
-                exit(1);
-            a->fd = -1;
-            a->kind = kind;
-        } else if (a->state != DOWN || a->kind != kind || kind != KIND_NEW) {
+        if (a != NULL && (a->state != DOWN || a->kind != KIND_NEW))
             continue;
-        }
-        begin(a);
+        begin(a != NULL ? a : actor_new(i, KIND_NEW));
         return;
     }
 }
@@ -366,9 +373,10 @@ static bool busy(void)
 static void run(void)
 {
     uint64_t start = now_ms(), end = start + (uint64_t)storm.seconds * 1000, begun = 0;
+    size_t stay = 0;
     for (int kind = KIND_KEEP; kind < KIND_COUNT; kind++) {
-        for (unsigned i = 0; i < storm.counts[kind]; i++)
-            add((enum kind)kind);
+        for (unsigned i = 0; i < storm.counts[kind] && stay < ACTORS_MAX; i++)
+            (void)actor_new(stay++, (enum kind)kind);
     }
     for (;;) {
         struct epoll_event events[256];
@@ -380,8 +388,9 @@ static void run(void)
         }
         uint64_t now = now_ms();
         bool over = now >= end;
+        storm.begun = 0;
         for (; !over && begun < (now - start) * storm.rate / 1000; begun++)
-            add(KIND_NEW);
+            add_new();
         for (size_t i = 0; i < ACTORS_MAX && storm.actors[i] != NULL; i++) {
             struct actor *a = storm.actors[i];
             if (a->state != DOWN || (a->kind != KIND_NEW && !over))
@@ -414,16 +423,14 @@ static void report(void)
 
 static bool parse(int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {{"port", required_argument, NULL, 'p'},
-                                            {"name", required_argument, NULL, 'n'},
-                                            {"ca", required_argument, NULL, 'c'},
-                                            {"seconds", required_argument, NULL, 's'},
-                                            {"rate", required_argument, NULL, 'r'},
-                                            {"keep", required_argument, NULL, 'k'},
-                                            {"posts", required_argument, NULL, 'b'},
-                                            {"sockets", required_argument, NULL, 'w'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option OPTIONS[] = {
+        {"port", required_argument, NULL, 'p'},    {"name", required_argument, NULL, 'n'},
+        {"ca", required_argument, NULL, 'c'},      {"seconds", required_argument, NULL, 's'},
+        {"rate", required_argument, NULL, 'r'},    {"keep", required_argument, NULL, 'k'},
+        {"every", required_argument, NULL, 'e'},   {"posts", required_argument, NULL, 'b'},
+        {"sockets", required_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
     int o;
+    storm.every = 100;
     while ((o = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1) {
         unsigned number = optarg == NULL ? 0 : (unsigned)strtoul(optarg, NULL, 10);
         switch (o) {
@@ -445,6 +452,9 @@ static bool parse(int argc, char **argv)
         case 'k':
             storm.counts[KIND_KEEP] = number;
             break;
+        case 'e':
+            storm.every = number;
+            break;
         case 'b':
             storm.counts[KIND_POST] = number;
             break;
@@ -462,7 +472,7 @@ int main(int argc, char **argv)
 {
     if (!parse(argc, argv)) {
         (void)fputs("usage: storm --port N --name HOST --ca FILE --seconds S [--rate R] "
-                    "[--keep N] [--posts N] [--sockets N]\n",
+                    "[--keep N] [--every MS] [--posts N] [--sockets N]\n",
                     stderr);
         return 2;
     }

@@ -59,7 +59,14 @@ class Console:
         finally:
             writer.close()
 
+    async def _end(self):
+        serving = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+
     def close(self):
+        asyncio.run_coroutine_threadsafe(self._end(), self.loop).result(10)
         self.loop.call_soon_threadsafe(self.loop.stop)
 
 
@@ -69,11 +76,12 @@ class Storm:
         self.headers = ("Cookie: " + "; ".join(f"{k}={v}" for k, v in admin.jar[self.name].items()) +
                         "\r\nSec-Fetch-Site: same-origin\r\n")
 
-    def begin(self, seconds, rate=50, keep=10, posts=10, sockets=50):
+    def begin(self, seconds, rate=50, keep=10, posts=10, sockets=50, every=100):
         self.process = subprocess.Popen(
             [str(BUILD / "bench/storm"), "--port", str(self.stack.port), "--name", self.name, "--ca",
              str(self.stack.state / "tls/ca.crt"), "--seconds", str(seconds), "--rate", str(rate), "--keep", str(keep),
-             "--posts", str(posts), "--sockets", str(sockets)],
+             "--posts", str(posts), "--sockets", str(sockets),
+             "--every", str(every)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.process.stdin.write(self.headers)
         self.process.stdin.close()
