@@ -70,6 +70,7 @@ static const struct option_def ROUTE_ADD_OPTIONS[] = {
     {"trust", OPTION_LOCAL, NULL, "system", "verify against this system's authorities, without a look at it now"},
     {"sni", OPTION_TEXT, "upstream_sni", "HOST", "server name that the TLS handshake asks for"},
     {"verify-name", OPTION_TEXT, "upstream_name", "HOST", "what the console's certificate must be for (the host of URL)"},
+    {"certificate", OPTION_TEXT, "upstream_certificate", "NAME", "pair NAME.crt, NAME.key in the TLS directory that the console is shown"},
     {"balance", OPTION_TEXT, NULL, "HOW", "which of several upstreams gets a request: session (default) or round-robin"},
     {"drain", OPTION_LIST, "upstream_drain", "URL", "this upstream gets nothing new; may be repeated"},
     {"health-path", OPTION_TEXT, "health_path", "PATH", "ask each upstream for this path from time to time"},

@@ -122,7 +122,8 @@ struct route_def {
     const char *authorities;      /* what upstream_ca_file holds, or "" */
     struct names upstream_pins;   /* "sha256/BASE64" */
     const char *upstream_sni;     /* "" → derived */
-    const char *upstream_name;    /* "" → the host of the upstream */
+    const char *upstream_certificate; /* pair NAME.crt, NAME.key in the TLS directory, or "" */
+    const char *upstream_name;        /* "" → the host of the upstream */
     enum balance balance;
     struct names upstream_drain; /* texts of upstreams that get nothing new */
     const char *health_path;     /* "" → not asked */

@@ -339,6 +339,28 @@ static void check_route_port(struct check *c, size_t i, const struct route_def *
         by_port[r->port] = r;
 }
 
+#define CLIENT_PAIRS_MAX 32u
+
+/* The signer keeps so many pairs for consoles. */
+static void check_client_pairs(struct check *c)
+{
+    const char *seen[CLIENT_PAIRS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < c->s->route_count; i++) {
+        const char *name = c->s->routes[i].upstream_certificate;
+        size_t k = 0;
+        while (k < count && strcmp(seen[k], name) != 0)
+            k++;
+        struct place at = place_key(SECTION_ROUTES, i, "upstream_certificate");
+        if (name[0] == 0 || k < count)
+            continue;
+        if (count == CLIENT_PAIRS_MAX)
+            report(c, &at, "expected at most %u different ones, found more", CLIENT_PAIRS_MAX);
+        else
+            seen[count++] = name;
+    }
+}
+
 /* What is written about certificates must be about a TLS upstream, and say one thing. */
 static void check_route_trust(struct check *c, size_t i)
 {
@@ -352,6 +374,7 @@ static void check_route_trust(struct check *c, size_t i)
         {"upstream_pin", r->upstream_pins.count > 0},
         {"upstream_sni", r->upstream_sni[0] != 0},
         {"upstream_name", r->upstream_name[0] != 0},
+        {"upstream_certificate", r->upstream_certificate[0] != 0},
     };
     for (size_t k = 0; k < countof(about) && route_trust(r) == TRUST_NONE; k++) {
         struct place at = place_key(SECTION_ROUTES, i, about[k].key);
@@ -666,6 +689,7 @@ int verify_each(const struct snapshot *s, verify_found found, void *ctx)
     check_listeners(&c);
     check_zones(&c);
     check_routes(&c);
+    check_client_pairs(&c);
     check_rules(&c);
     check_public(&c);
     check_proxies(&c);

@@ -10,7 +10,7 @@
 #include "edge/conn.h"
 #include "edge/keeper.h"
 #include "edge/listener.h"
-#include "edge/upstream.h"
+#include "edge/pool.h"
 #include "ipc/memfd.h"
 
 /* ---- towards the supervisor ---- */
@@ -95,7 +95,15 @@ static int link_signer(struct edge *e, int fd)
     watch_arm(w, UV_READABLE);
     if (e->generation == NULL)
         return 0;
-    /* The new signer knows the key under another handle. */
+    /* The new signer knows the keys under other handles. A console that is shown none meanwhile
+     * refuses, and is asked again when the next signer comes. */
+    list_each(it, &e->pools)
+    {
+        const struct pool *p = container_of(it, struct pool, link);
+        rc = p->tls == NULL ? 0 : tls_client_identify(p->tls);
+        if (rc < 0)
+            log_fault(LOG_LEVEL_ERROR, "no_certificate_for_console", rc, p->route);
+    }
     SSL_CTX *tls;
     rc = tls_context_new(&e->signer, e->generation->snapshot->generation, &tls);
     if (rc < 0)

@@ -27,7 +27,8 @@ void generation_unref(struct generation *g)
 }
 
 /* What the TLS upstreams of a route have in common, or NULL when it has none. */
-static int make_client(const struct snapshot *s, const struct route_def *r, struct tls_client **ret)
+static int make_client(struct edge *e, const struct snapshot *s, const struct route_def *r,
+                       struct tls_client **ret)
 {
     enum upstream_trust trust = route_trust(r);
     uint8_t pins[16][TLS_PIN_SIZE];
@@ -56,6 +57,8 @@ static int make_client(const struct snapshot *s, const struct route_def *r, stru
         .pin_count = r->upstream_pins.count,
         .sni = r->upstream_sni[0] != 0 ? span_str(r->upstream_sni) : fixed,
         .name = span_str(r->upstream_name),
+        .certificate = r->upstream_certificate,
+        .signer = &e->signer,
     };
     return tls_client_new(&conf, ret);
 }
@@ -95,7 +98,7 @@ static int make_pools(struct edge *e, struct generation *g)
     for (size_t i = 0; i < s->route_count; i++) {
         const struct route_def *r = &s->routes[i];
         struct tls_client *client;
-        int rc = make_client(s, r, &client);
+        int rc = make_client(e, s, r, &client);
         g->first[i] = g->first[s->route_count];
         for (size_t k = 0; k < r->upstream_count && rc == 0; k++)
             rc = add_pool(e, g, r, k, client);

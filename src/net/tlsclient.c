@@ -25,7 +25,9 @@ struct tls_client {
     bool anchored; /* authorities vouch */
     uint8_t (*pins)[TLS_PIN_SIZE];
     size_t pin_count;
-    char *sni, *name; /* "" → derived from the host */
+    char *sni, *name;  /* "" → derived from the host */
+    char *certificate; /* "": none */
+    struct tls_signer *signer;
     uint8_t fingerprint[32];
 };
 
@@ -197,12 +199,54 @@ static int set_policy(SSL_CTX *ctx)
     return 0;
 }
 
+int tls_client_identify(struct tls_client *c)
+{
+    struct msg_client_is is;
+    EVP_PKEY *key = NULL;
+    if (c->certificate[0] == 0)
+        return 0;
+    int rc = tls_signer_client(c->signer, c->certificate, &is);
+    if (rc < 0)
+        return rc;
+    BIO *bio = BIO_new_mem_buf(is.chain.at, (int)is.chain.len);
+    X509 *leaf = bio == NULL ? NULL : tls_next_certificate(bio);
+    rc = leaf == NULL || X509_get0_pubkey(leaf) == NULL ? FAULT_FORMAT : 0;
+    if (rc == 0)
+        rc = tlskey_new(tls_library_context(), c->signer, is.key, X509_get0_pubkey(leaf), &key);
+    if (rc == 0 &&
+        (SSL_CTX_use_certificate(c->ctx, leaf) != 1 || SSL_CTX_use_PrivateKey(c->ctx, key) != 1 ||
+         SSL_CTX_clear_chain_certs(c->ctx) != 1 ||
+         SSL_CTX_set_min_proto_version(c->ctx, TLS1_3_VERSION) != 1))
+        rc = FAULT_CRYPTO;
+    EVP_PKEY_free(key);
+    X509_free(leaf);
+    for (X509 *x; rc == 0 && (x = tls_next_certificate(bio)) != NULL;) {
+        if (SSL_CTX_add1_chain_cert(c->ctx, x) != 1)
+            rc = -ENOMEM;
+        X509_free(x);
+    }
+    BIO_free(bio);
+    ERR_clear_error();
+    return rc;
+}
+
 static bool mix(EVP_MD_CTX *md, struct span part)
 {
     uint8_t len[4] = {(uint8_t)(part.len >> 24), (uint8_t)(part.len >> 16),
                       (uint8_t)(part.len >> 8), (uint8_t)part.len};
     return EVP_DigestUpdate(md, len, sizeof(len)) == 1 &&
            (part.len == 0 || EVP_DigestUpdate(md, part.at, part.len) == 1);
+}
+
+/* Of the certificate that is shown: another one is another client to the console. */
+static bool mix_certificate(const struct tls_client *c, EVP_MD_CTX *md)
+{
+    X509 *leaf = SSL_CTX_get0_certificate(c->ctx);
+    uint8_t hash[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    if (leaf == NULL)
+        return true;
+    return X509_digest(leaf, EVP_sha256(), hash, &len) == 1 && mix(md, span_of(hash, len));
 }
 
 static int set_fingerprint(struct tls_client *c, const struct tls_client_conf *conf)
@@ -212,7 +256,7 @@ static int set_fingerprint(struct tls_client *c, const struct tls_client_conf *c
               mix(md, conf->authorities) && mix(md, conf->sni) && mix(md, conf->name);
     for (size_t i = 0; ok && i < c->pin_count; i++)
         ok = mix(md, span_of(c->pins[i], TLS_PIN_SIZE));
-    ok = ok && EVP_DigestFinal_ex(md, c->fingerprint, NULL) == 1;
+    ok = ok && mix_certificate(c, md) && EVP_DigestFinal_ex(md, c->fingerprint, NULL) == 1;
     EVP_MD_CTX_free(md);
     return ok ? 0 : FAULT_CRYPTO;
 }
@@ -226,6 +270,12 @@ static int fill(struct tls_client *c, const struct tls_client_conf *conf)
         rc = set_pins(c, conf);
     if (rc == 0 && !c->anchored && c->pin_count == 0)
         rc = FAULT_FORMAT;
+    c->signer = conf->signer;
+    c->certificate = strdup(conf->certificate != NULL ? conf->certificate : "");
+    if (rc == 0 && c->certificate == NULL)
+        rc = -ENOMEM;
+    if (rc == 0)
+        rc = tls_client_identify(c);
     if (rc == 0)
         rc = set_fingerprint(c, conf);
     if (rc < 0)
@@ -275,6 +325,7 @@ void tls_client_unref(struct tls_client *c)
     free(c->pins);
     free(c->sni);
     free(c->name);
+    free(c->certificate);
     free(c);
 }
 

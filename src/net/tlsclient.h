@@ -28,15 +28,21 @@ struct tls_client_conf {
     bool shared;             /* they are the system's: parsed once for all clients */
     const uint8_t (*pins)[TLS_PIN_SIZE];
     size_t pin_count;
-    struct span sni;  /* asked for; empty: the name of the certificate when it is no address */
-    struct span name; /* that the certificate is for; empty: the host that is dialled */
+    struct span sni; /* asked for; empty: the name of the certificate when it is no address */
+    const char *certificate;   /* name of the pair that the console is shown; "" or NULL: none */
+    struct tls_signer *signer; /* that has it; must outlive the client */
+    struct span name;          /* that the certificate is for; empty: the host that is dialled */
 };
 
-/* FAULT_FORMAT: no certificate in the authorities, or neither authorities nor pins. FAULT_CRYPTO,
- * -ENOMEM. */
+/* With a certificate of ours TLS 1.3 is the least version: what a client signs in TLS 1.2 is
+ * nothing that a signer could tell from other bytes. */
+/* FAULT_ABSENT: the signer has no such pair. FAULT_FORMAT: no certificate in the authorities, or
+ * neither authorities nor pins. FAULT_CRYPTO, -ENOMEM. */
 must_check int tls_client_new(const struct tls_client_conf *conf, struct tls_client **ret);
 struct tls_client *tls_client_ref(struct tls_client *c);
 void tls_client_unref(struct tls_client *c);
+/* Asks the signer again: it is another one, which knows the key under another handle. */
+must_check int tls_client_identify(struct tls_client *c);
 /* Would both accept the same peers, as the same client? */
 bool tls_client_same(const struct tls_client *a, const struct tls_client *b);
 /* Drops what clients share. After the last one is gone. */

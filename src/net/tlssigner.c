@@ -168,3 +168,22 @@ int tls_signer_identity(struct tls_signer *s, uint8_t index, struct msg_identity
     s->tickets_fresh = false;
     return 0;
 }
+
+int tls_signer_client(struct tls_signer *s, const char *name, struct msg_client_is *ret)
+{
+    if (s->broken)
+        return FAULT_CLOSED;
+    struct msg_client ask = {.pair = span_str(name)};
+    struct message m;
+    uint32_t serial = channel_serial(&s->channel);
+    int rc = channel_send_client(&s->channel, serial, &ask, -1);
+    if (rc == 0)
+        rc = await(s, MSG_CLIENT_IS, serial, TLS_IDENTITY_DEADLINE_MS, &m);
+    if (rc == 0)
+        rc = msg_client_is_decode(m.payload, ret);
+    if (rc < 0) {
+        s->broken = true;
+        return rc;
+    }
+    return ret->ok ? 0 : FAULT_ABSENT;
+}

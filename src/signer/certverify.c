@@ -6,6 +6,8 @@
 
 /* The terminating zero of the literal is the separator byte of the RFC. */
 static const uint8_t CONTEXT[] = "TLS 1.3, server CertificateVerify";
+static const uint8_t CLIENT_CONTEXT[] = "TLS 1.3, client CertificateVerify";
+_Static_assert(sizeof(CONTEXT) == sizeof(CLIENT_CONTEXT), "both are as long");
 #define HEAD_LEN (PAD_LEN + sizeof(CONTEXT))
 
 const struct scheme SCHEMES[SCHEME_COUNT] = {
@@ -44,7 +46,7 @@ const char *certverify_verdict_name(enum certverify_verdict verdict)
     return (size_t)verdict < countof(NAMES) ? NAMES[verdict] : "unknown";
 }
 
-bool certverify_shape(struct span tbs)
+static bool has_shape(struct span tbs, const uint8_t *context)
 {
     /* The hash belongs to the cipher suite, not to the scheme: both lengths go with every key. */
     if (tbs.len != HEAD_LEN + SHA256_LEN && tbs.len != HEAD_LEN + SHA384_LEN)
@@ -52,7 +54,17 @@ bool certverify_shape(struct span tbs)
     for (size_t i = 0; i < PAD_LEN; i++)
         if (tbs.at[i] != 0x20)
             return false;
-    return memcmp(tbs.at + PAD_LEN, CONTEXT, sizeof(CONTEXT)) == 0;
+    return memcmp(tbs.at + PAD_LEN, context, sizeof(CONTEXT)) == 0;
+}
+
+bool certverify_shape(struct span tbs)
+{
+    return has_shape(tbs, CONTEXT);
+}
+
+bool certverify_shape_client(struct span tbs)
+{
+    return has_shape(tbs, CLIENT_CONTEXT);
 }
 
 bool certverify_shape12(struct span tbs)
@@ -96,6 +108,20 @@ enum certverify_verdict certverify_decide(enum key_kind kind, uint16_t scheme, s
     if (shape12 && !tls12)
         return CERTVERIFY_OFF;
     if (!shape12 && !certverify_shape(tbs))
+        return CERTVERIFY_SHAPE;
+    *ret = row;
+    return CERTVERIFY_SIGN;
+}
+
+enum certverify_verdict certverify_decide_client(enum key_kind kind, uint16_t scheme,
+                                                 struct span tbs, const struct scheme **ret)
+{
+    if (!is_known(scheme, false))
+        return CERTVERIFY_SCHEME;
+    const struct scheme *row = find_scheme(kind, scheme, false);
+    if (row == NULL)
+        return CERTVERIFY_KEY;
+    if (!certverify_shape_client(tbs))
         return CERTVERIFY_SHAPE;
     *ret = row;
     return CERTVERIFY_SIGN;

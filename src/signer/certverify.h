@@ -43,6 +43,9 @@ const char *certverify_verdict_name(enum certverify_verdict verdict);
  * SHA-384: exactly that, and nothing before or after it. */
 bool certverify_shape(struct span tbs);
 
+/* The same with the context string of the client. */
+bool certverify_shape_client(struct span tbs);
+
 /* Two randoms of 32 bytes, then ECParameters of one of our named groups and a point that is exactly
  * as long as the group's. Random bytes cannot be told from others, which is why this form is open
  * only where it is configured; it can never be taken for the other one, whose 65th byte is 'T'. */
@@ -53,5 +56,11 @@ bool certverify_shape12(struct span tbs);
 must_check enum certverify_verdict certverify_decide(enum key_kind kind, uint16_t scheme,
                                                      struct span tbs, bool tls12,
                                                      const struct scheme **ret);
+
+/* The same for a key that belongs to a client's pair: TLS 1.3 only, because what a client signs in
+ * TLS 1.2 has no form that could be told from other bytes. */
+must_check enum certverify_verdict certverify_decide_client(enum key_kind kind, uint16_t scheme,
+                                                            struct span tbs,
+                                                            const struct scheme **ret);
 
 #endif

@@ -28,7 +28,8 @@ struct options {
     const char *tls_dir, *certificate, *key, *portal;
     enum sandbox_mode sandbox;
     bool json, tls12;
-    struct buf pairs; /* names, one a line */
+    struct buf pairs;   /* names, one a line */
+    struct buf clients; /* the same, of what consoles are shown */
     char *also[AUTHORITY_NAMES_MAX];
     size_t also_count;
 };
@@ -71,6 +72,7 @@ static int parse(int argc, char **argv, struct options *o)
         CERTIFICATE,
         KEY,
         PAIR,
+        CLIENT,
         TLS12,
         STATE_DIR,
         SANDBOX,
@@ -87,6 +89,7 @@ static int parse(int argc, char **argv, struct options *o)
         {"certificate", required_argument, NULL, CERTIFICATE},
         {"key", required_argument, NULL, KEY},
         {"pair", required_argument, NULL, PAIR},
+        {"client", required_argument, NULL, CLIENT},
         {"tls12", no_argument, NULL, TLS12},
         {"state-dir", required_argument, NULL, STATE_DIR},
         {"sandbox", required_argument, NULL, SANDBOX},
@@ -97,6 +100,7 @@ static int parse(int argc, char **argv, struct options *o)
     };
     *o = (struct options){.certificate = "server.crt", .key = "server.key"};
     buf_init(&o->pairs, KEYRING_NAMES_MAX);
+    buf_init(&o->clients, KEYRING_NAMES_MAX);
     for (int c; (c = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
         switch (c) {
         case INIT:
@@ -123,6 +127,10 @@ static int parse(int argc, char **argv, struct options *o)
         case PAIR:
             if (buf_printf(&o->pairs, "%s\n", optarg) < 0)
                 return usage("too many names after --pair");
+            break;
+        case CLIENT:
+            if (buf_printf(&o->clients, "%s\n", optarg) < 0)
+                return usage("too many names after --client");
             break;
         case TLS12:
             o->tls12 = true;
@@ -371,7 +379,8 @@ static int serve(const struct options *o)
     (void)signal(SIGPIPE, SIG_IGN);
     int locked = pair_library_init();
     const struct keyring_places places = {o->tls_dir, certificate, key};
-    const struct keyring_wish wish = {.names = buf_view(&o->pairs), .tls12 = o->tls12};
+    const struct keyring_wish wish = {
+        .names = buf_view(&o->pairs), .clients = buf_view(&o->clients), .tls12 = o->tls12};
     int rc = locked < 0 ? locked : signer_init(&s, CONTROL_FD, &places, &wish);
     if (rc < 0) {
         log_fault(LOG_LEVEL_ERROR, "not_started", rc, NULL);

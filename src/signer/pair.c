@@ -26,6 +26,7 @@ static const size_t SECURE_HEAP_SIZES[] = {1u << 20, 1u << 18, 1u << 16};
 #define SECURE_HEAP_LEAST 32u
 
 struct pair {
+    bool client; /* shown to consoles, never to clients of ours */
     unsigned refs;
     uint32_t handle;
     enum key_kind kind;
@@ -229,7 +230,7 @@ static int check_chain(STACK_OF(X509) * certs, struct buf *note)
     return 0;
 }
 
-static int check_leaf(X509 *leaf, const EVP_PKEY *key, struct buf *note)
+static int check_leaf(X509 *leaf, const EVP_PKEY *key, bool client, struct buf *note)
 {
     if (X509_check_private_key(leaf, key) != 1) {
         ERR_clear_error();
@@ -240,11 +241,14 @@ static int check_leaf(X509 *leaf, const EVP_PKEY *key, struct buf *note)
         say(note, "the key must be ECDSA P-256 or P-384, RSA of 2048 to 8192 bits, or Ed25519");
         return FAULT_FORMAT;
     }
-    if (X509_check_purpose(leaf, X509_PURPOSE_SSL_SERVER, 0) != 1 ||
+    int purpose = client ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER;
+    if (X509_check_purpose(leaf, purpose, 0) != 1 ||
         (X509_get_key_usage(leaf) & KU_DIGITAL_SIGNATURE) == 0) {
         ERR_clear_error();
-        say(note,
-            "the first certificate is not meant for a TLS 1.3 server (its key usage says so)");
+        say(note, client ? "the first certificate is not meant for a TLS 1.3 client (its key usage "
+                           "says so)"
+                         : "the first certificate is not meant for a TLS 1.3 server (its key usage "
+                           "says so)");
         return FAULT_FORMAT;
     }
     return 0;
@@ -329,7 +333,7 @@ static int fill(struct pair *p, STACK_OF(X509) * certs, const char *certificate,
     if (rc == 0)
         rc = read_key(key, &p->key, note);
     if (rc == 0)
-        rc = check_leaf(sk_X509_value(certs, 0), p->key, note);
+        rc = check_leaf(sk_X509_value(certs, 0), p->key, p->client, note);
     if (rc == 0)
         rc = check_chain(certs, note);
     if (rc == 0) {
@@ -343,8 +347,8 @@ static int fill(struct pair *p, STACK_OF(X509) * certs, const char *certificate,
     return rc;
 }
 
-int pair_load(const char *certificate, const char *key, uint32_t handle, struct pair **ret,
-              struct buf *note)
+static int load(const char *certificate, const char *key, uint32_t handle, bool client,
+                struct pair **ret, struct buf *note)
 {
     struct pair *p = calloc(1, sizeof(*p));
     STACK_OF(X509) *certs = sk_X509_new_null();
@@ -355,6 +359,7 @@ int pair_load(const char *certificate, const char *key, uint32_t handle, struct 
     }
     p->refs = 1;
     p->handle = handle;
+    p->client = client;
     buf_init(&p->chain, PAIR_CHAIN_MAX);
     int rc = fill(p, certs, certificate, key, note);
     sk_X509_pop_free(certs, X509_free);
@@ -366,6 +371,28 @@ int pair_load(const char *certificate, const char *key, uint32_t handle, struct 
     }
     *ret = p;
     return 0;
+}
+
+int pair_load(const char *certificate, const char *key, uint32_t handle, struct pair **ret,
+              struct buf *note)
+{
+    return load(certificate, key, handle, false, ret, note);
+}
+
+int pair_load_client(const char *certificate, const char *key, uint32_t handle, struct pair **ret,
+                     struct buf *note)
+{
+    return load(certificate, key, handle, true, ret, note);
+}
+
+bool pair_is_client(const struct pair *p)
+{
+    return p->client;
+}
+
+bool pair_shares_key(const struct pair *a, const struct pair *b)
+{
+    return EVP_PKEY_eq(a->key, b->key) == 1;
 }
 
 struct pair *pair_ref(struct pair *p)

@@ -30,6 +30,12 @@ must_check int pair_library_init(void);
  * FAULT_CRYPTO or -errno. */
 must_check int pair_load(const char *certificate, const char *key, uint32_t handle,
                          struct pair **ret, struct buf *note);
+/* The same for a pair that consoles are shown: its first certificate must be good for a client. */
+must_check int pair_load_client(const char *certificate, const char *key, uint32_t handle,
+                                struct pair **ret, struct buf *note);
+bool pair_is_client(const struct pair *p);
+/* Have both the same key? */
+bool pair_shares_key(const struct pair *a, const struct pair *b);
 /* Counted: keyrings share what did not change. The last one gone ends it; NULL is none. */
 struct pair *pair_ref(struct pair *p);
 void pair_unref(struct pair *p);

@@ -16,6 +16,14 @@
 #define REFUSALS_LOGGED_PER_MINUTE 10u
 #define REASON_MAX 1024u
 
+static void log_refused(struct span reason)
+{
+    struct buf line;
+    log_line(&line, LOG_LEVEL_WARN, "certificate_refused");
+    log_field(&line, "reason", reason);
+    log_end(&line);
+}
+
 int signer_init(struct signer *s, int control_fd, const struct keyring_places *places,
                 const struct keyring_wish *wish)
 {
@@ -32,6 +40,13 @@ int signer_init(struct signer *s, int control_fd, const struct keyring_places *p
     struct buf note;
     buf_init(&note, REASON_MAX);
     rc = keyring_load(places, wish, NULL, &s->last_handle, &s->current, &note);
+    if (rc < 0 && wish->clients.len > 0) {
+        /* What one console is shown is no reason to show nobody anything. */
+        const struct keyring_wish own = {.names = wish->names, .tls12 = wish->tls12};
+        log_refused(buf_view(&note));
+        buf_clear(&note);
+        rc = keyring_load(places, &own, NULL, &s->last_handle, &s->current, &note);
+    }
     if (rc < 0) {
         struct buf line;
         log_line(&line, LOG_LEVEL_ERROR, "certificate_unusable");
@@ -164,7 +179,10 @@ static int on_sign(struct signer *s, struct signer_edge *e, const struct message
     struct pair *p = find_pair(s, ask.key, &tls12);
     const struct scheme *scheme = NULL;
     enum certverify_verdict verdict =
-        certverify_decide(p == NULL ? KEY_NONE : pair_kind(p), ask.scheme, ask.tbs, tls12, &scheme);
+        p != NULL && pair_is_client(p)
+            ? certverify_decide_client(pair_kind(p), ask.scheme, ask.tbs, &scheme)
+            : certverify_decide(p == NULL ? KEY_NONE : pair_kind(p), ask.scheme, ask.tbs, tls12,
+                                &scheme);
     if (p == NULL || verdict != CERTVERIFY_SIGN) {
         note_refusal(s, e, &ask, p == NULL ? "handle" : certverify_verdict_name(verdict));
         return channel_send_signed(&e->channel, m->serial, &reply, -1);
@@ -189,7 +207,35 @@ static int on_identity(struct signer_edge *e, const struct message *m)
     if (rc == 0) {
         e->asked = m->serial;
         e->asked_index = ask.index;
+        e->asked_client[0] = '\0';
     }
+    return rc;
+}
+
+static int on_client(struct signer_edge *e, const struct message *m)
+{
+    struct msg_client ask;
+    int rc = msg_client_decode(m->payload, &ask);
+    if (rc == 0 && (e->asked != 0 || m->serial == 0 || ask.pair.len == 0 ||
+                    span_find(ask.pair, 0) != SIZE_MAX))
+        rc = FAULT_FORMAT;
+    if (rc == 0) {
+        e->asked = m->serial;
+        (void)snprintf(e->asked_client, sizeof(e->asked_client), "%.*s", SPAN_FMT(ask.pair));
+    }
+    return rc;
+}
+
+static int answer_client(struct signer *s, struct signer_edge *e)
+{
+    const struct keyring *k = s->next != NULL ? s->next : s->current;
+    const struct pair *p = keyring_client(k, span_str(e->asked_client));
+    struct msg_client_is reply = {0};
+    if (p != NULL)
+        reply = (struct msg_client_is){.ok = 1, .key = pair_handle(p), .chain = pair_chain(p)};
+    int rc = channel_send_client_is(&e->channel, e->asked, &reply, -1);
+    e->asked = 0;
+    e->asked_client[0] = '\0';
     return rc;
 }
 
@@ -226,6 +272,8 @@ static void on_edge_readable(struct signer *s, struct signer_edge *e)
         rc = on_sign(s, e, &m);
     else if (rc == 1 && m.type == MSG_IDENTITY)
         rc = on_identity(e, &m);
+    else if (rc == 1 && m.type == MSG_CLIENT)
+        rc = on_client(e, &m);
     else if (rc == 1)
         rc = FAULT_FORMAT;
     if (rc < 0)
@@ -248,14 +296,6 @@ static int on_peer(struct signer *s, struct message *m)
     return 0;
 }
 
-static void log_refused(struct span reason)
-{
-    struct buf line;
-    log_line(&line, LOG_LEVEL_WARN, "certificate_refused");
-    log_field(&line, "reason", reason);
-    log_end(&line);
-}
-
 static int on_prepare(struct signer *s, const struct message *m)
 {
     struct msg_prepare ask;
@@ -265,7 +305,8 @@ static int on_prepare(struct signer *s, const struct message *m)
     struct buf note;
     buf_init(&note, REASON_MAX);
     struct keyring *fresh = NULL;
-    const struct keyring_wish wish = {.names = ask.pairs, .tls12 = ask.tls12 != 0};
+    const struct keyring_wish wish = {
+        .names = ask.pairs, .clients = ask.clients, .tls12 = ask.tls12 != 0};
     keyring_free(s->next);
     s->next = NULL;
     rc = keyring_load(&s->places, &wish, s->current, &s->last_handle, &fresh, &note);
@@ -371,6 +412,11 @@ static void status_keyring(const struct keyring *k, struct buf *out)
         status_certificate(prefix, k->at[i].pair, out);
         (void)buf_printf(out, "%skey_kind=%s\n", prefix, key_kind_name(pair_kind(k->at[i].pair)));
     }
+    for (size_t i = 0; i < k->client_count; i++) {
+        char prefix[KEYRING_NAME_MAX + 16];
+        (void)snprintf(prefix, sizeof(prefix), "client.%s.", k->client[i].name);
+        status_certificate(prefix, k->client[i].pair, out);
+    }
 }
 
 static int on_status(struct signer *s, const struct message *m)
@@ -460,7 +506,7 @@ static void serve_edge(struct signer *s, struct signer_edge *e, short events, bo
 {
     int rc = (events & POLLOUT) != 0 ? channel_flush(&e->channel) : 0;
     if (rc == 0 && asked)
-        rc = answer_identity(s, e);
+        rc = e->asked_client[0] != '\0' ? answer_client(s, e) : answer_identity(s, e);
     if (rc < 0)
         edge_lost(s, e, rc);
     else if ((events & ~POLLOUT) != 0)

@@ -26,7 +26,8 @@ struct signer_edge {
     struct channel channel; /* fd -1: this place is free */
     uint32_t id;
     uint32_t asked;      /* serial of an identity question that waits for its answer; 0: none */
-    uint8_t asked_index; /* of the pair that it is about */
+    uint8_t asked_index; /* of the pair that it is about, or … */
+    char asked_client[KEYRING_NAME_MAX + 1]; /* … the name of a client's; "": the former */
 };
 
 struct signer {

@@ -152,7 +152,8 @@ static int launch(struct child *c)
     struct role_facts facts = {.file = c->supervisor->file,
                                .id = c->id,
                                .ports = c->supervisor->ports.at,
-                               .port_count = c->supervisor->ports.count};
+                               .port_count = c->supervisor->ports.count,
+                               .clients = c->supervisor->newest.ports.clients};
     struct spawn s = {
         .program = programs_find(&c->supervisor->programs, c->supervisor->libexec, c->kind),
         .argv = ROLES[c->kind].arguments(&arena, &facts),

@@ -31,6 +31,7 @@ static void delivery_fini(struct delivery *d)
         (void)close(d->fd);
     free(d->ports.at);
     free(d->ports.sockets);
+    free(d->ports.clients);
     *d = (struct delivery){.fd = -1};
 }
 
@@ -79,6 +80,29 @@ static int collect_sockets(const struct snapshot *s, struct ports *ret)
     return ret->sockets == NULL ? -ENOMEM : 0;
 }
 
+static bool has_line(struct span lines, const char *text)
+{
+    struct span line;
+    while (span_cut(&lines, '\n', &line))
+        if (span_is(line, text))
+            return true;
+    return false;
+}
+
+static int collect_clients(const struct snapshot *s, struct ports *ret)
+{
+    struct buf names;
+    buf_init(&names, PAIRS_MAX);
+    for (size_t i = 0; i < s->route_count; i++) {
+        const char *name = s->routes[i].upstream_certificate;
+        if (name[0] != '\0' && !has_line(buf_view(&names), name))
+            (void)buf_printf(&names, "%s\n", name);
+    }
+    ret->clients = buf_take_string(&names);
+    buf_fini(&names);
+    return ret->clients == NULL ? -ENOMEM : 0;
+}
+
 /* What this process needs of an edge's slice: the ports that edges have to reach, and the sockets
  * that it connects them to. */
 static int read_ports(int fd, struct ports *ret)
@@ -94,6 +118,8 @@ static int read_ports(int fd, struct ports *ret)
         rc = collect_ports(s, ret);
     if (rc == 0)
         rc = collect_sockets(s, ret);
+    if (rc == 0)
+        rc = collect_clients(s, ret);
     snapshot_free(s);
     return rc;
 }
@@ -138,6 +164,7 @@ static void tell_prepare(struct child *c, const struct delivery *d)
         for (size_t i = 0; i < file->tls_certificates.count; i++)
             (void)buf_printf(&pairs, "%s\n", file->tls_certificates.name[i]);
         m.pairs = buf_view(&pairs);
+        m.clients = span_str(d->ports.clients != NULL ? d->ports.clients : "");
     }
     child_sent(c, channel_send_prepare(&c->channel, channel_serial(&c->channel), &m,
                                        c->kind == ROLE_EDGE ? d->fd : -1));

@@ -27,8 +27,11 @@ static char **signer_arguments(struct arena *a, const struct role_facts *f)
         file->tls_certificate, "--key",     file->tls_key,   "--state-dir",
         file->state_dir,       "--sandbox", mode_word(file),
     };
-    size_t count = 0, pairs = file->tls_certificates.count;
-    const char **list = arena_array(a, countof(fixed) + 2 * pairs + 1, sizeof(*list));
+    size_t count = 0, pairs = file->tls_certificates.count, clients = 0;
+    struct span rest = span_str(f->clients != NULL ? f->clients : ""), name;
+    for (size_t i = 0; i < rest.len; i++)
+        clients += rest.at[i] == '\n';
+    const char **list = arena_array(a, countof(fixed) + 2 * (pairs + clients) + 1, sizeof(*list));
     if (list == NULL)
         return NULL;
     for (size_t i = 0; i < countof(fixed); i++)
@@ -36,6 +39,10 @@ static char **signer_arguments(struct arena *a, const struct role_facts *f)
     for (size_t i = 0; i < pairs; i++) {
         list[count++] = "--pair";
         list[count++] = file->tls_certificates.name[i];
+    }
+    for (size_t i = 0; i < clients && span_cut(&rest, '\n', &name); i++) {
+        list[count++] = "--client";
+        list[count++] = arena_string(a, name);
     }
     if (snapshot_takes_tls12(file))
         list[count++] = "--tls12";

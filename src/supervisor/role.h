@@ -15,6 +15,7 @@ struct role_facts {
     uint32_t id;
     const uint16_t *ports; /* upstream ports that an edge may connect to */
     size_t port_count;
+    const char *clients; /* names of the pairs that consoles are shown, one a line */
 };
 
 struct role {

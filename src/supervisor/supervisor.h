@@ -29,6 +29,7 @@
 struct ports {
     uint16_t *at; /* sorted, no port twice */
     size_t count;
+    char *clients; /* names of the pairs that consoles are shown, one a line; NULL: none */
     char *sockets; /* paths of sockets that edges are connected to, one a line; NULL: none */
 };
 

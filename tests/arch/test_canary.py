@@ -156,6 +156,28 @@ def test_an_edge_that_makes_handshakes_never_has_the_key():
 
 
 @needs_root
+def test_an_edge_that_shows_consoles_a_certificate_never_has_its_key(tmp_path):
+    import consoles
+    import edge_alone
+
+    authority = consoles.Authority()
+    console = consoles.TlsConsole(authority.issue("127.0.0.1"), prepare=lambda c: (
+        c.load_verify_locations(str(authority.cert)), setattr(c, "verify_mode", ssl.CERT_REQUIRED)))
+    gateway = authority.issue(usage="clientAuth", subject="gateway")
+    with edge_alone.Edge(console.port, urls=console.url, clients={"gateway": gateway}, limits="upstream_idle: 1s",
+                         route=authority.yaml() + ", upstream_certificate: gateway") as edge:
+        edge.keeper.person()
+        needles = forms(scalar_of(gateway[1]))
+        for _ in range(20):
+            assert edge.ask("/").status == 200
+        assert console.handshakes and console.handshakes[0]["peer"]
+        assert search(edge.process.pid, needles) == set()
+        assert search(edge.signer.pid, needles) == {"limbs"}
+    console.close()
+    authority.close()
+
+
+@needs_root
 def test_no_other_process_ever_has_the_key():
     import stack as harness
 

@@ -105,7 +105,7 @@ class Edge:
     host = "app.postern.localhost"
 
     def __init__(self, upstream, limits="", route="", rules=None, sandbox="best", wrap=(), zones="",
-                 urls=None, ports=()):
+                 urls=None, ports=(), clients=()):
         build = harness.BUILD
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="postern-edge-"))
         self.build, self.limits, self.route, self.zones = build, limits, route, zones
@@ -114,6 +114,10 @@ class Edge:
         (self.dir / "tls").mkdir(mode=0o700)
         subprocess.run([build / "src/signer/postern-signer", "--init", "--tls-dir", self.dir / "tls",
                         "--portal", PORTAL], check=True, capture_output=True)
+        for name, (certificate, key) in dict(clients).items():
+            shutil.copy(certificate, self.dir / f"tls/{name}.crt")
+            shutil.copy(key, self.dir / f"tls/{name}.key")
+            (self.dir / f"tls/{name}.key").chmod(0o600)
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.bind(("127.0.0.1", 0))
@@ -122,7 +126,8 @@ class Edge:
         self.control, edge_end = ipcwire.Wire.pair()
         self.signer_control, signer_end = ipcwire.Wire.pair()
         self.signer = child([build / "src/signer/postern-signer", "--tls-dir", self.dir / "tls",
-                             "--sandbox", sandbox], signer_end)
+                             "--sandbox", sandbox, *(w for name in dict(clients) for w in ("--client", name))],
+                            signer_end)
         self.process = child([*wrap, build / "src/edge/postern-edge", "--id", "1", "--sandbox", sandbox,
                               "--ports", ",".join(map(str, ports)) or str(upstream)], edge_end)
         signer_end.close()

@@ -18,6 +18,7 @@ import threading
 
 import pytest
 
+import consoles
 from ipcwire import ROLES, TYPES, Closed, Wire, encode
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -580,3 +581,80 @@ def test_the_sandbox_is_on(signer):
     assert fields["NoNewPrivs"].strip() == "1"
     if "seccomp=on" in signer.ready:
         assert fields["Seccomp"].strip() == "2"
+
+
+# ---- what consoles are shown ---------------------------------------------------------------------
+
+CLIENT = b"TLS 1.3, client CertificateVerify"
+
+
+def place(directory, name, pair):
+    shutil.copy(pair[0], directory / f"{name}.crt")
+    shutil.copy(pair[1], directory / f"{name}.key")
+    (directory / f"{name}.key").chmod(0o600)
+
+
+@pytest.fixture
+def authority():
+    a = consoles.Authority()
+    yield a
+    a.close()
+
+
+def test_a_clients_key_and_a_servers_sign_their_own_form_only(directory, authority):
+    place(directory, "gateway", authority.issue(usage="clientAuth", subject="gateway"))
+    signer = Signer(directory)
+    try:
+        edge = signer.edge()
+        assert edge.ask("client", pair="gateway").ok == 0, "nobody has named it yet"
+        assert signer.control.ask("prepare", number=1, clients="gateway\n").ok == 1
+        signer.control.ask("commit", number=1)
+        shown = edge.ask("client", pair="gateway")
+        own = edge.ask("identity")
+        assert shown.ok == 1 and shown.key != own.key and b"BEGIN CERTIFICATE" in shown.chain
+        for key, context, ok in ((shown.key, CLIENT, 1), (shown.key, SERVER, 0), (own.key, SERVER, 1),
+                                 (own.key, CLIENT, 0)):
+            assert edge.ask("sign", key=key, scheme=0x0403, tbs=tbs(context)).ok == ok
+        # Nor anything of TLS 1.2, not even where listeners take it.
+        assert signer.control.ask("prepare", number=2, clients="gateway\n", tls12=1).ok == 1
+        signer.control.ask("commit", number=2)
+        for message in (b"\x00" * 64 + b"\x03\x00\x1d\x20" + b"\x00" * 32, b"", b"\x20" * 300):
+            assert edge.ask("sign", key=shown.key, scheme=0x0403, tbs=message).ok == 0
+        # What no route names any more is neither shown nor, a snapshot later, signed with.
+        for number in (3, 4):
+            assert signer.control.ask("prepare", number=number, tls12=number % 2).ok == 1
+            signer.control.ask("commit", number=number)
+        assert edge.ask("client", pair="gateway").ok == 0
+        assert edge.ask("sign", key=shown.key, scheme=0x0403, tbs=tbs(CLIENT)).ok == 0
+    finally:
+        signer.end()
+
+
+def test_a_pair_for_consoles_must_be_one(directory, authority):
+    place(directory, "server-only", authority.issue("127.0.0.1"))
+    place(directory, "shared", authority.issue(usage="clientAuth", key=directory / "server.key"))
+    signer = Signer(directory)
+    try:
+        for names, why in (("server-only\n", "not meant for a TLS 1.3 client"), ("absent\n", "absent.crt"),
+                           ("shared\n", "has the key of a certificate of our own"), ("../server\n", "a name is none"),
+                           ("server\n", "not meant for a TLS 1.3 client")):
+            said = signer.control.ask("prepare", number=1, clients=names)
+            assert said.ok == 0 and why in said.reason.decode(), said.reason
+        edge = signer.edge()
+        assert edge.ask("identity").ok == 1
+        assert edge.ask("client", pair="server").ok == 0
+    finally:
+        signer.end()
+
+
+@pytest.mark.parametrize("name", [b"", b"a\x00b"])
+def test_a_question_about_no_pair_costs_the_channel(directory, name):
+    signer = Signer(directory)
+    try:
+        edge = signer.edge()
+        edge.send("client", pair=name)
+        with pytest.raises((Closed, OSError)):
+            edge.expect("client_is")
+        assert signer.edge(2).ask("identity").ok == 1
+    finally:
+        signer.end()

@@ -413,3 +413,86 @@ def test_an_idle_connection_that_says_something_is_not_used_again(run, authority
         assert edge.ask().body == b"ok"
         time.sleep(0.4)
     assert console.connections == 3
+
+
+class Nginx:
+    """A real nginx behind TLS that asks for a certificate of one authority."""
+
+    def __init__(self, directory, pair, authority, protocols="TLSv1.3"):
+        self.port, self.dir = harness.free_port(), directory
+        (directory / "nginx.conf").write_text(f"""
+daemon off; pid {directory}/pid; error_log {directory}/error.log info; worker_processes 1;
+events {{ worker_connections 64; }}
+http {{
+  access_log off; client_body_temp_path {directory}/a; proxy_temp_path {directory}/b;
+  fastcgi_temp_path {directory}/c; uwsgi_temp_path {directory}/d; scgi_temp_path {directory}/e;
+  server {{
+    listen 127.0.0.1:{self.port} ssl; ssl_certificate {pair[0]}; ssl_certificate_key {pair[1]};
+    ssl_protocols {protocols}; ssl_client_certificate {authority.cert}; ssl_verify_client on;
+    location / {{ return 200 "$ssl_client_s_dn $ssl_protocol"; }}
+  }}
+}}
+""")
+        self.process = subprocess.Popen(["nginx", "-c", str(directory / "nginx.conf")], stderr=subprocess.DEVNULL)
+        wait_for(lambda: is_open(self.port))
+
+    @property
+    def url(self):
+        return f"https://127.0.0.1:{self.port}"
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def gateway(authority):
+    return authority.issue(usage="clientAuth", subject="gateway")
+
+
+def test_a_console_is_shown_a_certificate_whose_key_the_edge_does_not_have(run, authority, good, gateway, tmp_path):
+    edge = run(Nginx(tmp_path, good, authority), authority.yaml() + ", upstream_certificate: gateway",
+               clients={"gateway": gateway}, limits="upstream_idle: 1s")
+    for _ in range(3):
+        answer = edge.ask()
+        assert (answer.status, answer.body) == (200, b"CN=gateway TLSv1.3")
+    wait_for(lambda: "open=0" in edge.status()["upstream.app"])
+    assert edge.ask().status == 200
+    # The signer is another one, and knows the key under another handle.
+    signed = int(edge.status()["signed"])
+    edge.signer.kill()
+    edge.signer.wait()
+    control, theirs = edge_alone.ipcwire.Wire.pair()
+    edge.signer_control.close()
+    edge.signer_control = control
+    edge.signer = edge_alone.child([harness.BUILD / "src/signer/postern-signer", "--tls-dir", edge.dir / "tls",
+                                    "--sandbox", "best", "--client", "gateway"], theirs)
+    theirs.close()
+    control.expect("ready")
+    edge.link_signer()
+    wait_for(lambda: "open=0" in edge.status()["upstream.app"])
+    edge.route += ", connect_timeout: 4s"
+    assert edge.commit()[0] == 1
+    assert edge.ask().status == 200
+    assert int(edge.status()["signed"]) > 0 and signed > 0
+
+
+def test_a_console_that_wants_a_certificate_and_is_shown_none_says_so(run, authority, good, tmp_path):
+    edge = run(Nginx(tmp_path, good, authority), authority.yaml())
+    answer = edge.ask()
+    assert answer.status in (400, 502) and b"CN=" not in answer.body
+
+
+def test_a_console_of_tls_1_2_is_not_shown_a_certificate(run, authority, good, gateway, tmp_path):
+    edge = run(Nginx(tmp_path, good, authority, "TLSv1.2"), authority.yaml() + ", upstream_certificate: gateway",
+               clients={"gateway": gateway})
+    answer = edge.ask(extra="Accept: application/json\r\n")
+    assert answer.status == 502 and json.loads(answer.body)["error"] == "tls"
+
+
+def test_a_route_whose_pair_the_signer_does_not_have_is_refused(run, authority, good):
+    console = TlsConsole(good)
+    edge = run(console, authority.yaml())
+    edge.route += ", upstream_certificate: nobody"
+    assert edge.commit()[0] == 0
+    assert edge.ask().status == 200

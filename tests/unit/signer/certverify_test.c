@@ -244,6 +244,37 @@ static void tls12_has_its_own_rows(void **state)
     assert_int_equal(certverify_decide(KEY_P256, 0x0203, bytes, true, &row), CERTVERIFY_SCHEME);
 }
 
+static void a_clients_key_signs_the_clients_form_and_a_servers_the_servers(void **state)
+{
+    (void)state;
+    uint8_t tbs[256];
+    for (int client = 0; client <= 1; client++) {
+        size_t len =
+            material_tbs(tbs, client ? "TLS 1.3, client CertificateVerify" : MATERIAL_SERVER, 32);
+        struct span bytes = span_of(tbs, len);
+        const struct scheme *row = NULL;
+        assert_int_equal(certverify_decide(KEY_P256, 0x0403, bytes, true, &row),
+                         client ? CERTVERIFY_SHAPE : CERTVERIFY_SIGN);
+        row = NULL;
+        assert_int_equal(certverify_decide_client(KEY_P256, 0x0403, bytes, &row),
+                         client ? CERTVERIFY_SIGN : CERTVERIFY_SHAPE);
+        assert_true((row != NULL) == (client == 1));
+        for (size_t i = 0; client && i < len - 32; i++) {
+            tbs[i] ^= 1;
+            assert_int_equal(certverify_decide_client(KEY_P256, 0x0403, bytes, &row),
+                             CERTVERIFY_SHAPE);
+            tbs[i] ^= 1;
+        }
+        assert_false(certverify_shape_client(span_sub(bytes, 0, len - 1)));
+        assert_false(certverify_shape_client(span_sub(bytes, 1, len - 1)));
+        /* The wrong kind of key, what was signed before TLS 1.3, nothing at all. */
+        assert_int_equal(certverify_decide_client(KEY_RSA, 0x0403, bytes, &row), CERTVERIFY_KEY);
+        assert_int_equal(certverify_decide_client(KEY_RSA, 0x0401, bytes, &row), CERTVERIFY_SCHEME);
+        assert_int_equal(certverify_decide_client(KEY_P256, 0x0403, SPAN_NONE, &row),
+                         CERTVERIFY_SHAPE);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +289,7 @@ int main(void)
         cmocka_unit_test(the_shape_of_a_key_exchange_is_exact),
         cmocka_unit_test(no_bytes_have_both_shapes),
         cmocka_unit_test(tls12_has_its_own_rows),
+        cmocka_unit_test(a_clients_key_signs_the_clients_form_and_a_servers_the_servers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
