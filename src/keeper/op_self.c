@@ -168,6 +168,18 @@ static json_t *names_json(const struct keeper *k)
     return list;
 }
 
+static const char *status_word(const struct keeper *k)
+{
+    if (k->live == NULL) {
+        return "starting";
+    }
+    if (k->alarmed) {
+        return "audit alarm";
+    }
+    return k->assertions.path != NULL && k->assertions.current.pkey == NULL ? "no assertion key"
+                                                                            : "ok";
+}
+
 int op_health(struct call *c)
 {
     struct keeper *k = c->keeper;
@@ -183,13 +195,10 @@ int op_health(struct call *c)
     return call_answer(
         c, 200,
         json_pack("{s:s,s:s,s:o,s:I,s:I,s:o,s:o,s:o,s:s,s:o,s:o,s:I,s:I,s:I}", "status",
-                  s == NULL    ? "starting"
-                  : k->alarmed ? "audit alarm"
-                               : "ok",
-                  "version", POSTERN_VERSION, "started", json_time_ms(k->started_ms), "snapshot",
-                  (json_int_t)(s == NULL ? 0 : s->number), "generation",
-                  (json_int_t)(s == NULL ? 0 : s->generation), "edges", edges_json(k), "routes",
-                  routes_json(k), "names", names_json(k), "courier",
+                  status_word(k), "version", POSTERN_VERSION, "started",
+                  json_time_ms(k->started_ms), "snapshot", (json_int_t)(s == NULL ? 0 : s->number),
+                  "generation", (json_int_t)(s == NULL ? 0 : s->generation), "edges", edges_json(k),
+                  "routes", routes_json(k), "names", names_json(k), "courier",
                   k->courier != NULL ? "connected" : "absent", "fleet",
                   pairs_json(span_str(k->fleet)), "sandbox", pairs_json(span_str(k->sandbox)),
                   "audit_records", (json_int_t)count, "access_records", (json_int_t)access.rows,

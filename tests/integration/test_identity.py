@@ -370,6 +370,7 @@ def test_keys_outlive_restarts_change_when_old_and_fail_closed_when_spoilt(up):
             assert got.status == 503 and got.json()["error"] == "identity", got
             assert s.admin.get(s.console_url("untold")).status == 200
             assert file.read_text() == spoil and published(s)["keys"] == []
+            assert s.json("health")["status"] == "no assertion key"
             s.stop()
         # A key that others could have read is no key.
         assert stat.st_mode & 0o077 == 0
