@@ -455,6 +455,136 @@ static int teardown(void **state)
     return 0;
 }
 
+/* ---- several certificates, and the older version ---- */
+
+static struct site *site_of_three(bool tls12)
+{
+    char *dir = material_dir();
+    material_pair(dir, "P-256", HOST);
+    material_named_pair(dir, "one", "RSA", "both.test");
+    material_named_pair(dir, "two", "P-384", "both.test");
+    return site_open(dir, &(struct keyring_wish){.names = SPAN("one\ntwo\n"), .tls12 = tls12});
+}
+
+struct asked {
+    const char *host;    /* NULL: no name is sent */
+    const char *sigalgs; /* NULL: the library's own */
+    int version;         /* the client's only one */
+};
+
+/* What kind of key the client was shown; "" when there was no handshake. `server` is one connection
+ * that has not begun. */
+static const char *key_shown(SSL *server, const struct asked *asked)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL *c = SSL_new(ctx);
+    BIO *cb = NULL, *sb = NULL;
+    int cr = 0, sr = 0;
+    static char kind[32];
+    kind[0] = 0;
+    assert_int_equal(BIO_new_bio_pair(&cb, 0, &sb, 0), 1);
+    SSL_set_bio(c, cb, cb);
+    SSL_set_bio(server, sb, sb);
+    SSL_set_connect_state(c);
+    SSL_set_accept_state(server);
+    assert_int_equal(SSL_set_min_proto_version(c, asked->version), 1);
+    assert_int_equal(SSL_set_max_proto_version(c, asked->version), 1);
+    if (asked->host != NULL)
+        SSL_set_tlsext_host_name(c, asked->host);
+    if (asked->sigalgs != NULL)
+        assert_int_equal(SSL_set1_sigalgs_list(c, asked->sigalgs), 1);
+    for (int turn = 0; turn < 20 && (cr != 1 || sr != 1); turn++) {
+        ERR_clear_error();
+        cr = SSL_do_handshake(c);
+        ERR_clear_error();
+        sr = SSL_do_handshake(server);
+    }
+    if (cr == 1 && sr == 1) {
+        X509 *x = SSL_get1_peer_certificate(c);
+        (void)snprintf(kind, sizeof(kind), "%s %d", EVP_PKEY_get0_type_name(X509_get0_pubkey(x)),
+                       EVP_PKEY_get_bits(X509_get0_pubkey(x)));
+        X509_free(x);
+    }
+    ERR_clear_error();
+    SSL_free(c);
+    SSL_CTX_free(ctx);
+    return kind;
+}
+
+static void a_client_is_shown_the_certificate_of_its_host_even_while_the_context_ends(void **state)
+{
+    (void)state;
+    static const struct {
+        struct asked asked;
+        const char *kind;
+    } CASES[] = {
+        {{NULL, NULL, TLS1_3_VERSION}, "EC 256"},
+        {{HOST, NULL, TLS1_3_VERSION}, "EC 256"},
+        {{"elsewhere.test", NULL, TLS1_3_VERSION}, "EC 256"},
+        {{"both.test", "RSA-PSS+SHA256", TLS1_3_VERSION}, "RSA 2048"},
+        {{"BOTH.test", "ECDSA+SHA384", TLS1_3_VERSION}, "EC 384"},
+        {{HOST, "RSA-PSS+SHA256", TLS1_3_VERSION}, ""},
+    };
+    struct tls_signer edge;
+    struct site *site = site_of_three(false);
+    site_edge(site, 1, &edge);
+    for (int ended = 0; ended < 2; ended++) {
+        for (size_t i = 0; i < countof(CASES); i++) {
+            SSL_CTX *server = NULL;
+            assert_int_equal(tls_context_new(&edge, 1, &server), 0);
+            SSL *s = SSL_new(server);
+            /* A reload in the middle of a handshake. */
+            if (ended)
+                SSL_CTX_free(server);
+            assert_string_equal(key_shown(s, &CASES[i].asked), CASES[i].kind);
+            SSL_free(s);
+            if (!ended)
+                SSL_CTX_free(server);
+        }
+    }
+    tls_signer_fini(&edge);
+    site_free(site);
+}
+
+static void tls12_is_for_single_connections_and_only_what_the_signer_agrees_to(void **state)
+{
+    (void)state;
+    static const struct {
+        struct asked asked;
+        const char *kind;
+    } CASES[] = {
+        {{HOST, NULL, TLS1_2_VERSION}, "EC 256"},
+        {{HOST, "ECDSA+SHA384", TLS1_2_VERSION}, "EC 256"},
+        {{"both.test", "RSA+SHA256", TLS1_2_VERSION}, "RSA 2048"},
+        {{"both.test", "RSA-PSS+SHA512", TLS1_2_VERSION}, "RSA 2048"},
+        {{"both.test", "ECDSA+SHA256", TLS1_2_VERSION}, "EC 384"},
+        {{HOST, "ECDSA+SHA512", TLS1_2_VERSION}, ""},
+        {{"both.test", "RSA+SHA1", TLS1_2_VERSION}, ""},
+        {{HOST, NULL, TLS1_3_VERSION}, "EC 256"},
+    };
+    for (int agreed = 0; agreed < 2; agreed++) {
+        struct tls_signer edge;
+        SSL_CTX *server = NULL;
+        struct site *site = site_of_three(agreed);
+        site_edge(site, 1, &edge);
+        assert_int_equal(tls_context_new(&edge, 1, &server), 0);
+        for (size_t i = 0; i < countof(CASES); i++) {
+            bool old = CASES[i].asked.version == TLS1_2_VERSION;
+            SSL *s = SSL_new(server);
+            if (old)
+                assert_string_equal(key_shown(s, &CASES[i].asked), "");
+            SSL_free(s);
+            s = SSL_new(server);
+            assert_int_equal(SSL_set_min_proto_version(s, TLS1_2_VERSION), 1);
+            assert_string_equal(key_shown(s, &CASES[i].asked), agreed || !old ? CASES[i].kind : "");
+            SSL_free(s);
+        }
+        SSL_CTX_free(server);
+        tls_signer_fini(&edge);
+        site_free(site);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -467,6 +597,8 @@ int main(void)
         cmocka_unit_test(a_stalled_signer_fails_one_handshake_slowly_and_the_others_at_once),
         cmocka_unit_test(a_signer_that_is_gone_fails_handshakes_at_once),
         cmocka_unit_test(a_key_of_another_certificate_is_not_accepted),
+        cmocka_unit_test(a_client_is_shown_the_certificate_of_its_host_even_while_the_context_ends),
+        cmocka_unit_test(tls12_is_for_single_connections_and_only_what_the_signer_agrees_to),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

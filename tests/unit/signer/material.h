@@ -12,8 +12,9 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-static const char *const MATERIAL_FILES[] = {"ca.crt",     "ca.key",    "server.crt",
-                                             "server.key", "other.key", ".server.key.new"};
+static const char *const MATERIAL_FILES[] = {
+    "ca.crt",          "ca.key",  "server.crt", "server.key", "other.key",
+    ".server.key.new", "one.crt", "one.key",    "two.crt",    "two.key"};
 
 static inline char *material_dir(void)
 {
@@ -87,15 +88,24 @@ static inline void material_write_certificate(const char *path, X509 *x, const c
     (void)fclose(f);
 }
 
-/* server.crt and server.key of this kind ("P-256", "P-384", "RSA", "ED25519"). */
-static inline void material_pair(const char *dir, const char *kind, const char *host)
+/* NAME.crt and NAME.key of this kind ("P-256", "P-384", "RSA", "ED25519"). */
+static inline void material_named_pair(const char *dir, const char *name, const char *kind,
+                                       const char *host)
 {
+    char file[64];
     EVP_PKEY *key = material_key(kind);
     X509 *x = material_self_signed(key, host, -3600, 86400);
-    material_write_key(material_path(dir, "server.key"), key, NULL);
-    material_write_certificate(material_path(dir, "server.crt"), x, "w");
+    (void)snprintf(file, sizeof(file), "%s.key", name);
+    material_write_key(material_path(dir, file), key, NULL);
+    (void)snprintf(file, sizeof(file), "%s.crt", name);
+    material_write_certificate(material_path(dir, file), x, "w");
     X509_free(x);
     EVP_PKEY_free(key);
+}
+
+static inline void material_pair(const char *dir, const char *kind, const char *host)
+{
+    material_named_pair(dir, "server", kind, host);
 }
 
 /* The to-be-signed form of a TLS 1.3 CertificateVerify. */
