@@ -108,6 +108,24 @@ def test_who_connects_while_the_supervisor_is_away_is_served_by_the_next(site):
         assert waiting.recv(100).startswith(b"HTTP/1.1 200")
 
 
+def test_an_upgrade_keeps_them(site):
+    site.hold()
+    site.launch()
+    wait_for(site.ready, 20)
+    pid, edges = site.process.pid, site.pids("edge")
+    site.cli("upgrade")
+    wait_for(lambda: not set(site.pids("edge")) & set(edges), 30)
+    assert site.process.pid == pid and site.process.poll() is None
+    assert [(e["name"], e["activated"], e["open"]) for e in site.doctor()["listeners"]] == [("main", True, True)]
+    for _ in range(20):
+        assert site.anonymous("GET", site.portal + "/healthz").status == 200
+    # And they still wait for the next start.
+    assert site.stop() == 0
+    with socket.create_connection(("127.0.0.1", site.port), 10):
+        site.launch()
+        wait_for(site.ready, 20)
+
+
 def test_a_socket_that_no_listener_is_on_is_an_error(site):
     site.hold()
     stray = site.hold(port=0).getsockname()[1]

@@ -6,8 +6,10 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -182,6 +184,53 @@ def test_the_signer_comes_back_with_all_its_pairs(site):
     os.kill(pid, signal.SIGKILL)
     wait_for(lambda: shown(site, "beta.test") == "beta" and shown(site, "delta.test") == "delta", 20)
     assert site.pids("signer")[0] != pid
+
+
+def test_as_many_pairs_as_may_be_named_are_served(site):
+    names = [f"many{i}" for i in range(32)]
+    for name in names:
+        make_pair(site, name, "ec", [f"{name}.test"])
+    make_pair(site, names[-1], "rsa", [f"{names[-1]}.test"])
+    set_pairs(site, *names)
+    site.cli("reload")
+    for name in (names[0], names[15], names[-1]):
+        assert shown(site, f"{name}.test") == name
+    status = next(p for p in site.doctor()["processes"] if p["role"] == "signer")["status"]
+    assert status["certificates"] == "33" and status["key_memory"] == "locked", status
+    set_pairs(site, *names, "alpha")
+    done = site.cli("reload", check=False)
+    assert done.returncode != 0 and "at most 32 items" in done.stderr, done
+
+
+def test_no_handshake_fails_while_certificates_change(site):
+    """Old and new keys sign side by side until every edge has changed over."""
+    failures, done, count = [], threading.Event(), [0]
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    def knock(host):
+        while not done.is_set():
+            try:
+                with socket.create_connection(("127.0.0.1", site.port), 20) as raw:
+                    context.wrap_socket(raw, server_hostname=host).close()
+                count[0] += 1
+            except OSError as error:
+                failures.append((host, error))
+
+    threads = [threading.Thread(target=knock, args=(host,)) for host in ("alpha.test", "beta.test", "both.test")]
+    for thread in threads:
+        thread.start()
+    try:
+        for turn in range(8):
+            make_pair(site, "alpha", "ec" if turn % 2 else "rsa", ["alpha.test", "*.wild.test", "UPPER.test"])
+            set_pairs(site, *(["alpha", "beta", "gamma", "delta"] if turn % 2 else ["gamma", "alpha"]))
+            site.cli("reload")
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join(30)
+    make_pair(site, "alpha", "ec", ["alpha.test", "*.wild.test", "UPPER.test"])
+    assert not failures and count[0] > 20, (failures[:5], count)
 
 
 # ---- TLS 1.2 ----
