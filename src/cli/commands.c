@@ -275,7 +275,7 @@ const struct command COMMANDS[] = {
     {"audit verify", {NULL}, {NULL}, "prove that no record was changed, removed or cut", AUDIT_VERIFY_OPTIONS, "GET", API "/audit/verify", NULL, NULL, run_audit_verify},
     {"audit export", {NULL}, {NULL}, "all records as JSON Lines", AUDIT_EXPORT_OPTIONS, "GET", API "/audit", NULL, NULL, run_audit_export},
 
-    {"access list", {NULL}, {NULL}, "the newest requests", ACCESS_OPTIONS, "GET", API "/access", "records", "time outcome status source principal method route path rule reason", NULL},
+    {"access list", {NULL}, {NULL}, "the newest requests", ACCESS_OPTIONS, "GET", API "/access", "records", "time outcome status source principal method route path rule reason stream", NULL},
     {"access denials", {NULL}, {NULL}, "who was refused in the last day, and why", NULL, "GET", API "/access/denied", "sources", "source count reason route last", NULL},
 
     {"ca show", {NULL}, {NULL}, "the certificates and their fingerprints", NULL, NULL, NULL, NULL, NULL, run_ca_show},

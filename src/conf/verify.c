@@ -421,6 +421,31 @@ static void check_route_drain(struct check *c, size_t i)
         report(c, &all, "expected an upstream left that does not drain, found none");
 }
 
+/* A raw service has no pages, so nothing else can have a place on its host: neither paths, nor the
+ * login of a console that shares the name. */
+static void check_route_raw(struct check *c, size_t i)
+{
+    const struct route_def *r = &c->s->routes[i];
+    if (r->kind != ROUTE_TCP)
+        return;
+    struct place health = place_key(SECTION_ROUTES, i, "health_path");
+    struct place path = place_key(SECTION_ROUTES, i, "path");
+    struct place host = place_key(SECTION_ROUTES, i, "host");
+    if (r->health_path[0] != 0)
+        report(c, &health, "expected none with kind: tcp, found \"%s\"", r->health_path);
+    if (r->path[0] != 0)
+        report(c, &path, "expected none with kind: tcp, which has one address, found \"%s\"",
+               r->path);
+    for (size_t k = 0; k < c->s->route_count; k++) {
+        const struct route_def *other = &c->s->routes[k];
+        if (k != i && r->host[0] != 0 && strcmp(r->host, other->host) == 0 &&
+            (r->port == other->port || r->port == 0 || other->port == 0))
+            report(c, &host,
+                   "expected a host of its own with kind: tcp, found that of route \"%s\"",
+                   other->name);
+    }
+}
+
 static void check_route_upstreams(struct check *c, size_t i)
 {
     const struct route_def *r = &c->s->routes[i];
@@ -440,13 +465,7 @@ static void check_route_upstreams(struct check *c, size_t i)
                        ? "expected tcp://ADDRESS:PORT with kind: tcp, found another"
                        : "expected kind: tcp with tcp://ADDRESS:PORT, found http");
     }
-    struct place health = place_key(SECTION_ROUTES, i, "health_path");
-    struct place path = place_key(SECTION_ROUTES, i, "path");
-    if (r->kind == ROUTE_TCP && r->path[0] != 0)
-        report(c, &path, "expected none with kind: tcp, which has one address, found \"%s\"",
-               r->path);
-    if (r->kind == ROUTE_TCP && r->health_path[0] != 0)
-        report(c, &health, "expected none with kind: tcp, found \"%s\"", r->health_path);
+    check_route_raw(c, i);
     check_route_drain(c, i);
     check_route_trust(c, i);
 }

@@ -544,7 +544,8 @@ def test_a_large_download_needs_no_memory(pair, framing):
         for _ in range(total >> 20):
             want.update(block)
         assert digest.digest() == want.digest()
-    assert most - before < 8192, f"{most - before} KiB for {total >> 20} MiB"
+    print(f"\n{framing}: {total >> 20} MiB with {max(most - before, 0)} KiB more than at rest")
+    assert most - before < 8192
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
@@ -586,7 +587,8 @@ def test_a_large_upload_needs_no_memory(pair, framing):
             want.update(block)
         assert (took["got"], took["digest"]) == (total, want.digest())
     assert took["got"] >= total
-    assert most - before < 8192, f"{most - before} KiB for {total >> 20} MiB"
+    print(f"\n{framing}: {total >> 20} MiB with {max(most - before, 0)} KiB more than at rest")
+    assert most - before < 8192
 
 
 def test_slow_readers_and_writers_hold_nobody_up(pair):

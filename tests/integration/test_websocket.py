@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+import consoles
 import edge_alone
 import stack as harness
 import wsock
@@ -83,6 +84,44 @@ def drained(c, seconds=5):
     except ConnectionError:
         pass
     return c.buffer
+
+
+@pytest.fixture(scope="module")
+def tls_upstream():
+    """A pair of a certificate's files and the route keys that trust it."""
+    authority = consoles.Authority()
+    yield authority.issue("127.0.0.1"), authority.yaml()
+    authority.close()
+
+
+def test_a_websocket_behind_tls_is_carried_and_ended_like_another(tls_upstream):
+    pair, keys = tls_upstream
+    ended = []
+
+    def echo(_, sock, head, data):
+        sock.sendall(wsock.answer(head))
+        got = b""
+        while True:
+            more = sock.recv(65536)
+            got += more
+            if not more or wsock.cut(got)[0][-1:] and wsock.cut(got)[0][-1][1] == CLOSE:
+                ended.append(wsock.cut(got)[0][-1])
+                return None
+            sock.sendall(more)
+    console = consoles.TlsConsole(pair, handler=echo)
+    with edge_alone.Edge(console.port, route=keys, urls=console.url) as edge:
+        edge.keeper.person()
+        with dial(edge) as c:
+            assert c.answer.status == 101
+            blob = frame(BINARY, os.urandom(2 << 20), mask=b"wxyz")
+            c.exchange(blob, lambda got: len(got) >= len(blob))
+            assert c.buffer == blob
+            edge.keeper.wire.send("revoke", epoch=1, kind=2, id="ada")
+            assert wsock.closed_with(drained(c))[0] == 4401
+        wait_for(lambda: ended, 5)
+        assert ended[0][1:3] == (CLOSE, (1001).to_bytes(2, "big"))
+        assert edge.keeper.find(stream=STREAM["revoked"])["bytes_in"] == len(blob)
+    console.close()
 
 
 # ---- who may ----

@@ -504,6 +504,14 @@ static const struct {
      "routes: {t: {host: t.test, kind: tcp, upstream: 'http://127.0.0.1:902'}}\n",
      "f:2: routes.t.upstream: expected tcp://ADDRESS:PORT with kind: tcp, found another\n"},
     {"portal: {host: p.test}\n"
+     "routes: {t: {host: t.test, path: /x, kind: tcp, upstream: 'tcp://127.0.0.1:902'}}\n",
+     "f:2: routes.t.path: expected none with kind: tcp, which has one address, found \"/x\"\n"},
+    {"portal: {host: p.test}\n"
+     "routes:\n"
+     "  a: {host: t.test, path: /x, upstream: 'http://127.0.0.1:8080'}\n"
+     "  t: {host: t.test, kind: tcp, upstream: 'tcp://127.0.0.1:902'}\n",
+     "f:4: routes.t.host: expected a host of its own with kind: tcp, found that of route \"a\"\n"},
+    {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, kind: udp, upstream: 'tcp://127.0.0.1:902'}}\n",
      "f:2: routes.t.kind: expected http or tcp, found \"udp\"\nf:2: routes.t.upstream: expected kind: tcp with tcp://ADDRESS:PORT, found http\n"},
     {"portal: {host: p.test}\n"
