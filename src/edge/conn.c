@@ -688,40 +688,17 @@ static bool wants_client(const struct conn *c)
     return conn_may_peek(c);
 }
 
-/* Who sends a body or takes an answer byte by byte is never idle, and would keep a connection for
- * ever: while the client is waited for there must be so many bytes in each window, whose length is
- * the time limit between two bytes. Only waiting for the client counts. */
-static uint64_t slow_bytes(const struct conn *c)
+static struct pace_rule pace_rule(const struct conn *c, enum conn_wait wait)
+{
+    const struct exchange *x = c->exchange;
+    return (struct pace_rule){seconds(c, wait) * 1000,
+                              x != NULL ? x->generation->snapshot->limits.body_rate : 0};
+}
+
+static uint64_t bytes_passed(const struct conn *c)
 {
     uint64_t sent = c->carrier != NULL ? h2_stream_sent(c) : c->wire.sent;
     return sent + (c->exchange != NULL ? c->exchange->bytes_in : 0);
-}
-
-static bool is_too_slow(const struct conn *c, uint64_t now)
-{
-    if (!c->slow_waits)
-        return false;
-    uint64_t rate = c->exchange->generation->snapshot->limits.body_rate;
-    uint64_t window = seconds(c, c->wait);
-    return rate != 0 && c->slow_ms + (now - c->slow_mark) >= window * 1000 &&
-           slow_bytes(c) - c->slow_from < rate * window;
-}
-
-/* When the window ends, if the client is waited for until then. */
-static uint64_t slow_due(struct conn *c, enum conn_wait wait)
-{
-    uint64_t now = edge_now(c->edge), window = seconds(c, wait) * 1000;
-    if (c->slow_waits)
-        c->slow_ms += now - c->slow_mark;
-    c->slow_mark = now;
-    c->slow_waits = c->exchange != NULL && (wait == WAIT_BODY || wait == WAIT_WRITE);
-    if (!c->slow_waits)
-        return UINT64_MAX;
-    if (c->slow_ms >= window && !is_too_slow(c, now)) {
-        c->slow_ms = 0;
-        c->slow_from = slow_bytes(c);
-    }
-    return now + (window > c->slow_ms ? window - c->slow_ms : 0);
 }
 
 static void derive(struct conn *c)
@@ -737,7 +714,9 @@ static void derive(struct conn *c)
             conn_progress(c);
     }
     uint64_t due = c->state == CONN_MUX ? h2_due(c) : c->waits_since + seconds(c, wait) * 1000;
-    uint64_t slow = slow_due(c, wait);
+    bool paced = c->exchange != NULL && (wait == WAIT_BODY || wait == WAIT_WRITE);
+    uint64_t slow =
+        pace_note(&c->pace, pace_rule(c, wait), bytes_passed(c), paced, edge_now(c->edge));
     due = slow < due ? slow : due;
     if (wait == WAIT_IDLE && c->edge->phase == EDGE_DRAINING && due > c->edge->idle_until)
         due = c->edge->idle_until;
@@ -811,9 +790,9 @@ static void on_conn_due(struct deadline *d)
         return;
     }
     uint64_t now = edge_now(c->edge);
-    if (c->slow_waits && now < c->waits_since + seconds(c, c->wait) * 1000) {
+    if (c->pace.waits && now < c->waits_since + seconds(c, c->wait) * 1000) {
         /* Enough came in this window: another begins. */
-        if (!is_too_slow(c, now)) {
+        if (!pace_is_lost(&c->pace, pace_rule(c, c->wait), bytes_passed(c), now)) {
             derive(c);
             return;
         }

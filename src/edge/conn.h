@@ -16,6 +16,7 @@
 #define EDGE_CONN_H
 
 #include "edge/edge.h"
+#include "edge/pace.h"
 
 enum conn_state {
     CONN_HANDSHAKE,
@@ -77,10 +78,7 @@ struct conn {
     struct deadline deadline;
     uint64_t waits_since; /* ms: when the present wait began, or of its last progress */
     uint64_t sent_seen;   /* wire.sent when last looked at */
-    uint64_t slow_ms;     /* of the present window: how long the client was waited for, … */
-    uint64_t slow_mark;   /* … up to when, … */
-    uint64_t slow_from;   /* … and the bytes that had passed when it began */
-    bool slow_waits;      /* it is being waited for since slow_mark */
+    struct pace pace;     /* of bodies, in either direction */
     struct wire wire;
     struct buf in;          /* plain text that came and was not used yet */
     struct span held;       /* what conn_input lent */

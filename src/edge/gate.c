@@ -565,23 +565,29 @@ static bool is_open(const struct exchange *x)
     return x->state == EXCHANGE_PROXY || x->state == EXCHANGE_TUNNEL;
 }
 
-static bool still_admitted(const struct exchange *x, const struct view *v)
+/* Why an open exchange may not go on by the rules in force; NULL when it may. A route whose
+ * upstream or limits have changed is the same route: what runs finishes on the old connection. */
+static const char *objection(const struct exchange *x, const struct view *v)
 {
     const struct generation *g = x->edge->generation;
     const struct route_def *route =
         policy_route(g->policy, x->listener_port, x->request.host, x->request.canonical);
-    if (route == NULL || x->route == NULL || strcmp(route->name, x->route->name) != 0)
-        return false;
+    if (route == NULL || x->route == NULL)
+        return "This console was removed.";
+    if (strcmp(route->name, x->route->name) != 0)
+        return "Another console is served under this name now.";
     struct zone_set zones = zones_at(policy_zones(g->policy), &x->source, x->interface);
-    return decide(x, g, route, zones, v).verdict == VERDICT_ALLOW;
+    struct decision d = decide(x, g, route, zones, v);
+    return d.verdict == VERDICT_ALLOW ? NULL : "The rules no longer allow this.";
 }
 
 static void on_refreshed(struct exchange *x, struct view *v)
 {
-    if (!is_open(x) || v->state != VIEW_KNOWN || still_admitted(x, v))
+    const char *why = is_open(x) && v->state == VIEW_KNOWN ? objection(x, v) : NULL;
+    if (why == NULL)
         return;
     x->edge->gate->ended++;
-    exchange_revoke(x, 403, "The rules no longer allow this.");
+    exchange_revoke(x, 403, why);
 }
 
 unsigned gate_recheck(struct edge *e)
