@@ -180,6 +180,34 @@ static const char *status_word(const struct keeper *k)
                                                                             : "ok";
 }
 
+#define CERTIFICATE_WARN_DAYS 14
+#define DAYS_LEFT SPAN("days_left")
+
+/* What a person should do something about before it breaks. The fleet's lines name each pair as
+ * "certificate_days_left" (the default one) or "certificate.NAME.days_left". */
+static json_t *warnings_json(const struct keeper *k)
+{
+    json_t *list = json_array();
+    struct span text = span_str(k->fleet), line, key;
+    while (list != NULL && span_cut(&text, '\n', &line)) {
+        uint64_t days = 0;
+        if (!span_cut(&line, '=', &key) || !span_starts(key, SPAN("certificate")) ||
+            !span_ends(key, DAYS_LEFT) ||
+            (text_u64(line, UINT32_MAX, &days) == 0 && days >= CERTIFICATE_WARN_DAYS)) {
+            continue;
+        }
+        struct span name = span_sub(key, 12, key.len - 12);
+        name = span_sub(name, 0, name.len > DAYS_LEFT.len ? name.len - DAYS_LEFT.len - 1 : 0);
+        char said[160];
+        (void)snprintf(said, sizeof(said), "certificate %.*s: %.*s days left",
+                       SPAN_FMT(name.len > 0 ? name : SPAN("default")), SPAN_FMT(line));
+        if (json_push(list, json_string(said)) < 0) {
+            break;
+        }
+    }
+    return list;
+}
+
 int op_health(struct call *c)
 {
     struct keeper *k = c->keeper;
@@ -194,13 +222,13 @@ int op_health(struct call *c)
     }
     return call_answer(
         c, 200,
-        json_pack("{s:s,s:s,s:o,s:I,s:I,s:o,s:o,s:o,s:s,s:o,s:o,s:I,s:I,s:I}", "status",
-                  status_word(k), "version", POSTERN_VERSION, "started",
-                  json_time_ms(k->started_ms), "snapshot", (json_int_t)(s == NULL ? 0 : s->number),
-                  "generation", (json_int_t)(s == NULL ? 0 : s->generation), "edges", edges_json(k),
-                  "routes", routes_json(k), "names", names_json(k), "courier",
-                  k->courier != NULL ? "connected" : "absent", "fleet",
-                  pairs_json(span_str(k->fleet)), "sandbox", pairs_json(span_str(k->sandbox)),
-                  "audit_records", (json_int_t)count, "access_records", (json_int_t)access.rows,
-                  "access_lost", (json_int_t)access.lost));
+        json_pack(
+            "{s:s,s:o,s:s,s:o,s:I,s:I,s:o,s:o,s:o,s:s,s:o,s:o,s:I,s:I,s:I}", "status",
+            status_word(k), "warnings", warnings_json(k), "version", POSTERN_VERSION, "started",
+            json_time_ms(k->started_ms), "snapshot", (json_int_t)(s == NULL ? 0 : s->number),
+            "generation", (json_int_t)(s == NULL ? 0 : s->generation), "edges", edges_json(k),
+            "routes", routes_json(k), "names", names_json(k), "courier",
+            k->courier != NULL ? "connected" : "absent", "fleet", pairs_json(span_str(k->fleet)),
+            "sandbox", pairs_json(span_str(k->sandbox)), "audit_records", (json_int_t)count,
+            "access_records", (json_int_t)access.rows, "access_lost", (json_int_t)access.lost));
 }

@@ -173,12 +173,18 @@ void doctor_start(struct supervisor *sv, struct control_call *call)
     doctor_look_whether_complete(sv);
 }
 
-/* How long each certificate is good: the signer's lines that begin so. */
+/* How long each certificate is good: of the signer's lines those few, so that the edges' have room.
+ */
 static void write_certificates(const struct child *c, struct buf *out)
 {
+    static const char *const ENDS[] = {"days_left", "not_after", "validity"};
     struct span lines = span_str(c->status), line;
     while (span_cut(&lines, '\n', &line)) {
-        if (!span_starts(line, SPAN("certificate")))
+        struct span key = span_sub(line, 0, span_find(line, '='));
+        bool told = false;
+        for (size_t i = 0; i < countof(ENDS); i++)
+            told |= span_ends(key, span_str(ENDS[i]));
+        if (!told || !span_starts(key, SPAN("certificate")))
             continue;
         (void)buf_append(out, line);
         (void)buf_byte(out, '\n');

@@ -177,6 +177,9 @@ def test_doctor_tells_how_long_each_certificate_is_good(site):
     assert status["certificates"] == "3" and status["certificate.brief.validity"] == "valid"
     checked = site.cli("check", check=False)
     assert checked.returncode == 0 and "brief.crt ends in" in checked.stderr, checked
+    health = wait_for(lambda: (lambda h: h if h["warnings"] else None)(site.json("health")))
+    assert re.fullmatch(r"certificate brief: [45] days left", health["warnings"][0]) and len(health["warnings"]) == 1
+    assert health["fleet"]["certificate.alpha.validity"] == "valid"
 
 
 def test_the_signer_comes_back_with_all_its_pairs(site):
