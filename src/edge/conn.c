@@ -142,6 +142,15 @@ int conn_peek(struct conn *c)
     return n == FAULT_CLOSED && !w->broken ? 0 : n;
 }
 
+/* A body without a length ends with its stream, and its trailers are where those of chunks are. */
+static void end_stream_body(struct conn *c, struct exchange *x)
+{
+    struct span trailers = h2_stream_request_trailers(c);
+    x->body.done = true;
+    x->body.kept = (uint8_t *)(uintptr_t)trailers.at;
+    x->body.kept_len = (uint32_t)trailers.len;
+}
+
 int conn_body(struct conn *c, struct span *data)
 {
     struct exchange *x = c->exchange;
@@ -150,7 +159,7 @@ int conn_body(struct conn *c, struct span *data)
     int rc = conn_input(c, &in);
     c->unframed = 0;
     if (rc == FAULT_CLOSED && c->carrier != NULL && x->body.framing == BODY_UNTIL_CLOSE) {
-        x->body.done = true;
+        end_stream_body(c, x);
         return 1;
     }
     if (rc <= 0)
@@ -159,8 +168,9 @@ int conn_body(struct conn *c, struct span *data)
     rc = h1_body_unframe(&x->body, &in, data);
     c->unframed = len - in.len;
     x->bytes_in += data->len;
-    if (c->carrier != NULL && x->body.framing == BODY_UNTIL_CLOSE)
-        x->body.done = h2_stream_is_last(c, c->unframed);
+    if (c->carrier != NULL && x->body.framing == BODY_UNTIL_CLOSE &&
+        h2_stream_is_last(c, c->unframed))
+        end_stream_body(c, x);
     return rc < 0 ? FAULT_FORMAT : 1;
 }
 

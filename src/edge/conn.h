@@ -146,6 +146,7 @@ bool h2_stream_blocked(const struct conn *c);
 uint64_t h2_stream_sent(const struct conn *c);
 size_t h2_stream_room(const struct conn *c);
 void h2_stream_finish(struct conn *c);
+must_check int h2_stream_trailers(struct conn *c, struct span lines);
 void h2_stream_bulk(struct conn *c, bool on);
 
 /* Client bytes: what is buffered, or one fresh read. Returns 1 with *ret not empty, 0 when there is
@@ -216,6 +217,11 @@ static inline bool conn_broken(const struct conn *c)
 static inline bool conn_cut(const struct conn *c)
 {
     return c->wire.fin;
+}
+/* What stands behind the body, as lines, where the protocol has a place of its own for it. */
+must_check static inline int conn_trailers(struct conn *c, struct span lines)
+{
+    return c->carrier != NULL ? h2_stream_trailers(c, lines) : 0;
 }
 /* There will be no more bytes: tells the client that it has everything. */
 static inline void conn_finish(struct conn *c)

@@ -177,6 +177,20 @@ static void request_ended(struct h2 *h2, struct h2_stream *s)
     h2_stream_wake(s);
 }
 
+static int keep_trailers(struct h2 *h2, struct h2_stream *s)
+{
+    struct exchange *x = s->conn.exchange;
+    struct buf lines;
+    if (x == NULL)
+        return 0;
+    buf_init(&lines, H1_TRAILERS_MAX);
+    int rc = h2_trailers_lines(&h2->head, &lines);
+    if (rc == 0)
+        s->trailers = arena_copy(&x->arena, buf_view(&lines));
+    buf_fini(&lines);
+    return rc;
+}
+
 static void headers_came(struct h2 *h2, const nghttp2_headers *f)
 {
     bool end = (f->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
@@ -188,7 +202,7 @@ static void headers_came(struct h2 *h2, const nghttp2_headers *f)
     struct h2_stream *s = stream_of(h2->session, f->hd.stream_id);
     if (s == NULL)
         return;
-    if (!end || !h2_trailers_ok(&h2->head))
+    if (!end || !h2_trailers_ok(&h2->head) || keep_trailers(h2, s) < 0)
         spoil(h2, s);
     else
         request_ended(h2, s);
@@ -338,8 +352,11 @@ static ssize_t on_read(nghttp2_session *session, int32_t id, uint8_t *into, size
     }
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
     s->dribbles = have > cap && cap < H2_DRIBBLE;
-    if (have <= cap && s->fin)
+    if (have <= cap && s->fin) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
+        if (h2_stream_submit_tail(s))
+            *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+    }
     return (ssize_t)(have < cap ? have : cap);
 }
 

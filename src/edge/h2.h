@@ -69,14 +69,16 @@ struct h2_stream {
     struct h2 *h2;
     int32_t id;
     struct list ready, written, stuck;
-    struct buf head;    /* of the response, until it is given to the session */
-    struct buf out;     /* response bytes that the session did not take */
-    struct span direct; /* more of them, lent while the session sends */
-    uint64_t length;    /* of the request body; UINT64_MAX: not told */
-    uint64_t received;  /* request body bytes */
-    uint64_t dropped;   /* … that came when the answer was complete already */
-    uint64_t sent;      /* response body bytes that the session took */
-    unsigned status;    /* to refuse the request with, or 0 */
+    struct span trailers; /* of the request, as lines; in the exchange's arena */
+    struct buf tail;      /* trailers of the response, as lines */
+    struct buf head;      /* of the response, until it is given to the session */
+    struct buf out;       /* response bytes that the session did not take */
+    struct span direct;   /* more of them, lent while the session sends */
+    uint64_t length;      /* of the request body; UINT64_MAX: not told */
+    uint64_t received;    /* request body bytes */
+    uint64_t dropped;     /* … that came when the answer was complete already */
+    uint64_t sent;        /* response body bytes that the session took */
+    unsigned status;      /* to refuse the request with, or 0 */
     const char *why;
     bool malformed; /* refuse by resetting */
     bool spoiled;   /* found out after it had begun */
@@ -143,12 +145,16 @@ void h2_stream_end(struct conn *c);
 void h2_bury(struct edge *e, struct h2_stream *s);
 /* Where the session gets response bodies. */
 nghttp2_data_provider h2_source(void);
+/* Gives the trailers to the session; false: there are none. */
+bool h2_stream_submit_tail(struct h2_stream *s);
 /* Gives a complete head to the session. */
 void h2_stream_submit(struct h2_stream *s);
 /* How many bytes the client would take of it now. */
 size_t h2_stream_window(const struct h2_stream *s);
 /* Something came for it: it works after the session has read. */
 void h2_stream_wake(struct h2_stream *s);
+/* The trailers that came behind the request body. */
+struct span h2_stream_request_trailers(const struct conn *c);
 /* Is the answer with the client, but not the request with us? */
 bool h2_stream_rests(const struct conn *c);
 /* Is everything used, with these n bytes, and nothing more to come? */

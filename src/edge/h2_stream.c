@@ -31,6 +31,7 @@ struct h2_stream *h2_stream_new(struct h2 *h2, int32_t id, bool end)
     conn_init_stream(&s->conn, h2->conn);
     buf_init(&s->conn.in, H2_STREAM_WINDOW);
     buf_init(&s->head, HEAD_MAX);
+    buf_init(&s->tail, H1_TRAILERS_MAX);
     buf_init(&s->out, EDGE_BUILD_MAX + EDGE_SCRATCH);
     struct exchange *x = exchange_new(&s->conn);
     if (x == NULL) {
@@ -114,6 +115,26 @@ void h2_stream_bulk(struct conn *c, bool on)
 
 /* ---- the response head ---- */
 
+/* Lines as fields, from nv[count] on. */
+static size_t lines_of(struct span lines, nghttp2_nv nv[FIELDS_MAX], size_t count)
+{
+    struct span line;
+    while (count < FIELDS_MAX && span_cut(&lines, '\n', &line) && line.len > 1) {
+        size_t colon = span_find(line, ':');
+        struct span name = span_sub(line, 0, colon);
+        struct span value = span_trim(span_sub(line, colon + 1, line.len - colon - 2));
+        /* Cookies are kept out of the compression's memory, where their lengths could be felt. */
+        bool secret = header_find_id(name) == HEADER_SET_COOKIE;
+        nv[count++] =
+            (nghttp2_nv){.name = (uint8_t *)(uintptr_t)name.at,
+                         .namelen = name.len,
+                         .value = (uint8_t *)(uintptr_t)value.at,
+                         .valuelen = value.len,
+                         .flags = secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE};
+    }
+    return count;
+}
+
 /* The rooms write heads as HTTP/1.1 has them, with checked names and values: what they wrote is
  * read back here, line by line. */
 static size_t fields_of(struct span head, unsigned status, nghttp2_nv nv[FIELDS_MAX])
@@ -129,20 +150,7 @@ static size_t fields_of(struct span head, unsigned status, nghttp2_nv nv[FIELDS_
                                .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME};
     if (status == 101)
         nv[0].value = (uint8_t *)(uintptr_t) "200";
-    while (count < FIELDS_MAX && span_cut(&head, '\n', &line) && line.len > 1) {
-        size_t colon = span_find(line, ':');
-        struct span name = span_sub(line, 0, colon);
-        struct span value = span_trim(span_sub(line, colon + 1, line.len - colon - 2));
-        nv[count++] =
-            (nghttp2_nv){.name = (uint8_t *)(uintptr_t)name.at,
-                         .namelen = name.len,
-                         .value = (uint8_t *)(uintptr_t)value.at,
-                         .valuelen = value.len,
-                         .flags = name.len == 10 && header_find_id(name) == HEADER_SET_COOKIE
-                                      ? NGHTTP2_NV_FLAG_NO_INDEX
-                                      : NGHTTP2_NV_FLAG_NONE};
-    }
-    return count;
+    return lines_of(head, nv, count);
 }
 
 static unsigned status_of(struct span head)
@@ -159,11 +167,33 @@ void h2_stream_submit(struct h2_stream *s)
     struct span head = buf_view(&s->head);
     size_t count = fields_of(head, status_of(head), nv);
     nghttp2_data_provider source = h2_source();
-    bool bare = s->fin && buf_len(&s->out) + s->direct.len == 0;
+    bool bare = s->fin && buf_len(&s->out) + s->direct.len + buf_len(&s->tail) == 0;
     s->submitted = true;
     if (nghttp2_submit_response(s->h2->session, s->id, nv, count, bare ? NULL : &source) != 0)
         s->h2->conn->doomed = true;
     buf_fini(&s->head);
+}
+
+bool h2_stream_submit_tail(struct h2_stream *s)
+{
+    nghttp2_nv nv[FIELDS_MAX];
+    if (buf_len(&s->tail) == 0)
+        return false;
+    size_t count = lines_of(buf_view(&s->tail), nv, 0);
+    if (nghttp2_submit_trailer(s->h2->session, s->id, nv, count) != 0)
+        s->h2->conn->doomed = true;
+    buf_clear(&s->tail);
+    return true;
+}
+
+int h2_stream_trailers(struct conn *c, struct span lines)
+{
+    return buf_append(&h2_stream_of(c)->tail, lines);
+}
+
+struct span h2_stream_request_trailers(const struct conn *c)
+{
+    return h2_stream_of(c)->trailers;
 }
 
 static int interim(struct h2_stream *s, struct span head)
@@ -301,6 +331,7 @@ void h2_stream_end(struct conn *c)
     list_remove(&s->written);
     list_remove(&s->stuck);
     buf_fini(&s->head);
+    buf_fini(&s->tail);
     buf_fini(&s->out);
     buf_fini(&c->in);
     h2_touch(h2);

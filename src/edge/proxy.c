@@ -62,7 +62,7 @@ static struct forward forward_of(const struct exchange *x)
         .assertion = facts == NULL ? SPAN_NONE : given(x, facts->assertion),
         .who = facts,
         .strip_authorization = x->token_in_authorization,
-        .trailers = !conn_frames(x->conn) && x->request.minor >= 1,
+        .trailers = x->request.minor >= 1,
         .expect = x->request.expect_continue && !x->continued && !x->body.done,
         .hsts = x->generation->hsts,
         .via = x->edge->via,
@@ -436,13 +436,15 @@ static void push_down(struct exchange *x, struct span direct)
         conn_retire(c);
 }
 
-/* The last chunk of an answer, with what may stand behind it. */
-static void end_answer(const struct proxy *p, struct buf *out)
+/* The last chunk of an answer, with what may stand behind it; or that alone. */
+static void end_answer(struct exchange *x, struct buf *out)
 {
+    const struct proxy *p = x->proxy;
     struct buf fields;
     buf_init(&fields, H1_TRAILERS_MAX);
     if (trailers_write(&p->head, h1_body_trailers(&p->down), false, &fields) < 0 ||
-        h1_last_chunk_write(out, buf_view(&fields)) < 0)
+        (p->chunk_down ? h1_last_chunk_write(out, buf_view(&fields))
+                       : conn_trailers(x->conn, buf_view(&fields))) < 0)
         out->bad = true;
     buf_fini(&fields);
 }
@@ -468,8 +470,8 @@ static void download(struct exchange *x, struct span in)
     } else if (data.len > 0) {
         (void)buf_append(out, data);
     }
-    if (p->down.done && p->chunk_down)
-        end_answer(p, out);
+    if (p->down.done && (p->chunk_down || p->down.kept != NULL))
+        end_answer(x, out);
     /* More than the response: the connection is out of step. */
     if (in.len > 0)
         p->reusable = false;

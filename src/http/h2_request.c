@@ -327,3 +327,16 @@ bool h2_trailers_ok(struct h2_head *h)
             malformed(h, "a pseudo header in a trailer section");
     return h->malformed == NULL && !h->too_large;
 }
+
+int h2_trailers_lines(const struct h2_head *h, struct buf *out)
+{
+    struct span text = buf_view(&h->text), rows = buf_view(&h->rows);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < h->count; i++) {
+        struct h2_row row;
+        memcpy(&row, rows.at + i * sizeof(row), sizeof(row));
+        rc = h1_write_header(out, span_sub(text, row.at, row.name_len),
+                             span_sub(text, row.at + row.name_len, row.value_len));
+    }
+    return rc;
+}

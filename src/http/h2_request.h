@@ -59,8 +59,9 @@ struct h2_request_more {
 must_check int h2_request_make(struct h2_head *h, const struct h2_request_more *more,
                                struct arena *a, struct request *ret, unsigned *status,
                                const char **why);
-/* The same judgement for a trailer section, which is dropped: true when nothing is wrong with it.
- */
+/* The same judgement for a trailer section: true when nothing is wrong with it. */
 bool h2_trailers_ok(struct h2_head *h);
+/* Appends one that is good as the lines that a chunked body would end with. FAULT_LIMIT. */
+must_check int h2_trailers_lines(const struct h2_head *h, struct buf *out);
 
 #endif

@@ -76,6 +76,14 @@ class Console:
                     break
             self.closed.append(path)
             return None
+        if word == "raw":
+            while not data.endswith(b"\r\n\r\n"):
+                more = sock.recv(4096)
+                if not more:
+                    return None
+                data += more
+            sock.sendall(ok + b"Content-Length: %d\r\n\r\n" % len(data) + data)
+            return b""
         try:
             body, data = read_body(sock, head, data)
         except ConnectionError:
@@ -92,6 +100,9 @@ class Console:
                 sock.sendall(b"%x\r\n" % part + b"c" * part + b"\r\n")
                 left -= part
             sock.sendall(b"0\r\nX-Sum: 1\r\n\r\n")
+        elif word == "tail":
+            sock.sendall(ok + b"Transfer-Encoding: chunked\r\nTrailer: Server-Timing\r\n\r\n4\r\nbody\r\n"
+                         b"0\r\nServer-Timing: db;dur=1\r\nX-User: root\r\n\r\n")
         elif word == "length":
             sock.sendall(ok + b"Content-Length: %d\r\n\r\n" % int(number))
             left = int(number) if method != "HEAD" else 0
@@ -257,7 +268,7 @@ def test_a_hundred_requests_run_at_once_and_one_more_is_refused(site):
 
 def test_the_console_sees_an_ordinary_http1_request(site):
     with Client(site) as c:
-        c.ask(path="/a?b=c", extra=[("cookie", "x=1"), ("cookie", "y=2"), ("te", "trailers"), ("accept", "*/*"),
+        c.ask(path="/a?b=c", extra=[("cookie", "x=1"), ("cookie", "y=2"), ("accept", "*/*"),
                                     ("x-forwarded-for", "192.0.2.1"), ("http2-settings", "AAMAAABkAAQAoAAAAAIAAAAA")])
     head = site.console.up.requests[-1].decode()
     lines = head.split("\r\n")
@@ -282,13 +293,21 @@ def test_interim_answers_pass_and_100_comes_when_asked_for(site):
         assert c.finish(number).body == b"hello"
 
 
-def test_trailers_are_read_and_left_out(site):
+def test_trailers_that_describe_a_body_pass_both_ways_and_others_are_refused(site):
     with Client(site) as c:
-        number = c.open(method="POST", path="/echo", end=False)
+        number = c.open(method="POST", path="/raw", end=False, extra=[("trailer", "content-digest")])
         c.data(number, b"body")
-        c.send(frame(HEADERS, END_STREAM | END_HEADERS, number, c.encoder.encode([("x-sum", "1")])))
-        assert c.finish(number).body == b"body"
-        assert b"x-sum" not in site.console.up.requests[-1].lower()
+        c.send(frame(HEADERS, END_STREAM | END_HEADERS, number, c.encoder.encode([("content-digest", "sha-256=:eA==:")])))
+        assert c.finish(number).body == b"4\r\nbody\r\n0\r\ncontent-digest: sha-256=:eA==:\r\n\r\n"
+        number = c.open(method="POST", path="/raw", end=False, extra=[("trailer", "x-user")])
+        c.data(number, b"body")
+        c.send(frame(HEADERS, END_STREAM | END_HEADERS, number, c.encoder.encode([("x-user", "root")])))
+        assert c.finish(number).status == 400
+        s = c.ask(path="/tail", extra=[("te", "trailers")])
+        assert s.ended and s.body == b"body" and [h.get("server-timing") for h in s.heads] == [None, "db;dur=1"]
+        s = c.ask(path="/tail")
+        assert s.ended and s.body == b"body" and len(s.heads) == 1
+        assert c.ask().status == 200
 
 
 def test_records_tell_of_every_stream(site):

@@ -442,6 +442,22 @@ static void trailers_are_fields_like_others(void **state)
     h2_head_fini(&h);
 }
 
+static void trailers_become_the_lines_of_a_chunked_body(void **state)
+{
+    (void)state;
+    struct h2_head h;
+    struct buf out;
+    h2_head_init(&h);
+    buf_init(&out, 64);
+    fill(&h, "content-digest=x|etag=y", strlen("content-digest=x|etag=y"));
+    assert_int_equal(h2_trailers_lines(&h, &out), 0);
+    assert_true(span_is(buf_view(&out), "content-digest: x\r\netag: y\r\n"));
+    assert_int_equal(h2_trailers_lines(&h, &out), 0);
+    assert_int_equal(h2_trailers_lines(&h, &out), FAULT_LIMIT);
+    buf_fini(&out);
+    h2_head_fini(&h);
+}
+
 static void without_memory_the_answer_is_503(void **state)
 {
     (void)state;
@@ -466,6 +482,7 @@ int main(void)
         cmocka_unit_test(limits_are_those_of_the_head),
         cmocka_unit_test(a_target_that_is_too_long_is_414),
         cmocka_unit_test(trailers_are_fields_like_others),
+        cmocka_unit_test(trailers_become_the_lines_of_a_chunked_body),
         cmocka_unit_test(without_memory_the_answer_is_503),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
