@@ -496,3 +496,65 @@ def test_a_route_whose_pair_the_signer_does_not_have_is_refused(run, authority, 
     edge.route += ", upstream_certificate: nobody"
     assert edge.commit()[0] == 0
     assert edge.ask().status == 200
+
+
+def test_every_kind_of_trust_through_the_whole_stack(authority, good, tmp_path):
+    site = harness.Stack(extra_yaml="")
+    bundle = site.dir / "bundle.pem"
+    bundle.write_text("# authorities of the system\n" + authority.pem)
+    bundle.chmod(0o644)
+    with open(site.config, "a") as f:
+        f.write(f"tls: {{authorities: {bundle}}}\n")
+    own = consoles.self_signed(tmp_path, "localhost")
+    behind, alone = TlsConsole(good), TlsConsole(own)
+    allow = ("--allow", "group:owners@local")
+    try:
+        site.start()
+        owner = site.owner()
+
+        def get(name):
+            return owner.open(f"https://{name}.{site.host}:{site.port}/")[0]
+
+        # The system's authorities vouch for one of them, and for the other nobody does.
+        site.cli("route", "add", "system", behind.url, *allow)
+        assert get("system").text == "ok"
+        site.cli("route", "add", "pinned", alone.url, "--pin", pin_of(own[0]), *allow)
+        assert get("pinned").text == "ok"
+        site.cli("route", "add", "wrong", alone.url, "--pin", pin_of(good[0]), *allow)
+        assert get("wrong").status == 502
+        site.cli("route", "add", "text", behind.url, "--ca", str(authority.cert), *allow)
+        assert get("text").text == "ok"
+        file = site.state / "secrets/console-ca.pem"
+        file.write_text(authority.pem)
+        file.chmod(0o644)
+        site.cli("route", "add", "filed", behind.url, "--ca-file", "console-ca.pem", *allow)
+        assert get("filed").text == "ok"
+        # Authorities of its own take the place of the system's.
+        site.cli("route", "add", "other", behind.url, "--ca", str(own[0]), *allow)
+        assert get("other").status == 502
+
+        garbage = tmp_path / "garbage.pem"
+        garbage.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+        for words, why in ((("--ca-file", "absent.pem"), "absent.pem"), (("--ca", str(garbage)), "PEM"),
+                           (("--ca", str(authority.cert), "--ca-file", "console-ca.pem"), "found both"),
+                           (("--pin", "sha256/short"), "44 letters")):
+            done = site.cli("route", "add", "bad", behind.url, *words, check=False)
+            assert done.returncode != 0 and why in done.stderr + done.stdout, (words, done.stderr, done.stdout)
+
+        def endpoint(route):
+            health = json.loads(site.cli("health", "--json"))
+            return next(r for r in health["routes"] if r["route"] == route)["endpoints"][0]
+        wait_for(lambda: endpoint("wrong")["state"] == "down")
+        assert endpoint("wrong")["url"] == alone.url and pin_of(own[0]) in endpoint("wrong")["detail"]
+        # Another port brought other edges; they know what they were asked for.
+        assert get("system").text == "ok"
+        wait_for(lambda: endpoint("system")["state"] == "up")
+        assert "pin_mismatch" in site.log_path.read_text()
+        assert pin_of(own[0]) in owner.open(site.portal + "/")[0].text
+        # What the edges were given is in no document.
+        shown = site.cli("route", "show", "filed", "--json")
+        assert "BEGIN CERTIFICATE" not in shown and "authorities" not in shown
+    finally:
+        site.close()
+        behind.close()
+        alone.close()
