@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "edge/edge.h"
+#include "net/tlsclient.h"
 #include "sandbox/sandbox.h"
 
 #define CONTROL_FD 3
@@ -132,6 +133,7 @@ static int run(const struct options *o)
     (void)uv_run(&loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&loop);
     wire_library_fini();
+    tls_client_library_fini();
     tls_library_fini();
     return drained ? 0 : 1;
 }

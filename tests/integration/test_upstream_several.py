@@ -316,6 +316,118 @@ def test_no_idempotent_request_fails_when_one_of_three_is_killed_under_load(bala
             s.wait()
 
 
+def test_a_certificate_that_is_refused_is_never_passed_over_for_the_same_request():
+    authority = consoles.Authority()
+    stranger = consoles.Authority("Somebody else")
+    bad = consoles.TlsConsole(stranger.issue("127.0.0.1"), answer=named("bad"))
+    good = consoles.TlsConsole(authority.issue("127.0.0.1"), answer=named("good"))
+    edge = edge_alone.Edge(bad.port, urls=[bad.url, good.url], ports=[bad.port, good.port],
+                           route=authority.yaml() + ", balance: round-robin")
+    try:
+        edge.keeper.person()
+        got = [edge.ask(extra="Accept: application/json\r\n") for _ in range(4)]
+        assert [a.status for a in got].count(502) == 1, "one request finds it out, the others go where it is well"
+        assert json.loads(next(a for a in got if a.status == 502).body)["error"] == "certificate"
+        assert {a.body for a in got if a.status == 200} == {b"good"} and bad.bytes == b""
+        assert edge.status()[f"upstream.app.{bad.url}"].startswith("down")
+    finally:
+        edge.close()
+        for it in (bad, good, authority, stranger):
+            it.close()
+
+
+class Dialler:
+    """An edge whose upstream is a socket, and the supervisor that connects it, or does not."""
+
+    def __init__(self, route=""):
+        self.edge = edge_alone.Edge(1, urls="unix:/run/console/app.sock", route=route)
+        self.edge.keeper.person()
+
+    def asked(self):
+        m = self.edge.control.expect("dial")
+        assert m.path == b"/run/console/app.sock"
+        return m.serial
+
+    def answer(self, serial, error=0, sock=None):
+        self.edge.control.send("dialled", serial=serial, error=error, fd=sock.fileno() if sock else None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.edge.close()
+
+
+def serve_once(sock):
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += sock.recv(65536)
+    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+
+def test_a_socket_that_the_supervisor_connects_is_used_and_used_again():
+    with Dialler() as it, it.edge.connect() as c:
+        c.send(it.edge.head())
+        ours, theirs = socket.socketpair()
+        it.answer(it.asked(), sock=theirs)
+        theirs.close()
+        for _ in range(3):
+            serve_once(ours)
+            assert c.read().body == b"ok"
+            c.send(it.edge.head())
+        serve_once(ours)
+        assert c.read().status == 200
+        assert it.edge.status()["upstream_opened"] == "1"
+        ours.close()
+
+
+def test_a_socket_that_can_not_be_connected_is_502():
+    with Dialler() as it, it.edge.connect() as c:
+        for error in (2, 13, 111, 999999):
+            c.send(it.edge.head())
+            it.answer(it.asked(), error=error)
+            assert c.read().status == 502
+        assert it.edge.status()["upstream.app"].startswith("down open=0")
+
+
+def test_answers_that_nobody_waits_for_any_more_are_put_away():
+    with Dialler(", connect_timeout: 1s") as it:
+        c = it.edge.connect()
+        c.send(it.edge.head())
+        first = it.asked()
+        c.close()
+        with it.edge.connect() as late:
+            late.send(it.edge.head())
+            second = it.asked()
+            assert late.read().status == 504
+        for serial in (first, second, first, 12345):
+            ours, theirs = socket.socketpair()
+            it.answer(serial, sock=theirs)
+            theirs.close()
+            assert ours.recv(1) == b"", "closed at once"
+            ours.close()
+        it.answer(second, error=111)
+        assert "open=0" in it.edge.status()["upstream.app"]
+        with it.edge.connect() as c:
+            c.send(it.edge.head())
+            ours, theirs = socket.socketpair()
+            it.answer(it.asked(), sock=theirs)
+            theirs.close()
+            serve_once(ours)
+            assert c.read().status == 200
+            ours.close()
+
+
+def test_an_edge_that_ends_while_it_waits_for_a_socket_ends_in_order():
+    with Dialler() as it:
+        c = it.edge.connect()
+        c.send(it.edge.head())
+        it.asked()
+        it.edge.drain(0)
+        assert it.edge.process.wait(10) == 0
+        c.close()
+
+
 @pytest.fixture
 def site():
     """All of postern as the service runs it, with its own account and the whole sandbox."""
