@@ -165,7 +165,7 @@ static int listen_on(const struct options *o, int *ret, char where[ADDR_TEXT_SIZ
     if (bind(fd, (struct sockaddr *)&at, len) < 0 || listen(fd, 128) < 0 ||
         getsockname(fd, (struct sockaddr *)&at, &len) < 0 ||
         addr_from_sockaddr((struct sockaddr *)&at, &addr, &port) < 0) {
-        int rc = -errno;
+        int rc = errno != 0 ? -errno : -EADDRNOTAVAIL;
         (void)close(fd);
         return rc;
     }
@@ -264,7 +264,7 @@ int main(int argc, char **argv)
     SSL_CTX *ctx;
     const char *what;
     char where[ADDR_TEXT_SIZE + 8];
-    int fd;
+    int fd = -1;
     (void)prctl(PR_SET_DUMPABLE, 0);
     if (read_options(argc, argv, &o) < 0)
         return fail(EXIT_BAD_USAGE, "wrong arguments; 'postern connect' gives the right ones", "");

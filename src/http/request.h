@@ -29,7 +29,7 @@ struct request {
     bool keep_alive;
     bool expect_continue;
     bool upgrade_websocket; /* a well-formed RFC 6455 handshake; … */
-    bool upgrade_tunnel;    /* … or one of our own (http/rawtunnel.h); other upgrades are ignored */
+    bool upgrade_tunnel; /* … or one of our own (http/rawtunnel.h); other upgrades are ignored */
     enum body_framing framing;
     uint64_t length; /* with BODY_LENGTH */
     struct headers headers;

@@ -46,16 +46,16 @@ static int each_access(void *context, const struct access_row *row)
     format_source(a->source, source);
     rows->seen++;
     rows->last = row->seq;
-    return json_push(
-        rows->items,
-        json_pack("{s:I,s:o,s:s,s:s,s:i,s:s,s:o,s:o,s:o,s:o,s:o,s:s,s:I,s:I,s:I,s:s}", "seq",
-                  (json_int_t)row->seq, "time", json_time_ms(a->wall_ms), "request", id, "outcome",
-                  outcome_name(a->outcome), "status", (int)a->status, "source", source, "route",
-                  json_text(a->route), "principal", json_text(a->principal), "method",
-                  json_text(a->method), "path", json_text(a->path), "rule", json_text(a->rule),
-                  "reason", reason_word(a->reason), "duration_ms", (json_int_t)a->duration_ms,
-                  "bytes_in", (json_int_t)a->bytes_in, "bytes_out", (json_int_t)a->bytes_out,
-                  "stream", access_stream_name(a->stream)));
+    return json_push(rows->items,
+                     json_pack("{s:I,s:o,s:s,s:s,s:i,s:s,s:o,s:o,s:o,s:o,s:o,s:s,s:I,s:I,s:I,s:s}",
+                               "seq", (json_int_t)row->seq, "time", json_time_ms(a->wall_ms),
+                               "request", id, "outcome", outcome_name(a->outcome), "status",
+                               (int)a->status, "source", source, "route", json_text(a->route),
+                               "principal", json_text(a->principal), "method", json_text(a->method),
+                               "path", json_text(a->path), "rule", json_text(a->rule), "reason",
+                               reason_word(a->reason), "duration_ms", (json_int_t)a->duration_ms,
+                               "bytes_in", (json_int_t)a->bytes_in, "bytes_out",
+                               (json_int_t)a->bytes_out, "stream", access_stream_name(a->stream)));
 }
 
 int op_access_list(struct call *c)
