@@ -186,10 +186,9 @@ static bool port_ok(struct span port)
  * asked for "2001:db8::1". */
 static int read_node(struct span node, bool bare_v6, struct addr *ret)
 {
-    struct span host = node, port = SPAN_NONE;
     if (node.len > 0 && node.at[0] == '[') {
         size_t end = span_find(node, ']');
-        host = span_sub(node, 1, end == SIZE_MAX ? 0 : end - 1);
+        struct span host = span_sub(node, 1, end == SIZE_MAX ? 0 : end - 1);
         struct span rest = span_sub(node, end == SIZE_MAX ? 0 : end + 1, SIZE_MAX);
         if (span_find(host, ':') == SIZE_MAX || (rest.len > 0 && rest.at[0] != ':'))
             return FAULT_FORMAT;
@@ -200,9 +199,8 @@ static int read_node(struct span node, bool bare_v6, struct addr *ret)
     size_t colon = span_find(node, ':');
     if (colon == SIZE_MAX || (bare_v6 && addr_parse(node, ret) == 0))
         return addr_parse(node, ret);
-    host = span_sub(node, 0, colon);
-    port = span_sub(node, colon + 1, SIZE_MAX);
-    return port_ok(port) ? addr_parse(host, ret) : FAULT_FORMAT;
+    return port_ok(span_sub(node, colon + 1, SIZE_MAX)) ? addr_parse(span_sub(node, 0, colon), ret)
+                                                        : FAULT_FORMAT;
 }
 
 int forwarded_client(const struct headers *h, enum header_id id, const struct addr *peer,

@@ -204,9 +204,9 @@ static int part_by_interface(struct zones *z, const struct snapshot *s)
     for (size_t i = 0; i < s->zone_count && rc == 0; i++)
         if (interface_of(&s->zones[i])[0] != 0)
             rc = add_interface(z, interface_of(&s->zones[i]));
-    if (rc < 0 || z->interface_count == 0)
-        return rc;
     size_t part = z->set_count * z->words;
+    if (rc < 0 || z->interface_count == 0 || part == 0)
+        return rc;
     uint64_t *all = calloc((z->interface_count + 1) * part, sizeof(*all));
     uint64_t *keep = calloc(z->words, sizeof(*keep));
     if (all == NULL || keep == NULL) {
