@@ -16,6 +16,7 @@ static const struct {
     [COOKIE_CONSOLE] = {COOKIE_OWN_PREFIX "console-", "Strict", 0},
     [COOKIE_CHILD] = {COOKIE_OWN_PREFIX, "Lax", 0},
     [COOKIE_FLOW] = {COOKIE_OWN_PREFIX "flow-", "Lax", 600},
+    [COOKIE_CIRCLE] = {COOKIE_OWN_PREFIX "circle-", "Lax", 10},
 };
 
 /* By hand: every request asks for a name, and snprintf would be the dearest part of the gate. */

@@ -34,6 +34,7 @@ enum cookie_name {
     COOKIE_CONSOLE, /* portal, Strict: the console of postern itself */
     COOKIE_CHILD,   /* a console's host, Lax */
     COOKIE_FLOW,    /* a console's host, Lax, 10 min: see edge/flow.h */
+    COOKIE_CIRCLE,  /* a console's host, Lax, 10 s: see edge/circle.h */
 };
 #define COOKIE_NAME_SIZE 40u
 void cookie_name(enum cookie_name which, uint16_t port, char out[COOKIE_NAME_SIZE]);

@@ -301,6 +301,8 @@ int forward_response(const struct forward *f, const struct response *r, struct f
     put_headers(f, r, out);
     if (reply->date != NULL && headers_find(&r->headers, HEADER_DATE) == NULL)
         put_header(out, "Date", span_str(reply->date));
+    if (reply->cookie.len > 0)
+        put_header(out, "Set-Cookie", reply->cookie);
     if (f->hsts)
         put(out, SPAN("Strict-Transport-Security: max-age=31536000\r\n"));
     put_framing(r, reply, out);
@@ -317,6 +319,16 @@ int forward_response(const struct forward *f, const struct response *r, struct f
         put(out, SPAN("Connection: keep-alive\r\n"));
     put(out, SPAN("\r\n"));
     return out->bad ? FAULT_LIMIT : 0;
+}
+
+int forward_location(const struct forward *f, const struct response *r, struct buf *out)
+{
+    struct known known;
+    const struct header *h = headers_find(&r->headers, HEADER_LOCATION);
+    if (h == NULL || headers_count(&r->headers, HEADER_LOCATION) > 1)
+        return 0;
+    int rc = rewrite_response(names_of(f, &known), HEADER_LOCATION, h->value, out);
+    return rc < 0 ? rc : 0;
 }
 
 int forward_interim(const struct forward *f, const struct response *r, struct buf *out)

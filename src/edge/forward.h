@@ -33,18 +33,22 @@ bool forward_loops(const struct headers *h, const char *via);
 must_check int forward_request(const struct forward *f, struct buf *out, bool *chunked);
 
 struct forward_reply {
-    bool head_only;   /* the request was HEAD */
-    bool client_11;   /* the client speaks HTTP/1.1 */
-    bool framed;      /* the client's protocol frames bodies and connections: heads do not */
-    bool close;       /* announce the end of the connection; set when the framing needs it */
-    bool chunked;     /* out: the body is to be sent in chunks, … */
-    bool trailers;    /* out: … and the upstream's trailers may stand behind them */
-    bool upgrade;     /* a 101 that was asked for */
-    const char *date; /* for an answer without one */
+    bool head_only;     /* the request was HEAD */
+    bool client_11;     /* the client speaks HTTP/1.1 */
+    bool framed;        /* the client's protocol frames bodies and connections: heads do not */
+    bool close;         /* announce the end of the connection; set when the framing needs it */
+    bool chunked;       /* out: the body is to be sent in chunks, … */
+    bool trailers;      /* out: … and the upstream's trailers may stand behind them */
+    bool upgrade;       /* a 101 that was asked for */
+    const char *date;   /* for an answer without one */
+    struct span cookie; /* a Set-Cookie of ours, or empty */
 };
 /* Appends the response head for the client. */
 must_check int forward_response(const struct forward *f, const struct response *r,
                                 struct forward_reply *reply, struct buf *out);
+/* Appends the address that a redirect leads to, as the client would get it; nothing when there is
+ * none or more than one. FAULT_LIMIT. */
+must_check int forward_location(const struct forward *f, const struct response *r, struct buf *out);
 /* Appends an interim (1xx) response. */
 must_check int forward_interim(const struct forward *f, const struct response *r, struct buf *out);
 

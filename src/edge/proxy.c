@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 
 #include "base/fault.h"
+#include "edge/circle.h"
 #include "edge/forward.h"
 #include "edge/view.h"
 #include "http/rawtunnel.h"
@@ -506,6 +507,33 @@ static int sha1(struct span data, uint8_t out[20])
     return EVP_Digest(data.at, data.len, out, &len, EVP_sha1(), NULL) == 1 ? 0 : FAULT_CRYPTO;
 }
 
+/* A redirect to the place that was asked for is counted, and the last of many not passed on. True:
+ * it has been answered. */
+static bool goes_round(struct exchange *x, const struct forward *f, const struct response *r,
+                       struct forward_reply *reply)
+{
+    struct buf location;
+    if (r->status < 300 || r->status > 399)
+        return false;
+    buf_init(&location, RESPONSE_HEAD_MAX);
+    bool circle =
+        forward_location(f, r, &location) == 0 && circle_is(&x->request, r, buf_view(&location));
+    buf_fini(&location);
+    if (!circle)
+        return false;
+    unsigned count = circle_count(&x->request.headers, x->listener_port);
+    if (count < CIRCLE_ROUNDS) {
+        reply->cookie = circle_cookie(&x->arena, count + 1, x->listener_port);
+        return false;
+    }
+    proxy_fail(x, 508,
+               "The console sends the browser to the address that it has just asked for, again and "
+               "again. It may not know that TLS ends at this gateway: it must believe "
+               "X-Forwarded-Proto, or be reached over https.",
+               "redirect");
+    return true;
+}
+
 static void respond(struct exchange *x, const struct response *r, struct span rest)
 {
     struct proxy *p = x->proxy;
@@ -522,6 +550,8 @@ static void respond(struct exchange *x, const struct response *r, struct span re
         proxy_fail(x, 502, "The console switched to a protocol nobody asked for.", "upgrade");
         return;
     }
+    if (goes_round(x, &f, r, &reply))
+        return;
     reply.close = !conn_may_keep(x) || !p->request_done;
     buf_clear(&x->edge->build);
     if (forward_response(&f, r, &reply, &x->edge->build) < 0) {

@@ -99,6 +99,36 @@ def test_somebody_who_changes_his_count_changes_nothing_but_what_he_is_shown(sit
     assert person.get(site.console_url("app")).status == 303
 
 
+def test_a_console_that_leads_a_browser_back_to_where_it_is_is_named_as_the_cause(site):
+    """As one does that wants TLS and does not know that it ends in front."""
+    def answer(recorder, sock, head, data):
+        path = head.split(b" ")[1]
+        host = re.search(rb"(?im)^host: *(\S+)", head).group(1)
+        cookie = b"Set-Cookie: seen=1\r\n" if path == b"/cookie" else b""
+        where = {b"/away": b"https://other.example/away", b"/other": b"/away"}.get(path, b"http://" + host + path)
+        sock.sendall(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + where + b"\r\n" + cookie + b"\r\n")
+        return data
+    up = Recorder(handler=answer)
+    site.cli("route", "add", "round", up.url, "--allow", "group:owners@local")
+    who = Person(site, site.admin.name, site.admin.secret)
+    who.recovery = site.admin.recovery
+    where = site.console_url("round", "/login?next=%2F")
+    page, at = who.open(where)
+    page, at = who.follow(page, at, hops=20)
+    assert page.status == 508 and "X-Forwarded-Proto" in page.text and at == where, page
+    assert re.search(r"\b[0-9a-f]{32}\b", page.text)
+    assert 3 <= sum(r.startswith(b"GET /login") for r in up.requests) <= 12
+    assert b"circle" not in b"".join(up.requests)
+    # What leads elsewhere, or sets a cookie that may change what comes next, is the console's business.
+    for path, to in (("/away", "https://other.example/away"), ("/other", "/away"),
+                     ("/cookie", site.console_url("round", "/cookie"))):
+        for _ in range(8):
+            got = who.get(site.console_url("round", path))
+            assert got.status == 302 and got.get("location") == to, got
+    site.cli("route", "remove", "round", "--force")
+    up.close()
+
+
 # ---- programs
 
 PROGRAMS = {
