@@ -222,6 +222,9 @@ static void undo(struct keeper *k, unsigned status, struct span reason)
             k->file = c->previous_file;
             c->previous_file = NULL;
         }
+        if (k->live != NULL) {
+            hosts_follow(&k->hosts, live_snapshot(k->live));
+        }
     }
     struct buf line;
     log_line(&line, LOG_LEVEL_WARN, "change_undone");

@@ -95,7 +95,7 @@ static int read_lines(struct hosts *take, struct span text, uint64_t now_ms, uin
 
 int hosts_read(struct hosts *h, struct span text, uint64_t now_ms, uint64_t wall_s)
 {
-    if (!span_starts(text, span_str(MAGIC)) || text.at[text.len - 1] != '\n') {
+    if (!span_starts(text, span_str(MAGIC)) || !span_ends(text, SPAN("\n"))) {
         return FAULT_FORMAT;
     }
     struct span lines = span_sub(text, sizeof(MAGIC) - 1, SIZE_MAX);

@@ -78,6 +78,29 @@ def test_a_refused_snapshot_is_made_again(keeper):
     keeper.supervisor.send("settled", number=again.number)
 
 
+def test_a_name_comes_back_with_the_change_that_took_it_away(keeper):
+    wire = courier(keeper)
+    say(wire, wire.expect("resolve").serial, "10.0.0.1")
+    keeper.settle()
+    control = keeper.control()
+    control.send("PUT", "/api/v1/routes/other", {"host": "other.postern.localhost", "upstream": "http://other.example:1"})
+    keeper.settle()
+    assert control.receive()[0] == 201
+    while (asked := wire.expect("resolve")).host != b"other.example":
+        say(wire, asked.serial, "10.0.0.1")
+    say(wire, asked.serial, "10.0.0.2")
+    keeper.settle()
+    control.send("DELETE", "/api/v1/routes/other")
+    snapshot = keeper.supervisor.expect("snapshot")
+    os.close(snapshot.fd)
+    keeper.supervisor.ask("commit", number=snapshot.number)
+    assert [n["name"] for n in keeper.control().ask("GET", "/health")[1]["names"]] == ["console.example"]
+    keeper.supervisor.send("abort", number=snapshot.number, reason="no")
+    assert control.receive()[0] == 409
+    names = {n["name"] for n in keeper.control().ask("GET", "/health")[1]["names"]}
+    assert names == {"console.example", "other.example"}
+
+
 def raw(name, serial, payload):
     return struct.pack(">HI", ipcwire.TYPES[name], serial) + payload
 
