@@ -128,8 +128,8 @@ static void write_request(struct actor *a)
                                                   "GET /socket"};
     static const char *const MORE[KIND_COUNT] = {
         "Connection: close\r\n", "", "Connection: close\r\nContent-Length: 50\r\n",
-        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n"};
+        ("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+         "Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n")};
     int len =
         snprintf(a->out, sizeof(a->out),
                  "%s HTTP/1.1\r\nHost: %s:%d\r\nOrigin: https://%s:%d\r\n%s%s\r\n", LINES[a->kind],
