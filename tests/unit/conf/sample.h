@@ -25,10 +25,11 @@
     "tls: {directory: /planted/tls, certificate: planted.crt, key: planted.key}\n"                 \
     "process: {user: planteduser, edges: 3, sandbox: best}\n"                                      \
     "limits: {connections: 1000, connections_per_source: 10, header_bytes: 8KiB,\n"                \
-    "         header_count: 50, http2_streams: 15, header_timeout: 5s, handshake_timeout: 6s, body_timeout: 7s,\n"    \
+    "         header_count: 50, http2_streams: 15, header_timeout: 5s, handshake_timeout: 6s, "    \
+    "body_timeout: 7s,\n"                                                                          \
     "         idle_timeout: 8s, write_timeout: 9s, connect_timeout: 4s, upstream_idle: 11s,\n"     \
-    "         upstream_connections: 12, drain_timeout: 13s, handshakes_per_source: 21,\n"         \
-    "         requests_per_source: 22, body_rate: 23, memory: 24KiB, name_refresh: 14s}\n"          \
+    "         upstream_connections: 12, drain_timeout: 13s, handshakes_per_source: 21,\n"          \
+    "         requests_per_source: 22, body_rate: 23, memory: 24KiB, name_refresh: 14s}\n"         \
     "session: {idle: 10m, absolute: 8h}\n"                                                         \
     "zones:\n"                                                                                     \
     "  office: [10.1.0.0/16, 192.0.2.7, '2001:db8::/32']\n"                                        \
