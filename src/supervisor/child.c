@@ -32,7 +32,7 @@ struct child *child_new(struct supervisor *sv, enum role_kind kind, uint32_t id,
     c->key = ++sv->next_key;
     c->id = id;
     c->slot = slot;
-    c->channel.fd = -1;
+    c->channel.fd = c->foreign_fd = -1;
     if (uv_timer_init(&sv->loop, &c->timer) < 0) {
         free(c);
         return NULL;
@@ -173,10 +173,14 @@ static int launch(struct child *c)
     return channel_open(c, pair[0]);
 }
 
-int child_adopt(struct child *c, pid_t pid, int fd)
+int child_adopt(struct child *c, pid_t pid, int fd, bool foreign)
 {
     c->pid = pid;
     c->adopted = c->configured = true;
+    if (foreign) {
+        c->foreign_fd = fd;
+        return 0;
+    }
     return channel_open(c, fd);
 }
 
@@ -218,6 +222,9 @@ void child_buried(struct child *c)
 {
     channel_drop(c);
     child_stop_timer(c);
+    if (c->foreign_fd >= 0)
+        (void)close(c->foreign_fd);
+    c->foreign_fd = -1;
     c->pid = 0;
     c->state = CHILD_DOWN;
     c->status_asked = false;

@@ -43,6 +43,7 @@ struct child {
     bool retired;      /* not started again */
     bool configured;   /* of a keeper: it has committed a snapshot */
     bool adopted;      /* started by the program before this one (upgrade.h) */
+    int foreign_fd;    /* the channel of one that speaks another language; -1: none */
     char version[32];  /* of the supervisor that started it, and so its own */
     bool ports_bound;  /* Landlock holds it to the ports it started with */
     bool killed;       /* by us, on purpose */
@@ -58,9 +59,10 @@ const char *child_state_name(enum child_state state);
 struct child *child_new(struct supervisor *sv, enum role_kind kind, uint32_t id, unsigned slot);
 /* Starts the program. A failure counts as a death: it is tried again after the backoff. */
 void child_start(struct child *c);
-/* It runs already, started by the program before this one: takes fd, its channel. The other fields
+/* It runs already, started by the program before this one: takes fd, its channel, which stays open
+ * and unused when the child is foreign: it would end without. The other fields
  * are the caller's to fill in. */
-must_check int child_adopt(struct child *c, pid_t pid, int fd);
+must_check int child_adopt(struct child *c, pid_t pid, int fd, bool foreign);
 /* Its channel is of no use any more, or it must go: SIGKILL. The rest follows when it is reaped. */
 void child_kill(struct child *c);
 /* After the process was reaped: closes what belonged to it. */

@@ -429,7 +429,7 @@ static void begin(struct supervisor *sv, struct delivery *d)
         /* An edge that is just joining changes over to this one. */
         bool old = (c->state == CHILD_SERVING || c->state == CHILD_READY) &&
                    ROLES[c->kind].prepares && !c->successor && !c->retired;
-        bool drains = c->state == CHILD_DRAINING && c->kind == ROLE_EDGE;
+        bool drains = c->state == CHILD_DRAINING && c->kind == ROLE_EDGE && c->channel.fd >= 0;
         if (rc == 0 && (old || (c->successor && !c->retired)))
             rc = rollout_add(&sv->rollout, c->key);
         /* An edge that drains has to follow the rules too, but nobody waits for it. */

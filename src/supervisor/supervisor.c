@@ -68,6 +68,18 @@ int supervisor_add_edges(struct supervisor *sv, bool successor)
     return 0;
 }
 
+void supervisor_renew_edges(struct supervisor *sv)
+{
+    list_each(it, &sv->children)
+    {
+        const struct child *c = container_of(it, struct child, link);
+        if (c->kind == ROLE_EDGE && !c->retired)
+            return;
+    }
+    if (supervisor_add_edges(sv, false) < 0)
+        supervisor_fail(sv, "out_of_memory");
+}
+
 void supervisor_start_edges(struct supervisor *sv)
 {
     if (sv->serving || sv->stopping || sv->newest.fd < 0 || count_children(sv, true) > 0 ||
@@ -189,7 +201,7 @@ bool supervisor_may_meet(const struct child *a, const struct child *b)
 {
     const struct child *edge = a->kind == ROLE_EDGE ? a : b;
     const struct child *other = a->kind == ROLE_EDGE ? b : a;
-    if (a == b || !child_is_up(a) || !child_is_up(b) ||
+    if (a == b || !child_is_up(a) || !child_is_up(b) || a->channel.fd < 0 || b->channel.fd < 0 ||
         (ROLES[a->kind].peers & (unsigned)ROLES[b->kind].ipc) == 0)
         return false;
     /* Until an upgrade is done an old edge keeps the signer it has: the way back leads to it. */

@@ -99,6 +99,8 @@ void supervisor_on_death(struct child *c, int status);
 void supervisor_stop(struct supervisor *sv);
 /* New edges, one per slot. */
 must_check int supervisor_add_edges(struct supervisor *sv, bool successor);
+/* New edges when all that there are have been asked to end. */
+void supervisor_renew_edges(struct supervisor *sv);
 /* The first edges, once the signer is there and a snapshot is in force. */
 void supervisor_start_edges(struct supervisor *sv);
 /* Gives the newest snapshot to every edge that waits for one. */

@@ -13,6 +13,7 @@
 #include "base/fault.h"
 #include "conf/slice.h"
 #include "ipc/memfd.h"
+#include "supervisor/language.h"
 
 #define FORMAT 2u
 #define TEXT_MAX 4096u
@@ -122,6 +123,7 @@ static void put_all(struct writer *w, struct supervisor *sv, int call)
 {
     writer_u32(w, FORMAT);
     put_text(w, POSTERN_VERSION);
+    writer_u64(w, language_number());
     writer_u64(w, sv->started_ms);
     writer_u64(w, sv->generation);
     writer_u64(w, sv->next_key);
@@ -280,7 +282,7 @@ static int get_child(struct cursor *c, struct supervisor *sv)
         child->state = CHILD_DOWN;
         return 0;
     }
-    int rc = child_adopt(child, pid, fd);
+    int rc = child_adopt(child, pid, fd, sv->upgrade.foreign);
     if (rc == 0 && child->state == CHILD_DRAINING)
         child_expect_within(child, due);
     return rc;
@@ -302,6 +304,7 @@ static int get_all(struct cursor *c, struct supervisor *sv, int *call)
     struct span from = cursor_bytes(c, sizeof(sv->upgrade.from) - 1);
     if (from.len > 0)
         memcpy(sv->upgrade.from, from.at, from.len);
+    sv->upgrade.foreign = cursor_u64(c) != language_number();
     sv->started_ms = cursor_u64(c);
     sv->generation = cursor_u64(c);
     uint64_t next_key = cursor_u64(c);

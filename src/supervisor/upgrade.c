@@ -28,6 +28,8 @@
 #define OLD_STAYS_MS 2000u
 #define OLD_ENDS_SECONDS 5u
 #define SAID_MAX (16u * 1024)
+/* As long as an edge uses what a keeper once said. */
+#define FOREIGN_SECONDS 30u
 #define NOT_EXECUTED 127
 #define FIXED_MAX (64u * 1024)
 
@@ -133,9 +135,48 @@ static void forget_the_way_back(struct supervisor *sv)
     u->inherited_count = 0;
 }
 
-static void hand_over(struct supervisor *sv)
+static void end_old(struct child *c, uint32_t seconds)
+{
+    struct msg_drain m = {.seconds = seconds};
+    c->retired = true;
+    c->state = CHILD_DRAINING;
+    child_sent(c, channel_send_drain(&c->channel, 0, &m, -1));
+    child_expect_within(c, (uint64_t)seconds * 1000 + 500);
+}
+
+/* Those who will not understand the next program are told by this one. */
+static void say_farewell(struct supervisor *sv)
+{
+    list_each(it, &sv->children)
+    {
+        struct child *c = container_of(it, struct child, link);
+        if (!child_is_up(c) || c->channel.fd < 0)
+            continue;
+        if (c->kind == ROLE_KEEPER)
+            end_old(c, KEEPER_ENDS_MS / 1000);
+        if (c->kind == ROLE_EDGE && c->state != CHILD_DRAINING)
+            end_old(c, FOREIGN_SECONDS);
+    }
+}
+
+/* The old version is to serve on: a keeper that was asked to end is followed by another, and so are
+ * the edges. */
+static void take_farewell_back(struct supervisor *sv)
+{
+    list_each(it, &sv->children)
+    {
+        struct child *c = container_of(it, struct child, link);
+        if (c->kind == ROLE_KEEPER)
+            c->retired = false;
+    }
+    supervisor_renew_edges(sv);
+}
+
+static void hand_over(struct supervisor *sv, bool foreign)
 {
     struct upgrade *u = &sv->upgrade;
+    if (foreign)
+        say_farewell(sv);
     int state = takeover_write(sv, u->call == NULL ? -1 : control_fd(u->call));
     int rc = state;
     if (rc >= 0) {
@@ -146,6 +187,8 @@ static void hand_over(struct supervisor *sv)
     }
     u->state = state;
     forget_the_way_back(sv);
+    if (foreign)
+        take_farewell_back(sv);
     refuse(sv, span_str(fault_text(rc)));
 }
 
@@ -273,13 +316,10 @@ static void judge_trial(struct supervisor *sv, struct span said, int status)
         refuse(sv, said.len > 0 ? said : SPAN("the new postern-supervisor ended with an error"));
     } else if (!span_starts(said, SPAN("version "))) {
         refuse(sv, SPAN("the new postern-supervisor is none"));
-    } else if (!span_ends(said, span_str(expected))) {
-        refuse(sv, SPAN("the new version speaks to its processes in another way: it needs a "
-                        "restart"));
     } else if (sv->candidate != NULL || sv->rollout.phase != ROLLOUT_IDLE || sv->stopping) {
         refuse(sv, SPAN("a change of the configuration is under way: try again"));
     } else {
-        hand_over(sv);
+        hand_over(sv, !span_ends(said, span_str(expected)));
     }
 }
 
@@ -326,22 +366,17 @@ void upgrade_failed(struct supervisor *sv, struct span why)
     supervisor_fail(sv, "upgrade_failed");
 }
 
-static void end_old(struct child *c, uint32_t seconds)
-{
-    struct msg_drain m = {.seconds = seconds};
-    c->retired = true;
-    c->state = CHILD_DRAINING;
-    child_sent(c, channel_send_drain(&c->channel, 0, &m, -1));
-    child_expect_within(c, (uint64_t)seconds * 1000 + 500);
-}
-
 /* What the old edges have from another signer by now. */
 static void end_the_old(struct supervisor *sv)
 {
     list_each(it, &sv->children)
     {
         struct child *c = container_of(it, struct child, link);
-        if (c->adopted && c->retired && c->kind != ROLE_EDGE && c->state == CHILD_SERVING)
+        if (!c->adopted || !c->retired || c->kind == ROLE_EDGE || c->state != CHILD_SERVING)
+            continue;
+        if (c->foreign_fd >= 0)
+            child_kill(c);
+        else
             end_old(c, OLD_ENDS_SECONDS);
     }
 }
@@ -481,7 +516,9 @@ static int take_over(struct supervisor *sv)
     {
         struct child *c = container_of(it, struct child, link);
         if (c->kind == ROLE_KEEPER && c->pid > 0) {
-            end_old(c, KEEPER_ENDS_MS / 1000);
+            /* A foreign one has been asked already. */
+            if (c->foreign_fd < 0)
+                end_old(c, KEEPER_ENDS_MS / 1000);
             keeper = true;
         } else if (c->kind != ROLE_EDGE) {
             c->retired = true;
@@ -503,6 +540,7 @@ static void take_back(struct supervisor *sv, const char *failed)
     sv->programs = sv->upgrade.old;
     programs_none(&sv->upgrade.old);
     forget_the_way_back(sv);
+    take_farewell_back(sv);
     start_the_lost(sv);
     refuse(sv, span_str(failed));
 }

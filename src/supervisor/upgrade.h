@@ -12,6 +12,11 @@
  * new ones have committed; then they finish what runs. Until that moment any failure of a new
  * process executes the old program again, which finds its edges as it left them.
  *
+ * Processes of a version that speaks another language can not be told anything. They are asked to
+ * end by the program that knows them, before the exec: its edges finish what runs, for at most as
+ * long as views last without a keeper; what connects meanwhile waits in the queues of the
+ * listeners for the new edges.
+ *
  * The sandbox is entered once, by the first program: what it does not allow no later version can do
  * without a restart. */
 #ifndef SUPERVISOR_UPGRADE_H
@@ -47,7 +52,8 @@ struct upgrade {
      * anew. */
     int state, file, way_back;
     struct programs old;
-    char from[32]; /* the version that was */
+    char from[32]; /* the version that was … */
+    bool foreign;  /* … and whether its processes speak another language */
     struct inherited inherited[INHERITED_MAX];
     size_t inherited_count;
 };

@@ -99,3 +99,27 @@ def test_nobody_notices_an_upgrade_of_all_programs(site):
     assert tally["socket"]["begun"] == 50, "every WebSocket lived through it, on the old edges"
     after = site.doctor()["processes"]
     assert len(before & {p["pid"] for p in after if p["state"] == "serving"}) == 1, "the supervisor alone"
+
+
+def test_nobody_notices_a_version_that_speaks_another_language(site):
+    """Its edges can not be told anything by the new one: they finish what runs, for half a minute."""
+    storm = Storm(site, site.admin).begin(seconds=SECONDS // 2 + 3, rate=RATE)
+    before = {p["pid"] for p in site.doctor()["processes"]}
+    program = harness.LIBEXEC / "postern-supervisor"
+    kept = program.with_name("kept")
+    time.sleep(1)
+    program.rename(kept)
+    try:
+        shutil.copy(harness.BUILD / "tests/unit/supervisor/supervisor_next", program)
+        began = time.monotonic()
+        site.cli("upgrade")
+        took = time.monotonic() - began
+    finally:
+        kept.rename(program)
+    tally = storm.end()
+    tell(f"an upgrade to another language in {took * 1000:.0f} ms", tally)
+    assert not complaints(tally), (tally, storm.errors[:4000])
+    if not LONG:
+        assert tally["socket"]["begun"] == 50
+    after = site.doctor()["processes"]
+    assert len(before & {p["pid"] for p in after if p["state"] == "serving"}) == 1

@@ -9,8 +9,11 @@ import signal
 
 import pytest
 
-from stack import free_port, wait_for
-from test_supervisor import STAND_IN, SUPERVISOR, Service
+from stack import BUILD, free_port, wait_for
+from test_supervisor import SUPERVISOR, Service
+
+# The same, but it speaks another language to its children, as a later version may.
+NEXT = BUILD / "tests/unit/supervisor/supervisor_next"
 
 
 @pytest.fixture
@@ -74,7 +77,7 @@ def test_the_signal_asks_for_it_too_and_the_sandbox_stays(service):
 
 
 @pytest.mark.parametrize("source, reason", [(None, "can not be executed"), ("/bin/false", "ended with an error"),
-                                            ("/bin/true", "is none"), (STAND_IN, "in another way"),
+                                            ("/bin/true", "is none"),
                                             ("missing", "no such")])
 def test_a_new_supervisor_that_is_of_no_use_changes_nothing(service, source, reason):
     before = pids(service)
@@ -192,3 +195,50 @@ def test_many_upgrades_leave_nothing_behind(service):
     wait_for(settled)
     wait_for(lambda: state() <= first)
     assert service.say().startswith("edge ")
+
+
+def test_a_version_that_speaks_another_language_takes_over_too(service):
+    before = pids(service)
+    put(service, "postern-supervisor", NEXT)
+    assert service.ask("upgrade")["ok"]
+    assert service.say().startswith("edge ")
+    wait_for(lambda: all(not os.path.exists(f"/proc/{pid}") for role, pid in before.items() if role != "supervisor"))
+    assert service.first("supervisor")["pid"] == before["supervisor"] and len(service.processes("edge")) == 2
+    service.write(routes=[8080])
+    assert service.ask("reload")["ok"]
+    # And back.
+    put(service, "postern-supervisor", SUPERVISOR)
+    assert service.ask("upgrade")["ok"]
+    assert service.say().startswith("edge ")
+    assert service.stop() == 0
+
+
+def test_old_edges_that_speak_another_language_finish_what_runs(service):
+    service.behave("edge.drain=ignore")
+    old = {p["pid"] for p in service.processes("edge")}
+    put(service, "postern-supervisor", NEXT)
+    assert service.ask("upgrade")["ok"]
+    now = service.processes("edge")
+    assert {p["pid"] for p in now if p["state"] == "draining"} == old
+    assert {p["state"] for p in now if p["pid"] not in old} == {"serving"}
+    service.behave()
+    service.write(routes=[8080])
+    assert service.ask("reload")["ok"], "nobody waits for them"
+    assert old <= {p["pid"] for p in service.processes("edge")}
+    assert service.stop() == 0
+
+
+@pytest.mark.parametrize("behaviour", ["signer.start=die", "keeper.start=die", "edge.start=die", "keeper.configure=refuse"])
+def test_when_a_version_of_another_language_fails_the_old_one_starts_new_edges(service, behaviour):
+    put(service, "postern-supervisor", NEXT)
+    service.behave(behaviour)
+    answer = service.ask("upgrade")
+    assert not answer["ok"], answer
+    service.behave()
+    wait_for(lambda: [p["state"] for p in service.processes("edge")] == ["serving", "serving"], 30)
+    wait_for(lambda: service.first("keeper").get("state") == "serving")
+    assert len(service.processes("keeper")) == 1
+    assert service.say().startswith("edge ")
+    service.write(routes=[8080])
+    wait_for(lambda: service.ask("reload")["ok"])
+    assert service.stop() == 0

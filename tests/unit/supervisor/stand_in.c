@@ -2,8 +2,7 @@
  * the protocol, so that tests/integration/test_supervisor.py can make each of them fail in every
  * way.
  *
- * Which child it plays is said by its name (postern-edge, …); as postern-supervisor it is a version
- * that speaks another language. How it misbehaves is said by the file
+ * Which child it plays is said by its name (postern-edge, …). How it misbehaves is said by the file
  * `behaviour` beside it, lines of "role.event=what", read anew at every event. It enters no sandbox
  * of its own; the supervisor's holds it. */
 #include <errno.h>
@@ -227,8 +226,6 @@ int main(int argc, char **argv)
             me.id = (unsigned)strtoul(argv[i + 1], NULL, 10);
     }
     (void)snprintf(me.behaviour, sizeof(me.behaviour), "%s/behaviour", dirname(exe));
-    if (strcmp(me.role, "supervisor") == 0)
-        return printf("version 9\nlanguage 0123456789abcdef\n") < 0;
     if (misbehaves("start", "die"))
         return 7;
     if (getenv("HOME") != NULL || fcntl(5, F_GETFD) >= 0 ||
