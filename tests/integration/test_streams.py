@@ -226,13 +226,13 @@ def test_an_answer_arrives_as_it_was_meant_or_is_seen_to_be_cut(pair, row):
 
 def test_early_hints_reach_a_client_that_can_read_them(pair):
     edge, up = pair
-    up.steps = [b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\nServer: Secret/1.0\r\n\r\n", pause(.3), OK]
+    up.steps = [b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\nServer: Secret/1.0\r\n\r\n", pause(1.5), OK]
     with edge.connect() as c:
         c.send(edge.head())
         begin = time.monotonic()
         first = c.read()
         assert first.status == 103 and first.get("link") and first.get("server") is None
-        assert time.monotonic() - begin < 0.25, "a hint that waits is none"
+        assert time.monotonic() - begin < 1.2, "a hint that waits is none"
         assert c.read().body == b"ok"
     with edge.connect() as c:
         c.send(edge.head(version="1.0"))
@@ -423,7 +423,7 @@ def test_an_event_stream_passes_each_event_at_once_and_heartbeats_keep_it(pair):
 
     def events(sock):
         for n in range(3):
-            go.wait(5)
+            go.wait(20)
             go.clear()
             sock.sendall(b"%x\r\nid: %d\n\r\n" % (6 if n < 10 else 7, n) + b"9\r\ndata: x\n\n\r\n")
         for _ in range(10):
@@ -440,7 +440,7 @@ def test_an_event_stream_passes_each_event_at_once_and_heartbeats_keep_it(pair):
             go.set()
             while b"id: %d\n" % n not in c.buffer or b"data: x\n\n" not in c.buffer.split(b"id: %d\n" % n)[1]:
                 assert c.fill()
-            assert time.monotonic() - begin < 1
+            assert time.monotonic() - begin < 4
         while not c.buffer.endswith(b"0\r\n\r\n"):
             assert c.fill()
         assert c.buffer.count(b":\n\n") == 10
@@ -476,9 +476,9 @@ def test_a_revoked_event_stream_ends_without_looking_complete_and_then_gets_401(
 
 def test_a_long_poll_lasts_as_long_as_its_route_says(pair):
     edge, up = pair
-    up.steps = [pause(1.5), OK]
+    up.steps = [pause(1), OK]
     begin = time.monotonic()
-    assert edge.ask(path="/poll").body == b"ok" and time.monotonic() - begin > 1.4
+    assert edge.ask(path="/poll").body == b"ok" and time.monotonic() - begin > 0.9
     up.steps = [pause(4), OK]
     assert edge.ask(path="/poll").status == 504
 
@@ -497,8 +497,9 @@ def test_a_client_that_leaves_takes_its_request_along(pair, leave, steps):
         c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     begin = time.monotonic()
     c.close()
-    wait_for(lambda: seen.ended, 3)
-    assert time.monotonic() - begin < 1
+    wait_for(lambda: seen.ended, 5)
+    # Well before the two seconds after which it would have ended by itself.
+    assert time.monotonic() - begin < 1.6
 
 
 def edge_pss(edge):
@@ -618,4 +619,4 @@ def test_slow_readers_and_writers_hold_nobody_up(pair):
             worst = max(worst, time.monotonic() - begin)
             time.sleep(0.05)
         assert writer.read().body == b"ok" and b"\r\n\r\n" + b"z" * 10 in up_writer.data
-        assert worst < 1
+        assert worst < 3
