@@ -602,7 +602,12 @@ static void receive(struct h2 *h2)
     struct conn *c = h2->conn;
     struct wire *w = &c->wire;
     for (int i = 0; i < ROUNDS && !c->doomed && !h2->ending; i++) {
-        if (wire_blocked(w) || (!w->readable && !wire_has_input(w)))
+        if (!w->readable && !wire_has_input(w)) {
+            /* The end may have come with the last bytes. */
+            c->doomed = c->doomed || w->eof || w->broken;
+            return;
+        }
+        if (wire_blocked(w))
             return;
         int n = wire_read(w, c->edge->scratch, EDGE_SCRATCH);
         if (n == 0)

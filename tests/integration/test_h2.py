@@ -521,6 +521,17 @@ def test_a_client_that_leaves_takes_its_requests_along(site):
     wait_for(lambda: counted(site, "exchanges_open") == 0)
 
 
+def test_an_end_that_comes_with_the_last_bytes_is_noticed(site):
+    for _ in range(20):
+        with Client(site) as c:
+            c.finish(c.open())
+            running = [c.open(path="/hang/last") for _ in range(5)]
+            c.reset(running[0])
+            c.send(frame(DATA, 0, c.open(method="POST", path="/echo", end=False), b"x" * 16384) * 2)
+    wait_for(lambda: counted(site, "connections") == 0)
+    wait_for(lambda: counted(site, "exchanges_open") == 0)
+
+
 # ---- windows ----
 
 def test_an_upload_that_the_console_does_not_take_closes_the_window(site):
