@@ -265,6 +265,23 @@ def test_around_the_proxy_nobody_is_believed(site):
     assert len(site.upstream.requests) == before
 
 
+def test_a_proxy_of_another_machine_does_not_make_somebody_local(site):
+    """From the proxy's own address: what it calls loopback is its own machine, and not the zone local."""
+    for loopback in ("127.0.0.1", "127.5.0.1", "::1", "::ffff:127.0.0.1"):
+        request = (f"GET /healthz HTTP/1.1\r\nHost: {HOST}\r\nX-Forwarded-For: {loopback}\r\n"
+                   f"Forwarded: for=\"{loopback if '.' in loopback and ':' not in loopback else f'[{loopback}]'}\"\r\n\r\n")
+        family = "TCP6" if ":" in loopback else "TCP4"
+        preface = b"" if site.front.reencrypts else \
+            f"PROXY {family} {loopback} {'::1' if family == 'TCP6' else GATEWAY} 4711 443\r\n".encode()
+        try:
+            with Connection(site, HOST, source=FRONT, to=(GATEWAY, PORT), preface=preface) as c:
+                c.send(request.encode())
+                got = c.read()
+            assert site.front.reencrypts and got.status == 400, (loopback, got)
+        except (ssl.SSLError, OSError):
+            assert not site.front.reencrypts, loopback
+
+
 def test_no_spelling_of_an_identity_header_reaches_the_console_through_the_proxy(site):
     who = entered(site, "ines")
     cookie = "; ".join(f"{k}={v}" for k, v in who.jar[CONSOLE].items())

@@ -64,6 +64,28 @@ static void a_session_is_handed_to_names_that_the_configuration_vouches_for(void
     }
 }
 
+/* Behind a proxy in front a listener has another port than its own, and that port leads to what is
+ * on it and to nothing else. */
+static void a_public_port_stands_for_its_listener(void **state)
+{
+    (void)state;
+    const struct snapshot *s = live_snapshot(BENCH.k.live);
+    const struct route_def *bare = snapshot_route(s, "bare");
+    struct listener_def *own = NULL;
+    for (size_t i = 0; i < s->listener_count; i++)
+        if (s->listeners[i].port == bare->port)
+            own = &s->listeners[i];
+    assert_non_null(own);
+    assert_string_equal(target("localhost"), "");
+    own->public_port = 443;
+    assert_string_equal(target("localhost"), "bare");
+    assert_string_equal(target("localhost:443"), "bare");
+    assert_string_equal(target("localhost:9444"), "bare");
+    assert_string_equal(target("tomcat.postern.localhost"), "");
+    assert_string_equal(target("localhost:444"), "");
+    own->public_port = 0;
+}
+
 static bool may(const char *route, const char *user, const char *groups, const char *token)
 {
     const struct snapshot *s = live_snapshot(BENCH.k.live);
@@ -108,6 +130,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_authority_is_split_or_refused),
         cmocka_unit_test(a_session_is_handed_to_names_that_the_configuration_vouches_for),
+        cmocka_unit_test(a_public_port_stands_for_its_listener),
         cmocka_unit_test(credentials_are_for_those_whom_a_rule_names),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
