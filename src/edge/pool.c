@@ -208,7 +208,7 @@ void pool_says_down(struct pool *p, const char *why, bool now)
     p->failures++;
     if (p->addr_count > 1)
         p->addr_at = (p->addr_at + 1) % p->addr_count;
-    if (now || p->alone || p->failures >= POOL_FAILURES || p->health == POOL_DOWN)
+    if (now || p->failures >= POOL_FAILURES || p->health == POOL_DOWN)
         goes_down(p, why);
 }
 

@@ -7,10 +7,10 @@
  *   UNKNOWN ─▶ UP ─▶ DOWN ─▶ UP …
  *
  * Three failures in a row (no connection, no handshake, no answer) make it DOWN; a certificate that
- * is not trusted does so at once, and so does any failure of a route's only endpoint, for which
- * DOWN is what people see and nothing else. DOWN lasts ten seconds, then one request tries it; each
- * time that fails the pause doubles, to a minute. With a health check, its answers and nobody's
- * request bring it back. An answer of any status is a success. */
+ * is not trusted does so at once, and so does a connection that fails to a route's only endpoint,
+ * for which DOWN is what people see and nothing else. DOWN lasts ten seconds, then one request
+ * tries it; each time that fails the pause doubles, to a minute. With a health check, its answers
+ * and nobody's request bring it back. An answer of any status is a success. */
 #ifndef EDGE_POOL_H
 #define EDGE_POOL_H
 

@@ -108,7 +108,8 @@ static void pass_on(struct exchange *x, unsigned status, const char *cause, cons
 void proxy_timeout(struct exchange *x, enum conn_wait wait)
 {
     if (wait == WAIT_CONNECT) {
-        pool_says_down(x->upstream->pool, upstream_why(x->upstream, -ETIMEDOUT), false);
+        pool_says_down(x->upstream->pool, upstream_why(x->upstream, -ETIMEDOUT),
+                       x->upstream->pool->alone);
         pass_on(x, 504, "The console did not accept a connection in time.", "connect_timeout");
     } else if (wait == WAIT_TUNNEL) {
         tunnel_end(x, STREAM_IDLE, CLOSE_GOING_AWAY, "Nothing was said for too long.");
@@ -323,7 +324,7 @@ static void not_connected(struct exchange *x, struct pool *pool, int rc)
         refused(x);
         return;
     }
-    pool_says_down(pool, upstream_why(u, rc), false);
+    pool_says_down(pool, upstream_why(u, rc), pool->alone);
     if (is_nowhere(x->route)) {
         proxy_fail(x, 502, "The console's name could not be resolved.", "name");
         return;

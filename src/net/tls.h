@@ -39,10 +39,9 @@ must_check int tls_signer_sign(struct tls_signer *s, uint32_t key, uint16_t sche
 must_check int tls_signer_identity(struct tls_signer *s, uint8_t index,
                                    struct msg_identity_is *ret);
 
-/* Asks for the pair of this name, to be shown to a console. Borrows as above. FAULT_ABSENT: there is
- * none. */
-must_check int tls_signer_client(struct tls_signer *s, const char *name,
-                                 struct msg_client_is *ret);
+/* Asks for the pair of this name, to be shown to a console. Borrows as above. FAULT_ABSENT: there
+ * is none. */
+must_check int tls_signer_client(struct tls_signer *s, const char *name, struct msg_client_is *ret);
 
 /* Loads the provider into its own OSSL_LIB_CTX, once per process, before the sandbox. */
 must_check int tls_library_init(void);

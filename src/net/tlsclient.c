@@ -352,8 +352,11 @@ static bool set_names(const struct tls_client *c, SSL *ssl, const char *host)
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     bool ok = is_address(name) ? X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1
                                : X509_VERIFY_PARAM_set1_host(param, name, 0) == 1;
-    /* An address is no server name (RFC 6066 section 3). */
-    return ok && (is_address(sni) || SSL_set_tlsext_host_name(ssl, sni) == 1);
+    /* An address is no server name (RFC 6066 section 3). OpenSSL copies the name; its macro for
+     * this drops the const. */
+    return ok &&
+           (is_address(sni) || SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME,
+                                        TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)sni) == 1);
 }
 
 /* A ticket is shown once (RFC 8446 appendix C.4); a session of TLS 1.2 stays good. */
