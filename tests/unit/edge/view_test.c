@@ -514,6 +514,51 @@ static void the_keeper_hears_of_use_before_it_judges_idleness(void **state)
     answer_good();
 }
 
+static void a_wall_clock_that_jumps_ahead_ends_nothing_by_itself(void **state)
+{
+    (void)state;
+    struct person p;
+    struct view *v;
+    struct msg_view m = good();
+    m.idle_until = w.now.wall_s + 900;
+    m.ends_at = w.now.wall_s + 40000;
+    assert_int_equal(enter(&p, "t"), VIEW_WAIT);
+    answer(&m, 0);
+    w.now.wall_s += 86400;
+    /* What is open goes on until the keeper has spoken, and nobody new comes in before. */
+    views_tick(w.views);
+    assert_int_equal(p.expired, 0);
+    assert_int_equal(find("t", &v), VIEW_WAIT);
+    m.idle_until = w.now.wall_s + 900;
+    m.ends_at = w.now.wall_s + 40000;
+    answer(&m, 0);
+    assert_int_equal(p.expired, 0);
+    assert_int_equal(find("t", &v), VIEW_READY);
+    view_leave(&p.x);
+}
+
+static void a_wall_clock_that_jumps_back_lengthens_no_view(void **state)
+{
+    (void)state;
+    struct person p;
+    struct view *v;
+    struct msg_view m = good();
+    m.idle_until = w.now.wall_s + 20;
+    assert_int_equal(enter(&p, "t"), VIEW_WAIT);
+    answer(&m, 0);
+    w.now.wall_s -= 4000;
+    w.now.mono_ms += VIEW_FRESH_MS + 1;
+    views_tick(w.views);
+    assert_int_equal(w.asked, 2);
+    answer(NULL, FAULT_TIMEOUT);
+    w.now.mono_ms += VIEW_USABLE_MS;
+    views_tick(w.views);
+    assert_int_equal(p.expired, 1);
+    assert_int_equal(p.status, VIEW_FAILED);
+    assert_int_equal(find("t", &v), VIEW_WAIT);
+    answer(NULL, FAULT_TIMEOUT);
+}
+
 static void bytes_of_a_stream_are_use(void **state)
 {
     (void)state;
@@ -604,6 +649,8 @@ int main(void)
         TEST(a_new_keeper_is_asked_about_everything),
         TEST(a_session_past_its_own_end_is_asked_again),
         TEST(the_keeper_hears_of_use_before_it_judges_idleness),
+        TEST(a_wall_clock_that_jumps_ahead_ends_nothing_by_itself),
+        TEST(a_wall_clock_that_jumps_back_lengthens_no_view),
         TEST(bytes_of_a_stream_are_use),
         TEST(the_oldest_unused_makes_room),
         TEST(what_cannot_be_a_token_is_not_asked_for),
