@@ -20,6 +20,7 @@ FOR = {
     "conf_yaml": ["conf/yaml.c", "conf/value.c", "conf/verify.c", "conf/dump.c"],
     "cookie": ["http/cookie.c"],
     "forwarded": ["http/forwarded.c"],
+    "h2_request": ["http/h2_request.c", "http/request_read.c"],
     "h1_body": ["http/h1_body.c", "http/trailers.c"],
     "h1_request": ["http/h1_head.c", "http/h1_request.c", "http/h1_fields.c", "http/header.c",
                    "http/fetchmeta.c", "http/websocket.c"],
