@@ -16,10 +16,12 @@
 static struct pool *find(struct edge *e, const char *route, struct span url,
                          const struct tls_client *tls)
 {
+    uint64_t id = balance_hash(url.at, url.len);
     list_each(it, &e->pools)
     {
         struct pool *p = container_of(it, struct pool, link);
-        if (strcmp(p->route, route) == 0 && span_is(url, p->url) && tls_client_same(p->tls, tls))
+        if (p->id == id && strcmp(p->route, route) == 0 && span_is(url, p->url) &&
+            tls_client_same(p->tls, tls))
             return p;
     }
     return NULL;
