@@ -446,6 +446,20 @@ static void check_route_raw(struct check *c, size_t i)
     }
 }
 
+static bool is_below(const char *path, const char *directory)
+{
+    size_t len = strlen(directory);
+    return len > 0 && strncmp(path, directory, len) == 0 && path[len] == '/';
+}
+
+/* The supervisor connects to it with the service's own rights: a console must not be the way to a
+ * control socket, whoever is asked there. */
+static void check_own_sockets(struct check *c, const struct place *at, const struct upstream_def *u)
+{
+    if (is_below(u->path, c->s->runtime_dir) || is_below(u->path, c->s->state_dir))
+        report(c, at, "expected a console's socket, found one in a directory of postern");
+}
+
 static void check_route_upstreams(struct check *c, size_t i)
 {
     const struct route_def *r = &c->s->routes[i];
@@ -453,6 +467,7 @@ static void check_route_upstreams(struct check *c, size_t i)
         const struct upstream_def *u = &r->upstreams[k];
         bool several = r->upstream_count > 1;
         struct place at = place_item(SECTION_ROUTES, i, "upstream", several ? k : SIZE_MAX);
+        check_own_sockets(c, &at, u);
         for (size_t a = 0; a < u->addr_count; a++)
             if (verify_own_listener(c->s, &u->addrs[a], u->port))
                 report(c, &at, "expected the console's address, found a listener of postern");

@@ -556,6 +556,10 @@ static const struct {
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:9443'}}\n",
      "f:2: routes.t.upstream: expected the console's address, found a listener of postern\n"},
+    {"portal: {host: p.example}\nroutes: {t: {host: t.example, upstream: \"unix:/run/postern/keeper.sock\"}}\n",
+     "f:2: routes.t.upstream: expected a console's socket, found one in a directory of postern\n"},
+    {"portal: {host: p.example}\nstate: {directory: /srv/gate}\nroutes: {t: {host: t.example, upstream: \"unix:/srv/gate/x.sock\"}}\n",
+     "f:3: routes.t.upstream: expected a console's socket, found one in a directory of postern\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://[fe80::1]:80'}}\n",
      "f:2: routes.t.upstream: expected http://ADDRESS:PORT with the address of one host, found \"http://[fe80::1]:80\"\n"},
