@@ -699,6 +699,8 @@ def test_a_flood_ends_its_connection_and_nothing_else(site, name):
     before = counted(site, "h2_calmed")
     hello = settings((h2wire.INITIAL_WINDOW, 0)) if name.startswith("windows") else settings()
     with Client(site) as other, Client(site, hello=hello, opens=False) as c:
+        # What it has to say for itself is said before the flood, which may take a while.
+        other.pump(lambda: other.acked and other.settings)
         number = other.open(path="/slow")
         with pytest.raises((OSError, ConnectionError)):
             for i in range(6000):
