@@ -40,7 +40,7 @@ static void write_child(struct buf *out, const struct supervisor *sv, const stru
                      ",{\"role\":\"%s\",\"id\":%u,\"pid\":%d,\"uid\":%u,\"state\":\"%s\","
                      "\"uptime\":%llu,\"restarts\":%u,\"snapshot\":%llu,\"version\":\"%s\"",
                      ROLES[c->kind].name, (unsigned)c->id, (int)c->pid, (unsigned)sv->account.uid,
-                     child_state_name(c->state),
+                     child_state_name(c->retired ? CHILD_DRAINING : c->state),
                      (unsigned long long)(c->pid == 0 ? 0 : (now - c->started_ms) / 1000),
                      c->restarts, (unsigned long long)c->number, c->version);
     write_pairs(out, "sandbox", span_str(c->sandbox));

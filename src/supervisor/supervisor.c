@@ -227,6 +227,16 @@ void supervisor_introduce_edges(struct child *c)
     }
 }
 
+void supervisor_introduce_old_edges(struct child *signer)
+{
+    list_each(it, &signer->supervisor->children)
+    {
+        struct child *edge = container_of(it, struct child, link);
+        if (edge->kind == ROLE_EDGE && edge->adopted && supervisor_may_meet(signer, edge))
+            supervisor_introduce(signer, edge);
+    }
+}
+
 static void introduce_all(struct child *c)
 {
     list_each(it, &c->supervisor->children)

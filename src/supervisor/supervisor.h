@@ -123,6 +123,8 @@ void supervisor_fail(struct supervisor *sv, const char *event);
 bool supervisor_may_meet(const struct child *a, const struct child *b);
 /* Gives c a new channel to every edge that it may meet. */
 void supervisor_introduce_edges(struct child *c);
+/* The same for those that the program before has started. */
+void supervisor_introduce_old_edges(struct child *signer);
 /* Gives two children a new channel to each other. */
 void supervisor_introduce(struct child *a, struct child *b);
 

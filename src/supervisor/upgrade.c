@@ -24,8 +24,8 @@
 #define TRY_MS 10000u
 #define PENDING_MS 40000u
 #define KEEPER_ENDS_MS 3000u
-/* The old signer, after the new one has been introduced to the edges that still have it. */
-#define OLD_STAYS_MS 2000u
+/* How long handshakes that have begun on old edges find the signer they began with, at most. */
+#define OLD_STAYS_MS 10000u
 #define OLD_ENDS_SECONDS 5u
 #define SAID_MAX (16u * 1024)
 /* As long as an edge uses what a keeper once said. */
@@ -366,14 +366,18 @@ void upgrade_failed(struct supervisor *sv, struct span why)
     supervisor_fail(sv, "upgrade_failed");
 }
 
-/* What the old edges have from another signer by now. */
+/* No handshake of an old edge is under way any more. What it still needs a signer for, another
+ * snapshot, the new one gives. */
 static void end_the_old(struct supervisor *sv)
 {
+    struct child *signer = supervisor_find(sv, ROLE_SIGNER);
     list_each(it, &sv->children)
     {
         struct child *c = container_of(it, struct child, link);
         if (!c->adopted || !c->retired || c->kind == ROLE_EDGE || c->state != CHILD_SERVING)
             continue;
+        if (c->kind == ROLE_SIGNER && signer != NULL)
+            supervisor_introduce_old_edges(signer);
         if (c->foreign_fd >= 0)
             child_kill(c);
         else
@@ -425,10 +429,6 @@ void upgrade_settled(struct supervisor *sv)
     if (sv->upgrade.phase != UPGRADE_PENDING)
         return;
     sv->upgrade.phase = UPGRADE_NONE;
-    /* Handshakes that have begun on the old edges need one. */
-    struct child *signer = supervisor_find(sv, ROLE_SIGNER);
-    if (signer != NULL)
-        supervisor_introduce_edges(signer);
     listeners_settle(&sv->listeners, sv->file);
     forget_the_way_back(sv);
     struct buf line;
@@ -437,7 +437,8 @@ void upgrade_settled(struct supervisor *sv)
     log_text(&line, "to", POSTERN_VERSION);
     log_end(&line);
     answer(sv, SPAN_NONE);
-    (void)uv_timer_start(&sv->upgrade.timer, on_late, OLD_STAYS_MS, 0);
+    uint64_t wait = (uint64_t)sv->file->limits.handshake_timeout * 1000;
+    (void)uv_timer_start(&sv->upgrade.timer, on_late, wait < OLD_STAYS_MS ? wait : OLD_STAYS_MS, 0);
 }
 
 /* ---- the new program ---- */
