@@ -9,7 +9,7 @@
 
 #define PATH_SIZE 4096
 
-static int write_all(int fd, struct span bytes)
+int file_write_all(int fd, struct span bytes)
 {
     while (bytes.len > 0) {
         ssize_t n = write(fd, bytes.at, bytes.len);
@@ -48,7 +48,7 @@ int file_replace(const char *path, struct span bytes, bool durable)
     int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -errno;
-    int rc = write_all(fd, bytes);
+    int rc = file_write_all(fd, bytes);
     if (rc == 0 && durable && fsync(fd) < 0)
         rc = -errno;
     if (close(fd) < 0 && rc == 0)

@@ -16,6 +16,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/fault.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "signer/issue.h"
 
@@ -129,19 +130,6 @@ static void temp_name(const char *file, char out[64])
     (void)snprintf(out, 64, ".%s.new", file);
 }
 
-static int write_all(int fd, struct span bytes)
-{
-    while (bytes.len > 0) {
-        ssize_t n = write(fd, bytes.at, bytes.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : -EIO;
-        bytes = span_sub(bytes, (size_t)n, SIZE_MAX);
-    }
-    return 0;
-}
-
 /* Leaves the bytes under the temporary name, on the disk. */
 static int write_temp(int dir, const char *file, struct span bytes, mode_t mode)
 {
@@ -152,7 +140,7 @@ static int write_temp(int dir, const char *file, struct span bytes, mode_t mode)
     int fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -errno;
-    int rc = write_all(fd, bytes);
+    int rc = file_write_all(fd, bytes);
     if (rc == 0 && geteuid() == 0 && (fstat(dir, &st) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0))
         rc = -errno;
     if (rc == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0))

@@ -5,6 +5,7 @@ postern.localhost are connected to loopback by hand, so that no resolver matters
 """
 import atexit
 import base64
+import contextlib
 import hashlib
 import hmac
 import html
@@ -532,3 +533,16 @@ class Stack:
 
     def console_url(self, route, path="/"):
         return f"https://{route}.{self.host}:{self.port}{path}"
+
+
+@contextlib.contextmanager
+def running(**options):
+    """A service with an owner who has logged in, in `admin`."""
+    s = Stack(**options)
+    try:
+        s.start()
+        s.admin = s.owner()
+        assert s.admin.login().status == 303
+        yield s
+    finally:
+        s.close()

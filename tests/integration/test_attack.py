@@ -18,14 +18,8 @@ from test_proxy import Console, read_body, reply
 
 @pytest.fixture(scope="module")
 def site():
-    s = harness.Stack(edges=2, extra_yaml="\nlimits: {body_timeout: 5s}\n")
-    try:
-        s.start()
-        s.admin = s.owner()
-        assert s.admin.login().status == 303
+    with harness.running(edges=2, extra_yaml="\nlimits: {body_timeout: 5s}\n") as s:
         yield s
-    finally:
-        s.close()
 
 
 @pytest.fixture(scope="module")

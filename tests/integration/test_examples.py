@@ -50,14 +50,8 @@ def unb64(text):
 
 @pytest.fixture(scope="module")
 def site():
-    s = harness.Stack(edges=1)
-    try:
-        s.start()
-        s.admin = s.owner()
-        assert s.admin.login().status == 303
+    with harness.running(edges=1) as s:
         yield s
-    finally:
-        s.close()
 
 
 @pytest.fixture(scope="module")

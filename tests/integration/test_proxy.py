@@ -15,15 +15,9 @@ from stack import Connection, Recorder, wait_for
 
 @pytest.fixture(scope="module")
 def site():
-    s = harness.Stack(edges=1, extra_yaml="\nlimits: {connect_timeout: 2s, body_timeout: 3s, header_timeout: 3s, "
-                                          "idle_timeout: 4s, connections_per_source: 40}\n")
-    try:
-        s.start()
-        s.admin = s.owner()
-        assert s.admin.login().status == 303
+    with harness.running(edges=1, extra_yaml="\nlimits: {connect_timeout: 2s, body_timeout: 3s, header_timeout: 3s, "
+                                          "idle_timeout: 4s, connections_per_source: 40}\n") as s:
         yield s
-    finally:
-        s.close()
 
 
 class Console:
