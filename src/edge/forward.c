@@ -306,7 +306,8 @@ int forward_response(const struct forward *f, const struct response *r, struct f
     if (f->hsts)
         put(out, SPAN("Strict-Transport-Security: max-age=31536000\r\n"));
     put_framing(r, reply, out);
-    reply->trailers = (reply->chunked || reply->framed) && r->framing == BODY_CHUNKED && wants_trailers(f);
+    reply->trailers =
+        (reply->chunked || reply->framed) && r->framing == BODY_CHUNKED && wants_trailers(f);
     if (reply->trailers)
         put_trailer(&r->headers, out);
     if (reply->framed)

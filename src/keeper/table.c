@@ -23,7 +23,8 @@ static const struct field PAGING[] = {
 const struct operation OPERATIONS[] = {
     {"GET", "/api/v1/whoami", ROLE_PERSON, 0, "Who the caller is.", op_whoami, NULL, NULL},
     {"GET", "/api/v1/health", ROLE_OWNER, 0,
-     "State of the service: warnings, snapshot, edges, upstreams and their names, sandbox, records.",
+     "State of the service: warnings, snapshot, edges, upstreams and their names, sandbox, "
+     "records.",
      op_health, NULL, NULL},
     {"GET", "/api/v1/me/sessions", ROLE_PERSON, 0, "The caller's own sessions.", op_my_sessions,
      NULL, PAGING},

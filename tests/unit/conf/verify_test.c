@@ -46,7 +46,8 @@ static void values_out_of_range_are_found(void **state)
         "routes.tomcat.host: expected a host name in lower case, without port, found \"A B\"\n",
         "routes.tomcat.host_header: expected preserve or a host name in lower case, found "
         "\"x y\"\n",
-        "routes.tomcat.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT, unix:/path or tcp://ADDRESS:PORT, found \"http://127.0.0.1:0\"\n",
+        "routes.tomcat.upstream: expected http://ADDRESS:PORT, https://ADDRESS:PORT, unix:/path or "
+        "tcp://ADDRESS:PORT, found \"http://127.0.0.1:0\"\n",
         "zones.office[1]: expected an address or network such as 10.1.0.0/16 or 2001:db8::/32, "
         "found \"192.0.2.7/24\"\n",
         "rules.ops.paths[2]: expected a path pattern such as /a/b, /a/*/c or /a/**, found "

@@ -223,7 +223,8 @@ static void every_key_reaches_its_field(void **state)
     assert_string_equal(s->user, "planteduser");
     assert_int_equal(s->edges, 3);
     assert_int_equal(s->sandbox, SANDBOX_BEST);
-    const struct limits want = {1000, 10, 8192, 50, 15, 5, 6, 7, 8, 9, 4, 11, 12, 13, 21, 22, 23, 24 * 1024, 14};
+    const struct limits want = {1000, 10, 8192, 50, 15, 5,  6,  7,         8, 9,
+                                4,    11, 12,   13, 21, 22, 23, 24 * 1024, 14};
     assert_memory_equal(&s->limits, &want, sizeof(want));
     assert_int_equal(s->session.idle, 600);
     assert_int_equal(s->session.absolute, 28800);
