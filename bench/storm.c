@@ -164,7 +164,7 @@ static void begin(struct actor *a)
     a->ssl = SSL_new(storm.tls);
     struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = a};
     if (a->ssl == NULL || SSL_set_fd(a->ssl, a->fd) != 1 ||
-        SSL_set_tlsext_host_name(a->ssl, storm.name) != 1 ||
+        SSL_set_tlsext_host_name(a->ssl, (uintptr_t)storm.name) != 1 ||
         SSL_set1_host(a->ssl, storm.name) != 1 ||
         epoll_ctl(storm.epoll, EPOLL_CTL_ADD, a->fd, &e) < 0)
         failed(a, &storm.tally[a->kind].other, "no memory");

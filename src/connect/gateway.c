@@ -98,7 +98,7 @@ static void tls_why(const struct gateway *g, SSL *ssl, char *why, size_t size)
 
 static int secure(const struct gateway *g, SSL *ssl, int fd, char *why, size_t size)
 {
-    if (SSL_set_fd(ssl, fd) != 1 || SSL_set_tlsext_host_name(ssl, g->host) != 1 ||
+    if (SSL_set_fd(ssl, fd) != 1 || SSL_set_tlsext_host_name(ssl, (uintptr_t)g->host) != 1 ||
         SSL_set1_host(ssl, g->host) != 1) {
         (void)snprintf(why, size, "not a host name: %s", g->host);
         ERR_clear_error();

@@ -16,18 +16,11 @@
 #include "edge/source.h"
 #include "http/hygiene.h"
 
-/* Read ahead of what anybody asked for, to notice a client that has gone. */
-#define PEEK_MAX (16u * 1024)
-/* A request body that nobody read: worth swallowing to keep the connection. */
-#define DISCARD_MAX (64u * 1024)
 /* What a client that still sends may send while it is told that this is the end: closing at once
  * would reset the connection and destroy the answer on its way. */
 #define LINGER_MAX (64u * 1024 * 1024)
-#define LINGER_SECONDS 5u /* between two reads */
-#define LINGER_MS 30000u  /* in all */
+#define LINGER_MS 30000u /* in all */
 #define LINGER_ROUNDS 8
-#define CONTINUE_SECONDS 1u
-#define KEEPER_SECONDS 30u
 
 /* ---- states ---- */
 
@@ -71,130 +64,6 @@ void conn_again(struct conn *c)
         return;
     list_push(&c->edge->again, &c->again);
     (void)uv_idle_start(&c->edge->busy, on_busy);
-}
-
-/* ---- the client's bytes ---- */
-
-int conn_input(struct conn *c, struct span *ret)
-{
-    struct wire *w = &c->wire;
-    int n;
-    if (c->carrier != NULL)
-        return h2_stream_input(c, ret);
-    if (buf_len(&c->in) > 0 && !c->more) {
-        c->borrowed = false;
-        c->held = *ret = buf_view(&c->in);
-        return 1;
-    }
-    if (w->broken)
-        return -ECONNRESET;
-    if (!w->readable && !wire_has_input(w))
-        return w->eof ? FAULT_CLOSED : 0;
-    if (buf_len(&c->in) == 0) {
-        n = wire_read(w, c->edge->scratch, EDGE_SCRATCH);
-        if (n <= 0)
-            return n;
-        c->borrowed = true;
-        c->held = *ret = span_of(c->edge->scratch, (size_t)n);
-    } else {
-        size_t room = c->in.max - buf_len(&c->in);
-        size_t cap = room < PEEK_MAX ? room : PEEK_MAX;
-        uint8_t *into = cap == 0 ? NULL : buf_reserve(&c->in, cap);
-        if (into == NULL)
-            return FAULT_LIMIT;
-        n = wire_read(w, into, cap);
-        if (n <= 0)
-            return n;
-        buf_commit(&c->in, (size_t)n);
-        c->borrowed = false;
-        c->held = *ret = buf_view(&c->in);
-    }
-    c->more = false;
-    return 1;
-}
-
-int conn_used(struct conn *c, size_t n)
-{
-    if (c->carrier != NULL)
-        return h2_stream_used(c, n);
-    if (!c->borrowed) {
-        buf_consume(&c->in, n);
-        return 0;
-    }
-    c->borrowed = false;
-    return buf_append(&c->in, span_sub(c->held, n, SIZE_MAX));
-}
-
-int conn_peek(struct conn *c)
-{
-    struct wire *w = &c->wire;
-    /* The session tells by itself. */
-    if (c->carrier != NULL)
-        return 0;
-    if (w->broken)
-        return FAULT_CLOSED;
-    if (buf_len(&c->in) > 0 || w->eof || (!w->readable && !wire_has_input(w)))
-        return 0;
-    int n = wire_read(w, c->edge->scratch, PEEK_MAX);
-    if (n > 0)
-        return buf_append(&c->in, span_of(c->edge->scratch, (size_t)n));
-    /* Half-closed: it may still be waiting for its answer. */
-    return n == FAULT_CLOSED && !w->broken ? 0 : n;
-}
-
-/* A body without a length ends with its stream, and its trailers are where those of chunks are. */
-static void end_stream_body(struct conn *c, struct exchange *x)
-{
-    struct span trailers = h2_stream_request_trailers(c);
-    x->body.done = true;
-    x->body.kept = (uint8_t *)(uintptr_t)trailers.at;
-    x->body.kept_len = (uint32_t)trailers.len;
-}
-
-int conn_body(struct conn *c, struct span *data)
-{
-    struct exchange *x = c->exchange;
-    struct span in;
-    *data = SPAN_NONE;
-    int rc = conn_input(c, &in);
-    c->unframed = 0;
-    if (rc == FAULT_CLOSED && c->carrier != NULL && x->body.framing == BODY_UNTIL_CLOSE) {
-        end_stream_body(c, x);
-        return 1;
-    }
-    if (rc <= 0)
-        return rc;
-    size_t len = in.len;
-    rc = h1_body_unframe(&x->body, &in, data);
-    c->unframed = len - in.len;
-    x->bytes_in += data->len;
-    if (c->carrier != NULL && x->body.framing == BODY_UNTIL_CLOSE &&
-        h2_stream_is_last(c, c->unframed))
-        end_stream_body(c, x);
-    return rc < 0 ? FAULT_FORMAT : 1;
-}
-
-int conn_body_used(struct conn *c)
-{
-    return conn_used(c, c->unframed);
-}
-
-bool conn_may_keep(const struct exchange *x)
-{
-    if (conn_frames(x->conn))
-        return true;
-    if (!x->clean || !x->request.keep_alive || x->edge->phase == EDGE_DRAINING || x->conn->wire.eof)
-        return false;
-    /* What a client sent behind an upgrade that was refused is not a request. */
-    if (x->request.upgrade_websocket || x->request.upgrade_tunnel)
-        return false;
-    if (x->body.done)
-        return true;
-    /* A client that waits for permission may send the body or not: nobody can tell where the next
-     * request begins. */
-    if (x->request.expect_continue && !x->continued)
-        return false;
-    return x->body.left <= DISCARD_MAX;
 }
 
 /* ---- ends ---- */
@@ -478,7 +347,7 @@ static bool finish(struct conn *c)
         enter(c, CONN_DISCARD);
     else
         enter(c, CONN_IDLE);
-    c->limit = close ? LINGER_MAX : DISCARD_MAX;
+    c->limit = close ? LINGER_MAX : CONN_DISCARD_MAX;
     if (c->state == CONN_IDLE)
         buf_release_idle(&c->in);
     return true;
@@ -602,143 +471,6 @@ static bool (*const steps[])(struct conn *c) = {
     [CONN_LINGER] = step_linger,       [CONN_CLOSED] = step_closed,   [CONN_MUX] = h2_step,
 };
 
-/* ---- what to wait for ---- */
-
-static enum conn_wait waits(const struct conn *c)
-{
-    const struct exchange *x = c->exchange;
-    bool blocked = conn_blocked(c);
-    switch (c->state) {
-    case CONN_HANDSHAKE:
-        return WAIT_HANDSHAKE;
-    case CONN_IDLE:
-        return blocked ? WAIT_WRITE : WAIT_IDLE;
-    case CONN_HEAD:
-        return blocked ? WAIT_WRITE : WAIT_HEAD;
-    case CONN_DISCARD:
-        return WAIT_BODY;
-    case CONN_CLOSING:
-        return c->carrier != NULL && h2_stream_rests(c) ? WAIT_BODY : WAIT_WRITE;
-    case CONN_LINGER:
-        return WAIT_LINGER;
-    case CONN_EXCHANGE:
-        break;
-    case CONN_MUX:
-    case CONN_CLOSED:
-        return WAIT_NONE;
-    }
-    if (blocked)
-        return WAIT_WRITE;
-    if (x->state == EXCHANGE_COLLECT && x->on_collected != NULL)
-        return WAIT_BODY;
-    if (x->state == EXCHANGE_PROXY || x->state == EXCHANGE_TUNNEL)
-        return proxy_waits(x);
-    return WAIT_KEEPER;
-}
-
-static uint64_t seconds(const struct conn *c, enum conn_wait wait)
-{
-    const struct exchange *x = c->exchange;
-    const struct limits *l = &(x != NULL ? x->generation : c->edge->generation)->snapshot->limits;
-    switch (wait) {
-    case WAIT_HANDSHAKE:
-        return listener_handshake_timeout(c->listener);
-    case WAIT_HEAD:
-        return listener_header_timeout(c->listener);
-    case WAIT_IDLE:
-        return l->idle_timeout;
-    case WAIT_BODY:
-        return l->body_timeout;
-    case WAIT_WRITE:
-        return l->write_timeout;
-    case WAIT_CONNECT:
-        return x->route->connect_timeout > 0 ? x->route->connect_timeout : l->connect_timeout;
-    case WAIT_REQUEST:
-    case WAIT_RESPONSE:
-        return x->route->response_timeout;
-    case WAIT_STREAM:
-        return x->route->stream_idle;
-    case WAIT_TUNNEL:
-        return x->route->websocket_idle != 0 ? x->route->websocket_idle : x->route->stream_idle;
-    case WAIT_CONTINUE:
-        return CONTINUE_SECONDS;
-    case WAIT_LINGER:
-        return LINGER_SECONDS;
-    case WAIT_KEEPER:
-    case WAIT_NONE:
-        break;
-    }
-    return KEEPER_SECONDS;
-}
-
-static bool wants_client(const struct conn *c)
-{
-    if (c->wire.eof || c->wire.broken)
-        return false;
-    switch (c->state) {
-    case CONN_HANDSHAKE:
-    case CONN_DISCARD:
-    case CONN_LINGER:
-        return true;
-    case CONN_IDLE:
-    case CONN_HEAD:
-    case CONN_MUX:
-        return !wire_blocked(&c->wire);
-    case CONN_EXCHANGE:
-        break;
-    case CONN_CLOSING:
-    case CONN_CLOSED:
-        return false;
-    }
-    const struct exchange *x = c->exchange;
-    if (x->state == EXCHANGE_COLLECT && x->on_collected != NULL)
-        return true;
-    if (x->state == EXCHANGE_PROXY || x->state == EXCHANGE_TUNNEL)
-        return proxy_wants_client(x);
-    return conn_may_peek(c);
-}
-
-static struct pace_rule pace_rule(const struct conn *c, enum conn_wait wait)
-{
-    const struct exchange *x = c->exchange;
-    return (struct pace_rule){seconds(c, wait) * 1000,
-                              x != NULL ? x->generation->snapshot->limits.body_rate : 0};
-}
-
-static uint64_t bytes_passed(const struct conn *c)
-{
-    uint64_t sent = c->carrier != NULL ? h2_stream_sent(c) : c->wire.sent;
-    return sent + (c->exchange != NULL ? c->exchange->bytes_in : 0);
-}
-
-static void derive(struct conn *c)
-{
-    enum conn_wait wait = waits(c);
-    if (wait != c->wait)
-        conn_progress(c);
-    c->wait = wait;
-    uint64_t sent = c->carrier != NULL ? h2_stream_sent(c) : c->wire.sent;
-    if (sent != c->sent_seen) {
-        c->sent_seen = sent;
-        if (wait == WAIT_WRITE)
-            conn_progress(c);
-    }
-    uint64_t due = c->state == CONN_MUX ? h2_due(c) : c->waits_since + seconds(c, wait) * 1000;
-    bool paced = c->exchange != NULL && (wait == WAIT_BODY || wait == WAIT_WRITE);
-    uint64_t slow =
-        pace_note(&c->pace, pace_rule(c, wait), bytes_passed(c), paced, edge_now(c->edge));
-    due = slow < due ? slow : due;
-    if (wait == WAIT_IDLE && c->edge->phase == EDGE_DRAINING && due > c->edge->idle_until)
-        due = c->edge->idle_until;
-    deadline_set(&c->edge->deadlines, &c->deadline, due);
-    pressure_note(c);
-    if (c->carrier == NULL)
-        watch_arm(&c->watch,
-                  (wants_client(c) ? UV_READABLE : 0) | (wire_blocked(&c->wire) ? UV_WRITABLE : 0));
-    if (c->exchange != NULL && c->exchange->upstream != NULL)
-        upstream_arm(c->exchange->upstream, proxy_wants_upstream(c->exchange));
-}
-
 void conn_step(struct conn *c)
 {
     if (c->stepping) {
@@ -759,7 +491,7 @@ void conn_step(struct conn *c)
     if (c->doomed)
         end(c);
     else
-        derive(c);
+        conn_derive(c);
 }
 
 void conns_again(struct edge *e)
@@ -799,15 +531,8 @@ static void on_conn_due(struct deadline *d)
         h2_overdue(c);
         return;
     }
-    uint64_t now = edge_now(c->edge);
-    if (c->pace.waits && now < c->waits_since + seconds(c, c->wait) * 1000) {
-        /* Enough came in this window: another begins. */
-        if (!pace_is_lost(&c->pace, pace_rule(c, c->wait), bytes_passed(c), now)) {
-            derive(c);
-            return;
-        }
-        c->edge->count.slow++;
-    }
+    if (conn_keeps_pace(c))
+        return;
     c->edge->count.timeouts++;
     if (c->carrier != NULL && c->wait == WAIT_WRITE)
         h2_charge(c->carrier->h2, H2_COST_STALL);
@@ -904,13 +629,13 @@ void conn_open(struct edge *e, int fd, const struct arrived *who, struct listene
     memcpy(c->interface, who->interface, sizeof(c->interface));
     c->state = CONN_HANDSHAKE;
     c->waits_since = edge_now(e);
-    buf_init(&c->in, e->generation->snapshot->limits.header_bytes + EDGE_SCRATCH + PEEK_MAX);
+    buf_init(&c->in, e->generation->snapshot->limits.header_bytes + EDGE_SCRATCH + CONN_PEEK_MAX);
     deadline_init(&c->deadline, on_conn_due);
     list_init(&c->again);
     list_init(&c->spare);
     list_push(&e->conns, &c->link);
     e->conn_count++;
-    derive(c);
+    conn_derive(c);
     return;
 refused:
     source_leave(e, source);

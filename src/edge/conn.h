@@ -131,6 +131,12 @@ bool collect_ask(struct exchange *x);
  */
 bool conn_may_keep(const struct exchange *x);
 
+/* What it waits for now, until when, and what the loop is asked to watch (conn_wait.c). */
+void conn_derive(struct conn *c);
+/* The deadline has passed: was it only the end of a window in which enough bytes came? Then another
+ * has begun. Counts a client that is too slow. */
+bool conn_keeps_pace(struct conn *c);
+
 /* Begins a life as a stream of `carrier`, in EXCHANGE and without an exchange; h2_stream.c owns the
  * memory. */
 void conn_init_stream(struct conn *c, struct conn *carrier);
@@ -149,9 +155,14 @@ void h2_stream_finish(struct conn *c);
 must_check int h2_stream_trailers(struct conn *c, struct span lines);
 void h2_stream_bulk(struct conn *c, bool on);
 
-/* Client bytes: what is buffered, or one fresh read. Returns 1 with *ret not empty, 0 when there is
- * nothing now, or a fault: FAULT_CLOSED after the last byte. Each successful call is followed by
- * one conn_used(). */
+/* Read ahead of what anybody asked for, to notice a client that has gone. */
+#define CONN_PEEK_MAX (16u * 1024)
+/* A request body that nobody read: worth swallowing to keep the connection. */
+#define CONN_DISCARD_MAX (64u * 1024)
+
+/* Client bytes (conn_input.c): what is buffered, or one fresh read. Returns 1 with *ret not empty,
+ * 0 when there is nothing now, or a fault: FAULT_CLOSED after the last byte. Each successful call
+ * is followed by one conn_used(). */
 must_check int conn_input(struct conn *c, struct span *ret);
 /* The first n of the bytes that conn_input gave are done with; the others are kept. A fault when
  * there is no room to keep them. */

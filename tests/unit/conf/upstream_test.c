@@ -20,6 +20,11 @@ static int teardown(void **state)
     return 0;
 }
 
+/* Longer than a socket's address holds. */
+#define LONG_PATH                                                                                  \
+    "unix:/0123456789012345678901234567890123456789012345678901234567890123456789"                 \
+    "0123456789012345678901234567890123456789"
+
 static void every_good_text_is_written_as_it_was_read(void **state)
 {
     (void)state;
@@ -93,8 +98,7 @@ static void what_is_no_endpoint_is_refused(void **state)
         "http://a b:80",
         "http://a\n:80",
         "unix:/a\nb",
-        "unix:/0123456789012345678901234567890123456789012345678901234567890123456789"
-        "0123456789012345678901234567890123456789",
+        LONG_PATH,
     };
     for (size_t i = 0; i < countof(BAD); i++) {
         struct upstream_def u;
