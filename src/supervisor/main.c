@@ -184,7 +184,9 @@ static int enter_sandbox(struct arena *a)
         grant(&g, directory_of(a, arena_printf(a, "%s/%s", sv.libexec, ROLES[i].executable)),
               SANDBOX_EXECUTE);
     }
-    grant(&g, interpreter, SANDBOX_EXECUTE);
+    /* Its directory, because an update of the system puts another file in its place. */
+    if (interpreter != NULL)
+        grant(&g, directory_of(a, interpreter), SANDBOX_EXECUTE);
     /* The way back from a version that turns out to be of no use. */
     grant(&g, "/proc/self/exe", SANDBOX_EXECUTE);
     static const char *const READ_ONLY[] = {

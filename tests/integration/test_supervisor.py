@@ -18,6 +18,7 @@ import tempfile
 
 import pytest
 
+import stack as harness
 from stack import BUILD, free_port, wait_for
 
 STAND_IN = BUILD / "tests/unit/supervisor/stand_in"
@@ -557,3 +558,25 @@ def test_root_needs_an_account_to_become():
             service.start()
             assert service.process.wait(10) == 1
             assert "process.user" in service.log()
+
+
+@pytest.mark.skipif(not shutil.which("patchelf"), reason="needs patchelf")
+def test_children_start_after_an_update_of_the_system_has_replaced_their_loader():
+    loader = re.search(r"interpreter: (\S+?)\]", subprocess.run(["readelf", "-l", harness.LIBEXEC / "postern-edge"], check=True,
+                                                                capture_output=True, text=True).stdout)[1]
+    with tempfile.TemporaryDirectory(prefix="postern-loader-") as made:
+        own = pathlib.Path(made)
+        own.chmod(0o755)
+        (own / "lib").mkdir()
+        shutil.copy(loader, own / "lib/ld.so")
+        shutil.copytree(harness.LIBEXEC, own / "libexec")
+        for program in (own / "libexec").iterdir():
+            subprocess.run(["patchelf", "--set-interpreter", own / "lib/ld.so", program], check=True)
+        with harness.Stack(edges=1, env={"POSTERN_LIBEXEC": str(own / "libexec")}) as s:
+            s.start()
+            before = s.pids("edge")
+            shutil.copy(loader, own / "lib/ld.so.new")
+            os.rename(own / "lib/ld.so.new", own / "lib/ld.so")
+            os.kill(before[0], signal.SIGKILL)
+            wait_for(lambda: s.pids("edge") and s.pids("edge") != before, 10)
+            wait_for(lambda: s.anonymous("GET", s.portal + "/healthz").status == 200, 10)
