@@ -776,6 +776,10 @@ def test_h2load_gets_every_answer(site):
 H2SPEC = "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible"
 # RFC 9113 has no dependencies between streams any more, so nothing can depend on itself.
 NOT_KEPT = {"Sends PRIORITY frame that depend on itself"}
+# The suite is nobody: when its head comes in a packet of its own the 401 is complete before a body that
+# is too long can be seen. With a session these are rows of tests/interop/malformed_h2.py.
+NOT_KEPT |= {'Sends a HEADERS frame with the "content-length" header field which does not equal the DATA frame payload length',
+             'Sends a HEADERS frame with the "content-length" header field which does not equal the sum of the multiple DATA frames payload length'}
 
 
 def h2spec():
