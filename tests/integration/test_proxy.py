@@ -31,6 +31,8 @@ class Console:
         self.host = f"{self.name}.{site.host}"
         # A hand-over that never touches the console: the callback's redirect is not followed.
         who = site.admin
+        # A port, and so a name, may come a second time.
+        who.jar.pop(self.host, None)
         step = who.get(site.console_url(self.name, "/"))
         step = who.get(step.get("location"))
         step = who.get(step.get("location"))
