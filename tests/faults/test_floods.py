@@ -334,13 +334,16 @@ def test_above_the_memory_ceiling_those_who_do_nothing_make_room():
         working = Connection(site, site.name, source=NEIGHBOUR)
         working.send(request(site))
         assert working.read().status == 200
-        for n in range(260):
+        # The edge looks ten times a second: what comes between two looks is not turned away.
+        for n in range(320):
             try:
                 held.append(Connection(site, site.host, source=f"127.0.1.{n // 100 + 1}"))
             except (OSError, ssl.SSLError):
                 pass
+            if n >= 220:
+                time.sleep(0.02)
         now = counts(site)
-        assert now["shed"] > 20 and now["connections"] < 250, now
+        assert now["shed"] > 20 and now["connections"] < 250, {k: now[k] for k in ("shed", "connections", "memory", "accepted", "timeouts")}
         print(f"\nat a ceiling of 4 MiB: {now['connections']} connections, {now['memory'] >> 10} KiB in use")
         working.send(request(site))
         assert working.read().status == 200
