@@ -33,7 +33,7 @@ import subprocess
 import tempfile
 import time
 
-from peers import H2o, HAProxy, Nginx, Postern, Upstream, cpu_seconds, harness, pss_kib
+from peers import H2o, HAProxy, Nginx, Postern, Upstream, harness, pss_kib
 
 PEERS = {p.name: p for p in (Nginx, HAProxy, H2o)}
 RATE = 2000  # requests a second for `latency`
@@ -59,9 +59,9 @@ class Bench:
     def cost(self, p, run):
         """CPU seconds of the server while run() does its operations, for each of them."""
         pids = p.pids()
-        before = cpu_seconds(pids)
+        before = harness.cpu_seconds(pids)
         count = run()
-        return (cpu_seconds(pids) - before) / count
+        return (harness.cpu_seconds(pids) - before) / count
 
     def wrk(self, p, path, connections):
         words = ["wrk", "-t1", f"-c{connections}", f"-d{self.args.seconds}s"]

@@ -14,8 +14,6 @@ TOP = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TOP / "tests/integration"))
 import stack as harness  # noqa: E402
 
-TICK = os.sysconf("SC_CLK_TCK")
-
 
 def children(pid):
     out = [pid]
@@ -23,14 +21,6 @@ def children(pid):
         for child in (task / "children").read_text().split():
             out += children(int(child))
     return out
-
-
-def cpu_seconds(pids):
-    total = 0
-    for pid in pids:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICK
 
 
 def pss_kib(pids):

@@ -2,8 +2,6 @@
 import os
 import pathlib
 import re
-import struct
-import time
 
 import pytest
 

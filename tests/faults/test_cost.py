@@ -12,7 +12,7 @@ import time
 import pytest
 
 import stack as harness
-from stack import Connection, Recorder, wait_for
+from stack import Connection, Recorder, cpu_seconds, wait_for
 from storm import Console, Storm, complaints
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -21,22 +21,9 @@ LONG = os.environ.get("POSTERN_LONG") == "1"
 
 def drain(recorder, sock, head, rest):
     """Reads whatever body comes, of either framing, and answers."""
-    if re.search(rb"(?im)^transfer-encoding", head):
-        while not rest.endswith(b"0\r\n\r\n"):
-            more = sock.recv(65536)
-            if not more:
-                return None
-            rest += more
-        rest = b""
-    length = re.search(rb"(?im)^content-length: *(\d+)", head)
-    need = int(length[1]) if length else 0
-    while len(rest) < need:
-        more = sock.recv(65536)
-        if not more:
-            return None
-        rest += more
+    _, rest = harness.read_body(sock, head, rest)
     sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-    return rest[need:]
+    return rest
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +52,6 @@ def head(site, method="GET", path="/", *lines):
 
 def pids(site):
     return [p["pid"] for p in site.doctor()["processes"]]
-
-
-def cpu(pids):
-    total = 0
-    for pid in pids:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICK
 
 
 def private(pid):
@@ -105,7 +84,7 @@ PLAIN = 3000
 
 def spend(site, packets, times):
     everybody = pids(site)
-    before, done = cpu(everybody), 0
+    before, done = cpu_seconds(everybody), 0
     connection = None
     for _ in range(times):
         connection = connection or Connection(site, f"load.{site.host}")
@@ -118,7 +97,7 @@ def spend(site, packets, times):
             connection = None
     if connection:
         connection.close()
-    return (cpu(everybody) - before) / done
+    return (cpu_seconds(everybody) - before) / done
 
 
 def test_no_shape_of_a_request_costs_a_hundred_plain_ones(site):
@@ -159,9 +138,9 @@ def test_idle_connections_cost_memory_only_and_nobody_else_notices(site):
         wait_for(lambda: connections() >= count, count // 200 + 20, every=0.2)
         kib = (private(edge) - before) / count
         pids_ = pids(site)
-        used = cpu(pids_)
+        used = cpu_seconds(pids_)
         time.sleep(2)
-        used = (cpu(pids_) - used) / 2
+        used = (cpu_seconds(pids_) - used) / 2
         begin = time.monotonic()
         with Connection(site, site.host, source="127.0.0.9") as c:
             c.send(f"GET /login HTTP/1.1\r\nHost: {site.host}:{site.port}\r\n\r\n".encode())

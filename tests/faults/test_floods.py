@@ -25,15 +25,9 @@ BIG = b"HTTP/1.1 200 OK\r\nContent-Length: 30000000\r\n\r\n" + b"x" * 30000000
 
 
 def answering(recorder, sock, head, rest):
-    length = re.search(rb"(?im)^content-length: *(\d+)", head)
-    need = int(length[1]) if length else 0
-    while len(rest) < need:
-        more = sock.recv(65536)
-        if not more:
-            return None
-        rest += more
+    _, rest = harness.read_body(sock, head, rest)
     sock.sendall(BIG if b" /big" in head else b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-    return rest[need:]
+    return rest
 
 
 def start(extra="body_rate: 100", edges=1, limits=LIMITS):

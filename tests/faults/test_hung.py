@@ -1,8 +1,6 @@
 """Processes that live and do nothing (SIGSTOP): what they hold up, for how long, and how it ends."""
 import os
 import signal
-import socket
-import statistics
 import threading
 import time
 
@@ -26,18 +24,8 @@ def endless(recorder, sock, head, rest):
 
 @pytest.fixture(scope="module")
 def site():
-    s = harness.Stack(edges=2)
-    up = Recorder(handler=endless)
-    try:
-        s.start()
-        s.admin = s.owner()
-        s.cli("route", "add", "load", up.url, "--allow", "group:owners@local")
-        answer, _ = s.admin.open(s.console_url("load", "/"))
-        assert answer.status == 200
+    with harness.loaded(harness.Stack(edges=2), Recorder(handler=endless)) as s:
         yield s
-    finally:
-        s.close()
-        up.close()
 
 
 def warm_text(site, path="/"):

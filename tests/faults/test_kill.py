@@ -18,18 +18,8 @@ KILLS = int(os.environ.get("POSTERN_KILLS", "40"))
 
 @pytest.fixture
 def site():
-    s = harness.Stack(edges=2)
-    up = Recorder()
-    try:
-        s.start()
-        s.admin = s.owner()
-        s.cli("route", "add", "load", up.url, "--allow", "group:owners@local")
-        answer, _ = s.admin.open(s.console_url("load", "/"))
-        assert answer.status == 200
+    with harness.loaded(harness.Stack(edges=2), Recorder()) as s:
         yield s
-    finally:
-        s.close()
-        up.close()
 
 
 class Load(threading.Thread):

@@ -14,18 +14,9 @@ RELOADS = 1000 if os.environ.get("POSTERN_LONG") == "1" else int(os.environ.get(
 
 @pytest.fixture
 def site():
-    s = harness.Stack(edges=2)
-    up = Recorder()
-    try:
-        s.start()
-        s.admin = s.owner()
-        s.cli("route", "add", "load", up.url, "--allow", "group:owners@local")
-        assert s.admin.open(s.console_url("load", "/"))[0].status == 200
+    with harness.loaded(harness.Stack(edges=2), Recorder()) as s:
         s.original = s.config.read_text()
         yield s
-    finally:
-        s.close()
-        up.close()
 
 
 def footprint(site):

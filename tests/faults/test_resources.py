@@ -2,20 +2,14 @@
 
 POSTERN_LONG=1 takes the long figures.
 """
-import ctypes
-import errno
-import json
 import os
 import pathlib
 import re
 import resource
-import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
@@ -51,15 +45,9 @@ def endless(recorder, sock, head, rest):
         except OSError:
             pass
         return None
-    length = re.search(rb"(?im)^content-length: *(\d+)", head)
-    need = int(length.group(1)) if length else 0
-    while len(rest) < need:
-        more = sock.recv(65536)
-        if not more:
-            return None
-        rest += more
+    _, rest = harness.read_body(sock, head, rest)
     sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-    return rest[need:]
+    return rest
 
 
 def make(extra="", edges=1, cls=harness.Stack):

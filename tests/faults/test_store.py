@@ -9,13 +9,12 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import threading
 import time
 
 import pytest
 
 import stack as harness
-from stack import Connection, Person, Recorder, wait_for
+from stack import Person, Recorder, wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts file systems")
 
@@ -45,17 +44,8 @@ def site():
         s = Disk(edges=1)
     except subprocess.CalledProcessError:
         pytest.skip("file systems cannot be mounted here")
-    up = Recorder()
-    try:
-        s.start()
-        s.admin = s.owner()
-        s.cli("route", "add", "load", up.url, "--allow", "group:owners@local")
-        answer, _ = s.admin.open(s.console_url("load", "/"))
-        assert answer.status == 200
+    with harness.loaded(s, Recorder()) as s:
         yield s
-    finally:
-        s.close()
-        up.close()
 
 
 def warm(site):
@@ -173,7 +163,6 @@ def test_a_trail_whose_head_is_touched_alarms_and_serves(site):
     head.unlink()
     assert add_group(site, "headless").returncode == 0
     wait_for(lambda: "audit_alarm" in site.log_path.read_text()[len(log):])
-    records = site.json("audit", "tail", "--limit", "500")["records"]
     verified = site.cli("audit", "verify", "--json", check=False)
     assert '"intact":true' not in verified.stdout.replace(" ", ""), verified.stdout
     assert not head.exists(), "the evidence stays"

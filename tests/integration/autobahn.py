@@ -15,9 +15,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 
 import edge_alone
+import stack as harness
 import test_websocket_suite as suite
 
 KEYS = ("behavior", "behaviorClose", "remoteCloseCode")
@@ -39,25 +39,15 @@ def fetch(python):
     return {**os.environ, "PYTHONPATH": str(PLACE)}
 
 
-class Relay:
+class Relay(harness.Server):
     """Plain on this side, TLS to the edge on the other, with a session's cookie and the right names in the head."""
 
     def __init__(self, edge):
         self.edge = edge
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        super().__init__()
 
-    def accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
-
-    def serve(self, sock):
+    def _serve(self, sock):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         edge = self.edge
         data = b""
         while b"\r\n\r\n" not in data:

@@ -67,6 +67,15 @@ def wait_for(what, seconds=15, every=0.02):
         time.sleep(every)
 
 
+def cpu_seconds(pids):
+    """User and system time of these processes so far."""
+    total = 0
+    for pid in pids:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
 def totp(secret, at=None, step=30):
     key = base64.b32decode(secret + "=" * (-len(secret) % 8))
     count = int((time.time() if at is None else at) // step)
@@ -222,19 +231,13 @@ class Connection:
         self.close()
 
 
-class Recorder:
-    """An upstream that records every byte and answers simply. A stand-in for a console."""
+class Server:
+    """Listens on loopback; each connection has a thread of its own, in _serve(sock)."""
 
-    def __init__(self, answer=b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", handler=None, at=("127.0.0.1", 0)):
-        self.listener = socket.socket()
-        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind(at)
-        self.listener.listen(128)
+    def __init__(self, at=("127.0.0.1", 0)):
+        self.listener = socket.create_server(at, backlog=512)
         self.port = self.listener.getsockname()[1]
-        self.bytes = b""
         self.connections = 0
-        self.requests = []
-        self.answer, self.handler = answer, handler
         self.lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -247,6 +250,53 @@ class Recorder:
             with self.lock:
                 self.connections += 1
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def close(self):
+        # A thread that waits in accept would keep a merely closed socket listening.
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.listener.close()
+
+
+def read_body(sock, head, data):
+    """For who plays an upstream: the whole body of the request with this head, in either framing, and what came behind
+    it. data: what came with the head."""
+    def fill(need):
+        nonlocal data
+        while len(data) < need:
+            more = sock.recv(1 << 18)
+            if not more:
+                raise ConnectionError("short body")
+            data += more
+    length = re.search(rb"(?im)^content-length: *(\d+)", head)
+    if length:
+        need = int(length[1])
+        fill(need)
+        return data[:need], data[need:]
+    body = b""
+    if not re.search(rb"(?im)^transfer-encoding: *chunked", head):
+        return body, data
+    while True:
+        while b"\r\n" not in data:
+            fill(len(data) + 1)
+        line, data = data.split(b"\r\n", 1)
+        size = int(line, 16)
+        fill(size + 2)
+        body, data = body + data[:size], data[size + 2:]
+        if size == 0:
+            return body, data
+
+
+class Recorder(Server):
+    """An upstream that records every byte and answers simply. A stand-in for a console."""
+
+    def __init__(self, answer=b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", handler=None, at=("127.0.0.1", 0)):
+        self.bytes = b""
+        self.requests = []
+        self.answer, self.handler = answer, handler
+        super().__init__(at)
 
     def _serve(self, sock):
         data = b""
@@ -267,14 +317,7 @@ class Recorder:
                     if data is None:
                         return
                 else:
-                    length = re.search(rb"(?im)^content-length: *(\d+)", head)
-                    need = int(length.group(1)) if length else 0
-                    while len(data) < need:
-                        more = sock.recv(65536)
-                        if not more:
-                            return
-                        data += more
-                    data = data[need:]
+                    _, data = read_body(sock, head, data)
                     sock.sendall(self.answer)
         except OSError:
             pass
@@ -284,14 +327,6 @@ class Recorder:
     @property
     def url(self):
         return f"http://127.0.0.1:{self.port}"
-
-    def close(self):
-        # A thread that waits in accept would keep a merely closed socket listening.
-        try:
-            self.listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.listener.close()
 
 
 class Tomcat:
@@ -438,6 +473,19 @@ class Stack:
                 f.write(self.extra)
         return made
 
+    def add_listeners(self, *lines):
+        """Puts listeners behind the first one, before the service starts or is told to reload."""
+        text = self.config.read_text()
+        main = f'  - {{name: main, address: "127.0.0.1:{self.port}"}}\n'
+        assert main in text
+        self.config.write_text(text.replace(main, main + "".join(f"  - {line}\n" for line in lines)))
+
+    def set_portal_zones(self, zones):
+        """From where the portal is reached: only from loopback unless told."""
+        text = self.config.read_text()
+        assert "zones: [local]" in text
+        self.config.write_text(text.replace("zones: [local]", f"zones: [{zones}]", 1))
+
     def start(self):
         self.log = open(self.log_path, "ab")
         self.process = subprocess.Popen([*self.around, str(LIBEXEC / "postern"), "serve", "--config", str(self.config)],
@@ -533,6 +581,20 @@ class Stack:
 
     def console_url(self, route, path="/"):
         return f"https://{route}.{self.host}:{self.port}{path}"
+
+
+@contextlib.contextmanager
+def loaded(s, up):
+    """The service s with its owner in `admin` and a console named load, which leads to up and has been opened."""
+    try:
+        s.start()
+        s.admin = s.owner()
+        s.cli("route", "add", "load", up.url, "--allow", "group:owners@local")
+        assert s.admin.open(s.console_url("load", "/"))[0].status == 200
+        yield s
+    finally:
+        s.close()
+        up.close()
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 import os
 import pathlib
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from stack import LIBEXEC, Connection, Stack, wait_for  # noqa: E402
+from stack import LIBEXEC, Stack, wait_for  # noqa: E402
 
 
 class Activated(Stack):

@@ -2,7 +2,6 @@
 
 Upstreams record every byte, so that "refused" means: nothing of it arrived.
 """
-import html
 import json
 import re
 import threading
@@ -12,8 +11,8 @@ import urllib.parse
 import pytest
 
 import stack as harness
-from stack import PASSWORD, Connection, Person, totp, wait_for
-from test_proxy import Console, read_body, reply
+from stack import PASSWORD, Connection, Person, read_body, totp, wait_for
+from test_proxy import Console, reply
 
 
 @pytest.fixture(scope="module")

@@ -63,11 +63,7 @@ def site():
         make_pair(s, "gamma", "p384", ["both.test"])
         make_pair(s, "delta", "ed25519", ["delta.test"])
         s.old = free_port()
-        text = s.config.read_text()
-        main = f'  - {{name: main, address: "127.0.0.1:{s.port}"}}\n'
-        assert main in text
-        s.config.write_text(text.replace(main, main + f'  - {{name: old, address: "127.0.0.1:{s.old}", '
-                                                      'min_tls: "1.2"}\n'))
+        s.add_listeners(f'{{name: old, address: "127.0.0.1:{s.old}", min_tls: "1.2"}}')
         set_pairs(s, "alpha", "beta", "gamma", "delta")
         s.original = s.config.read_text()
         s.start()

@@ -2,15 +2,13 @@
 import pathlib
 import re
 import socket
-import ssl
-import subprocess
 import sys
 import time
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from stack import Answer, Connection, Recorder, Stack, free_port  # noqa: E402
+from stack import Connection, Recorder, Stack, free_port  # noqa: E402
 
 CONFIG = """
 routes:

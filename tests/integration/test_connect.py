@@ -20,27 +20,15 @@ UPGRADE = "Connection: Upgrade\r\nUpgrade: postern-tunnel\r\n"
 RULE = 'rules: [{name: all, users: ["*"], tokens: [machine], zones: [local], routes: ["*"]}]'
 
 
-class Service:
+class Service(harness.Server):
     """A TCP service: hand(sock) for each connection, an echo unless told."""
 
     def __init__(self, hand=None):
         self.hand = hand or self.echo
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.port = self.listener.getsockname()[1]
-        self.connections = 0
         self.ended = []
-        threading.Thread(target=self.accept, daemon=True).start()
+        super().__init__()
 
-    def accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
-
-    def serve(self, sock):
+    def _serve(self, sock):
         try:
             self.hand(sock)
         except OSError as error:
@@ -56,13 +44,6 @@ class Service:
                 sock.sendall(b"[end]")
                 return
             sock.sendall(data)
-
-    def close(self):
-        try:
-            self.listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.listener.close()
 
 
 class RawEdge(edge_alone.Edge):

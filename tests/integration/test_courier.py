@@ -7,7 +7,6 @@ import contextlib
 import os
 import pathlib
 import shutil
-import signal
 import socket
 import ssl
 import struct

@@ -4,7 +4,6 @@ Each test holds WebSockets, an upload and a download open on several consoles, c
 """
 import base64
 import hashlib
-import re
 
 import pytest
 
@@ -24,16 +23,10 @@ def console(recorder, sock, head, rest):
         while data := sock.recv(4096):
             sock.sendall(data)
         return None
-    length = re.search(rb"(?im)^content-length: *(\d+)", head)
-    need = int(length[1]) if length else 0
-    while len(rest) < need:
-        more = sock.recv(65536)
-        if not more:
-            return None
-        rest += more
-    body = name + b" " + str(need).encode()
+    sent, rest = harness.read_body(sock, head, rest)
+    body = name + b" " + str(len(sent)).encode()
     sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body)
-    return rest[need:]
+    return rest
 
 
 class Ups:

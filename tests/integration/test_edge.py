@@ -47,42 +47,8 @@ def resets(*pieces):
     return handler
 
 
-def body_of(sock, head, data):
-    """Reads a request body in either framing; returns it and what came behind."""
-    length = re.search(rb"(?im)^content-length: *(\d+)", head)
-    if length:
-        need = int(length.group(1))
-        while len(data) < need:
-            more = sock.recv(65536)
-            if not more:
-                raise ConnectionError("short body")
-            data += more
-        return data[:need], data[need:]
-    body = b""
-    if not re.search(rb"(?im)^transfer-encoding: *chunked", head):
-        return body, data
-
-    def fill():
-        nonlocal data
-        more = sock.recv(65536)
-        if not more:
-            raise ConnectionError("short body")
-        data += more
-    while True:
-        while b"\r\n" not in data:
-            fill()
-        line, data = data.split(b"\r\n", 1)
-        size = int(line, 16)
-        while len(data) < size + 2:
-            fill()
-        body += data[:size]
-        data = data[size + 2:]
-        if size == 0:
-            return body, data
-
-
 def echoes(_, sock, head, data):
-    body, data = body_of(sock, head, data)
+    body, data = harness.read_body(sock, head, data)
     digest = hashlib.sha256(body).hexdigest().encode()
     sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 64\r\n\r\n" + digest)
     return data

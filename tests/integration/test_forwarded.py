@@ -47,14 +47,10 @@ def upstream():
 def stack(upstream):
     with Stack(edges=1, extra_yaml=RESOURCES.format(upstream=upstream.url)) as s:
         s.front, s.rfc = free_port(), free_port()
-        text = s.config.read_text()
-        main = f'  - {{name: main, address: "127.0.0.1:{s.port}"}}\n'
-        assert main in text
         trust = f"trusted_proxies: [{PROXY}, {FAR_PROXY}], connections_per_source: 2"
-        text = text.replace(main, main +
-                            f'  - {{name: front, address: "127.0.0.1:{s.front}", {trust}, forwarded: x-forwarded-for}}\n'
-                            f'  - {{name: rfc, address: "127.0.0.1:{s.rfc}", {trust}, forwarded: forwarded}}\n')
-        s.config.write_text(text.replace("zones: [local]", "zones: [office, plant]", 1))
+        s.add_listeners(f'{{name: front, address: "127.0.0.1:{s.front}", {trust}, forwarded: x-forwarded-for}}',
+                        f'{{name: rfc, address: "127.0.0.1:{s.rfc}", {trust}, forwarded: forwarded}}')
+        s.set_portal_zones("office, plant")
         # The portal, and with it /healthz, is closed to loopback here.
         s.ready = lambda: s.process.poll() is None and s.cli("doctor", check=False).returncode == 0
         s.start()

@@ -7,8 +7,6 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
-import time
 
 import pytest
 

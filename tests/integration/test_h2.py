@@ -22,34 +22,6 @@ MALFORMED, UPSTREAM, DENIED = 3, 6, 1
 LIMITS = "header_timeout: 2s, idle_timeout: 3s, write_timeout: 3s, body_timeout: 3s, connections_per_source: 200"
 
 
-def read_body(sock, head, data):
-    length = re.search(rb"(?im)^content-length: *(\d+)", head)
-    if length:
-        need = int(length.group(1))
-        while len(data) < need:
-            more = sock.recv(1 << 20)
-            if not more:
-                raise ConnectionError("short body")
-            data += more
-        return data[:need], data[need:]
-    if not re.search(rb"(?im)^transfer-encoding: *chunked", head):
-        return b"", data
-    body = b""
-    while True:
-        while b"\r\n" not in data:
-            data += sock.recv(1 << 20)
-        line, data = data.split(b"\r\n", 1)
-        size = int(line, 16)
-        while len(data) < size + 2:
-            more = sock.recv(1 << 20)
-            if not more:
-                raise ConnectionError("short body")
-            data += more
-        body, data = body + data[:size], data[size + 2:]
-        if size == 0:
-            return body, data
-
-
 class Console:
     """Answers by the path: /echo, /chunked/N, /length/N, /slow, /cut, /reset, /early, /hints, /stuck …"""
 
@@ -85,7 +57,7 @@ class Console:
             sock.sendall(ok + b"Content-Length: %d\r\n\r\n" % len(data) + data)
             return b""
         try:
-            body, data = read_body(sock, head, data)
+            body, data = harness.read_body(sock, head, data)
         except ConnectionError:
             self.closed.append(path)
             return None

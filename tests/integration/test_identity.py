@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 import h2wire
 import stack as harness
-from stack import Connection, Recorder, wait_for
-from test_proxy import read_body, reply
+from stack import Connection, Recorder, read_body, wait_for
+from test_proxy import reply
 
 pytestmark = pytest.mark.timeout(120)
 JWKS = "/.well-known/postern/jwks.json"

@@ -137,15 +137,11 @@ def world(tmp_path_factory):
 def stack(world):
     upstream = Recorder()
     with Stack(edges=2, extra_yaml=RESOURCES.format(upstream=upstream.url)) as s:
-        text = s.config.read_text()
-        main = f'  - {{name: main, address: "127.0.0.1:{s.port}"}}\n'
-        assert main in text
-        text = text.replace(main, main + f'  - {{name: vpn, address: "{GATEWAY}:{PORT}", interface: wg0}}\n'
-                            f'  - {{name: everywhere, address: "0.0.0.0:{EVERYWHERE}"}}\n'
-                            f'  - {{name: everywhere6, address: "[::]:{EVERYWHERE}"}}\n'
-                            f'  - {{name: proxied, address: "0.0.0.0:{PROXIED}", proxy_protocol: v1v2, '
-                            f'trusted_proxies: [{COLLEAGUE}]}}\n')
-        s.config.write_text(text.replace("zones: [local]", "zones: [local, vpn, lan, six]", 1))
+        s.add_listeners(f'{{name: vpn, address: "{GATEWAY}:{PORT}", interface: wg0}}',
+                        f'{{name: everywhere, address: "0.0.0.0:{EVERYWHERE}"}}',
+                        f'{{name: everywhere6, address: "[::]:{EVERYWHERE}"}}',
+                        f'{{name: proxied, address: "0.0.0.0:{PROXIED}", proxy_protocol: v1v2, trusted_proxies: [{COLLEAGUE}]}}')
+        s.set_portal_zones("local, vpn, lan, six")
         s.start()
         s.upstream = upstream
         yield s

@@ -24,14 +24,6 @@ rules:
 """
 
 
-def with_listeners(stack, *lines):
-    """Adds listeners behind the first one."""
-    text = stack.config.read_text()
-    main = f'  - {{name: main, address: "127.0.0.1:{stack.port}"}}\n'
-    assert main in text
-    stack.config.write_text(text.replace(main, main + "".join(f"  - {line}\n" for line in lines)))
-
-
 @pytest.fixture(scope="module")
 def upstream():
     recorder = Recorder()
@@ -44,7 +36,7 @@ def stack(upstream):
     with Stack(edges=1, extra_yaml=ROUTES.format(host="postern.localhost", upstream=upstream.url)) as s:
         s.door = free_port()
         s.narrow = free_port()
-        with_listeners(s, f'{{name: door, address: "127.0.0.1:{s.door}", portal: false}}',
+        s.add_listeners(f'{{name: door, address: "127.0.0.1:{s.door}", portal: false}}',
                        f'{{name: narrow, address: "127.0.0.1:{s.narrow}", connections_per_source: 2, '
                        'connections: 3, handshake_timeout: 1s, header_timeout: 2s}')
         s.start()

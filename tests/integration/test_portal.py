@@ -1,12 +1,11 @@
 """Login, hand-over, logout: what people see, and what attackers get."""
 import re
-import threading
 import time
 import urllib.parse
 
 import pytest
 
-from stack import PASSWORD, Connection, Person, totp, wait_for
+from stack import PASSWORD, Connection, Person, totp
 
 
 def form_of(page):

@@ -1,10 +1,8 @@
 """`postern probe` and POST /api/v1/probe, in the whole of postern, against OpenSSL's own server."""
 import json
 import os
-import re
 import signal
 import socket
-import subprocess
 import threading
 
 import pytest

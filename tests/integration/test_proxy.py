@@ -10,7 +10,7 @@ import time
 import pytest
 
 import stack as harness
-from stack import Connection, Recorder, wait_for
+from stack import Connection, Recorder, read_body
 
 
 @pytest.fixture(scope="module")
@@ -53,33 +53,6 @@ class Console:
     def __exit__(self, *_):
         self.site.cli("route", "remove", self.name, "--force", check=False)
         self.up.close()
-
-
-def read_body(sock, head, data):
-    """For handlers: the whole request body, whatever its framing. Returns (body, rest)."""
-    length = re.search(rb"(?im)^content-length: *(\d+)", head)
-    if length:
-        need = int(length.group(1))
-        while len(data) < need:
-            more = sock.recv(262144)
-            if not more:
-                return data, None
-            data += more
-        return data[:need], data[need:]
-    if b"transfer-encoding: chunked" in head.lower():
-        body = b""
-        while True:
-            while b"\r\n" not in data:
-                data += sock.recv(262144)
-            line, data = data.split(b"\r\n", 1)
-            size = int(line, 16)
-            while len(data) < size + 2:
-                data += sock.recv(262144)
-            body += data[:size]
-            data = data[size + 2:]
-            if size == 0:
-                return body, data
-    return b"", data
 
 
 def reply(sock, body=b"", status="200 OK", headers=b""):

@@ -53,12 +53,9 @@ def upstream():
 def stack(upstream):
     with Stack(edges=1, extra_yaml=RESOURCES.format(upstream=upstream.url)) as s:
         s.front = free_port()
-        text = s.config.read_text()
-        main = f'  - {{name: main, address: "127.0.0.1:{s.port}"}}\n'
-        assert main in text
-        text = text.replace(main, main + f'  - {{name: front, address: "127.0.0.1:{s.front}", '
-                            f'trusted_proxies: [{PROXY}], proxy_protocol: v1v2, connections_per_source: 3}}\n')
-        s.config.write_text(text.replace("zones: [local]", "zones: [local, office]", 1))
+        s.add_listeners(f'{{name: front, address: "127.0.0.1:{s.front}", trusted_proxies: [{PROXY}], '
+                        'proxy_protocol: v1v2, connections_per_source: 3}')
+        s.set_portal_zones("local, office")
         s.start()
         yield s
 

@@ -1,7 +1,5 @@
 """Ending a session, user, token or route ends what runs, on every edge."""
-import base64
 import os
-import socket
 import statistics
 import threading
 import time
@@ -11,7 +9,7 @@ import pytest
 import crowd
 import stack as harness
 import wsock
-from stack import Connection, Person, Recorder, wait_for
+from stack import Connection, Recorder, wait_for
 
 EDGES = 3
 

@@ -53,24 +53,17 @@ class Seen:
         self.body = 0  # where the present request's body begins
 
 
-class Script:
+class Script(harness.Server):
     """For each request head that comes: the steps. bytes are said; callables get the socket."""
 
     def __init__(self):
         self.steps, self.seen = [], []
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        super().__init__()
 
-    def accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            seen = Seen()
-            self.seen.append(seen)
-            threading.Thread(target=self.serve, args=(sock, seen), daemon=True).start()
+    def _serve(self, sock):
+        seen = Seen()
+        self.seen.append(seen)
+        self.serve(sock, seen)
 
     def serve(self, sock, seen):
         try:
@@ -103,13 +96,6 @@ class Script:
     def find(self, text):
         """The connection that brought this, waited for."""
         return wait_for(lambda: next((s for s in self.seen if text in s.data), None), 5)
-
-    def close(self):
-        try:
-            self.listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.listener.close()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ the same way (autobahn.py).
 """
 import hashlib
 import itertools
-import os
 import random
 import socket
 import struct

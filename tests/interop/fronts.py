@@ -1,5 +1,6 @@
 """Gateways in front of one recording upstream: postern's edge, and real nginx and HAProxy to compare with."""
 import collections
+import concurrent.futures
 import pathlib
 import re
 import shutil
@@ -7,36 +8,22 @@ import socket
 import ssl
 import subprocess
 import tempfile
-import threading
+import time
 
 import h11
 import hpack
 import hyperframe.frame
 
-from stack import Connection, free_port, wait_for
+from stack import Connection, Server, free_port, wait_for
 
 
-class Witness:
+class Witness(Server):
     """An upstream that reads with h11, another reader than any of the gateways', and says what it saw."""
 
     def __init__(self):
-        self.listener = socket.socket()
-        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind(("127.0.0.1", 0))
-        self.listener.listen(512)
-        self.port = self.listener.getsockname()[1]
-        self.lock = threading.Lock()
         # By the number in the target: requests, and bytes that were none.
         self.seen, self.bad = collections.defaultdict(list), collections.defaultdict(list)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+        super().__init__()
 
     def _serve(self, sock):
         sock.settimeout(20)
@@ -77,13 +64,6 @@ class Witness:
         sock.sendall(reader.send(h11.Response(status_code=200, headers=[("Content-Length", "2")])))
         sock.sendall(reader.send(h11.Data(data=b"ok")) + reader.send(h11.EndOfMessage()))
         return reader.our_state is h11.DONE and reader.their_state is h11.DONE
-
-    def close(self):
-        try:
-            self.listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.listener.close()
 
 
 class H2:
@@ -267,3 +247,22 @@ class Postern:
 
     def close(self):
         self.edge.close()
+
+
+def survey(cases, send):
+    """send(front, number, case) for every case at every gateway: its name → (authority, answers, witness)."""
+    table = {}
+    for make in (Postern, Nginx, HAProxy):
+        witness = Witness()
+        front = make(witness)
+        try:
+            with concurrent.futures.ThreadPoolExecutor(6) as pool:
+                answers = list(pool.map(lambda row, front=front: send(front, *row), enumerate(cases)))
+            # What would come late has this long.
+            time.sleep(0.5)
+            table[make.name] = front.authority, answers, witness
+            assert not witness.seen[-1], f"{make.name} passed on a request that nobody sent: {witness.seen[-1]}"
+        finally:
+            front.close()
+            witness.close()
+    return table

@@ -1,15 +1,13 @@
 """No two readers behind one another understand a request differently: the whole table of malformed.py,
 sent to postern, and the same bytes to nginx and HAProxy, each in front of a witness with another parser."""
 import collections
-import concurrent.futures
 import socket
 import ssl
-import time
 
 import pytest
 
 import malformed
-from fronts import HAProxy, Nginx, Postern, Witness
+from fronts import HAProxy, Nginx, survey
 
 CASES = malformed.cases()
 # After these the reader does not know where the next request begins.
@@ -41,21 +39,8 @@ def send(front, number, case, patience=6):
 @pytest.fixture(scope="module")
 def results():
     """Every row at every gateway, once."""
-    table = {}
-    for make in (Postern, Nginx, HAProxy):
-        witness = Witness()
-        front = make(witness)
-        try:
-            with concurrent.futures.ThreadPoolExecutor(6) as pool:
-                answers = list(pool.map(lambda row, front=front: send(front, *row), enumerate(CASES)))
-            # What would come late has this long.
-            time.sleep(0.5)
-            table[make.name] = [Result(*answer, witness.seen[i], witness.bad[i]) for i, answer in enumerate(answers)]
-            assert not witness.seen[-1], f"{make.name} passed on a request that nobody sent: {witness.seen[-1]}"
-        finally:
-            front.close()
-            witness.close()
-    return table
+    return {name: [Result(*answer, witness.seen[i], witness.bad[i]) for i, answer in enumerate(answers)]
+            for name, (_, answers, witness) in survey(CASES, send).items()}
 
 
 def went_through(result):
