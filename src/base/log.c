@@ -82,6 +82,19 @@ void log_fault(enum log_level level, const char *event, int fault, const char *w
     log_end(&b);
 }
 
+void log_lines(enum log_level level, const char *event, const char *key, struct span lines)
+{
+    struct span line;
+    while (span_cut(&lines, '\n', &line)) {
+        struct buf b;
+        if (line.len == 0)
+            continue;
+        log_line(&b, level, event);
+        log_field(&b, key, line);
+        log_end(&b);
+    }
+}
+
 void log_kv(enum log_level level, const char *event, const char *key, const char *value)
 {
     struct buf b;

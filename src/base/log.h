@@ -30,6 +30,8 @@ void log_end(struct buf *b);
 /* The common short forms. */
 void log_event(enum log_level level, const char *event);
 void log_fault(enum log_level level, const char *event, int fault, const char *what);
+/* One line of log for each nonempty line of `lines`, under this key. */
+void log_lines(enum log_level level, const char *event, const char *key, struct span lines);
 void log_kv(enum log_level level, const char *event, const char *key, const char *value);
 
 #endif

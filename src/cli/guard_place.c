@@ -41,16 +41,22 @@ static void own_base(char *path, size_t size)
     (void)snprintf(path, size, "%s/postern-guard-%u", ours ? runtime : "/tmp", (unsigned)geteuid());
 }
 
-/* Everything in it, one level deep: the application was told to put one socket there. */
-static void empty(int dir)
+/* The entries of a directory that stays open; NULL when they can not be read. */
+static DIR *list_of(int dir)
 {
     int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = copy < 0 ? NULL : fdopendir(copy);
-    if (d == NULL) {
-        if (copy >= 0)
-            (void)close(copy);
+    if (d == NULL && copy >= 0)
+        (void)close(copy);
+    return d;
+}
+
+/* Everything in it, one level deep: the application was told to put one socket there. */
+static void empty(int dir)
+{
+    DIR *d = list_of(dir);
+    if (d == NULL)
         return;
-    }
     for (struct dirent *e; (e = readdir(d)) != NULL;)
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
             (void)unlinkat(dir, e->d_name, 0);
@@ -62,13 +68,9 @@ static void empty(int dir)
  */
 static void sweep(int base)
 {
-    int copy = openat(base, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = copy < 0 ? NULL : fdopendir(copy);
-    if (d == NULL) {
-        if (copy >= 0)
-            (void)close(copy);
+    DIR *d = list_of(base);
+    if (d == NULL)
         return;
-    }
     for (struct dirent *e; (e = readdir(d)) != NULL;) {
         if (e->d_name[0] == '.')
             continue;

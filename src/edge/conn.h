@@ -131,7 +131,8 @@ bool collect_ask(struct exchange *x);
  */
 bool conn_may_keep(const struct exchange *x);
 
-/* What it waits for now, until when, and what the loop is asked to watch (conn_wait.c). */
+/* Sets its deadline and what the loop watches for it, from the state that a step has left
+ * (conn_wait.c). */
 void conn_derive(struct conn *c);
 /* The deadline has passed: was it only the end of a window in which enough bytes came? Then another
  * has begun. Counts a client that is too slow. */

@@ -110,10 +110,14 @@ static struct pace_rule pace_rule(const struct conn *c, enum conn_wait wait)
                               x != NULL ? x->generation->snapshot->limits.body_rate : 0};
 }
 
+static uint64_t bytes_sent(const struct conn *c)
+{
+    return c->carrier != NULL ? h2_stream_sent(c) : c->wire.sent;
+}
+
 static uint64_t bytes_passed(const struct conn *c)
 {
-    uint64_t sent = c->carrier != NULL ? h2_stream_sent(c) : c->wire.sent;
-    return sent + (c->exchange != NULL ? c->exchange->bytes_in : 0);
+    return bytes_sent(c) + (c->exchange != NULL ? c->exchange->bytes_in : 0);
 }
 
 void conn_derive(struct conn *c)
@@ -122,7 +126,7 @@ void conn_derive(struct conn *c)
     if (wait != c->wait)
         conn_progress(c);
     c->wait = wait;
-    uint64_t sent = c->carrier != NULL ? h2_stream_sent(c) : c->wire.sent;
+    uint64_t sent = bytes_sent(c);
     if (sent != c->sent_seen) {
         c->sent_seen = sent;
         if (wait == WAIT_WRITE)

@@ -44,13 +44,7 @@ static int load(const char *path, struct snapshot **ret)
     int rc = yaml_load(path, ret, &errors);
     if (rc == 0)
         rc = verify_snapshot(*ret, &errors);
-    struct span rest = buf_view(&errors), line;
-    while (span_cut(&rest, '\n', &line)) {
-        struct buf log;
-        log_line(&log, LOG_LEVEL_ERROR, "configuration_wrong");
-        log_field(&log, "reason", line);
-        log_end(&log);
-    }
+    log_lines(LOG_LEVEL_ERROR, "configuration_wrong", "reason", buf_view(&errors));
     buf_fini(&errors);
     return rc;
 }
@@ -127,13 +121,7 @@ static int listen_on_all(const struct snapshot *file)
         log_event(LOG_LEVEL_NOTICE, "sockets_from_service_manager");
     if (rc >= 0)
         rc = listeners_open(&sv.listeners, file, &errors);
-    struct span rest = buf_view(&errors), line;
-    while (span_cut(&rest, '\n', &line)) {
-        struct buf log;
-        log_line(&log, LOG_LEVEL_ERROR, "not_listening");
-        log_field(&log, "reason", line);
-        log_end(&log);
-    }
+    log_lines(LOG_LEVEL_ERROR, "not_listening", "reason", buf_view(&errors));
     buf_fini(&errors);
     return rc;
 }

@@ -78,15 +78,7 @@ static void write_lines(struct buf *out, struct span lines)
 
 static void answer_refusal(struct supervisor *sv, struct control_call *call, struct span reasons)
 {
-    struct span rest = reasons, line;
-    while (span_cut(&rest, '\n', &line)) {
-        struct buf log;
-        if (line.len == 0)
-            continue;
-        log_line(&log, LOG_LEVEL_ERROR, "reload_refused");
-        log_field(&log, "reason", line);
-        log_end(&log);
-    }
+    log_lines(LOG_LEVEL_ERROR, "reload_refused", "reason", reasons);
     /* What was in force stays so, and that is what the service manager wants to know. */
     notify_ready(&sv->notify);
     if (call == NULL)

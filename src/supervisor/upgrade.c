@@ -75,15 +75,7 @@ static void answer(struct supervisor *sv, struct span reasons)
 
 static void refuse(struct supervisor *sv, struct span reasons)
 {
-    struct span rest = reasons, line;
-    while (span_cut(&rest, '\n', &line)) {
-        struct buf log;
-        if (line.len == 0)
-            continue;
-        log_line(&log, LOG_LEVEL_ERROR, "upgrade_refused");
-        log_field(&log, "reason", line);
-        log_end(&log);
-    }
+    log_lines(LOG_LEVEL_ERROR, "upgrade_refused", "reason", reasons);
     answer(sv, reasons);
 }
 
