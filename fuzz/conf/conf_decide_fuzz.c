@@ -60,8 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(source.byte, data, 16);
     struct span rest = span_of(data + 24, size - 24);
     struct subject who = {.kind = (enum subject_kind)(data[16] % 3),
-                          .assurance = (enum assurance)(data[17] % 5),
-                          .proven_at = (uint64_t)data[18] * 60};
+                          .proven =
+                              proven_as((enum assurance)(data[17] % 5), (uint64_t)data[18] * 60)};
     struct question q = {.subject = &who,
                          .zones = zones_find(policy_zones(p), &source),
                          .route = &s->routes[data[19] % 2],

@@ -10,14 +10,7 @@
 
 #include "base/addr.h"
 #include "base/arena.h"
-
-enum assurance {
-    ASSURANCE_NONE = 0,
-    ASSURANCE_PASSWORD = 1,
-    ASSURANCE_MFA = 2,
-    ASSURANCE_PHISHING_RESISTANT = 3,
-    ASSURANCE_HARDWARE = 4,
-};
+#include "base/assurance.h"
 
 enum sandbox_mode { SANDBOX_STRICT, SANDBOX_BEST };
 
@@ -187,6 +180,10 @@ struct session_conf {
     uint32_t absolute; /* 12 h */
 };
 
+struct authentication_conf {
+    uint32_t sessions_per_user; /* 32 */
+};
+
 struct snapshot {
     struct arena arena;
     uint64_t number;     /* 0: not numbered yet */
@@ -199,6 +196,7 @@ struct snapshot {
     size_t listener_count;
     struct limits limits;
     struct session_conf session;
+    struct authentication_conf authentication;
     uint32_t edges; /* 0: one per processor */
     enum sandbox_mode sandbox;
     const char *user;            /* to become when started as root; "" → "postern" */

@@ -155,8 +155,9 @@ static void put_view(struct access_record *r, const struct view *v)
     r->principal = v->facts.token_name.len > 0 ? v->facts.token_name : v->facts.user;
     memcpy(r->session, v->facts.id, sizeof(r->session));
     r->groups = span_sub(v->facts.groups, 0, 1024);
-    r->assurance = v->facts.assurance;
-    r->proven_at = v->facts.proven_at;
+    struct proven proven = view_proven(&v->facts);
+    r->assurance = (uint8_t)proven_level(&proven);
+    r->proven_at = proven_last(&proven);
 }
 
 void access_exchange(const struct exchange *x)

@@ -1,7 +1,8 @@
 /* The API and the console of postern itself: one request, one message to the keeper, one answer.
  *
  * The edge frames and caps; the keeper authenticates, authorises and acts in one trip, and looks at
- * the body only after it knows who sent it. Who brings no credential never reaches it. */
+ * the body only after it knows who sent it. Who brings no credential reaches nothing but the pages
+ * before a session, /signin/. */
 #include "base/fault.h"
 #include "edge/credential.h"
 #include "edge/edge.h"
@@ -23,6 +24,27 @@ static bool is_printable(struct span s)
     for (size_t i = 0; i < s.len; i++)
         if (s.at[i] < 0x20 || s.at[i] >= 0x7f)
             return false;
+    return true;
+}
+
+/* The cookies that a page sets or removes; false: the keeper has said something else. */
+static bool set_cookies(struct exchange *x, struct answer *a, const struct msg_page *page)
+{
+    const struct {
+        enum cookie_name which;
+        struct span value;
+    } rows[] = {
+        {COOKIE_SSO, page->sso}, {COOKIE_CONSOLE, page->console}, {COOKIE_SIGNIN, page->flow}};
+    for (size_t i = 0; i < countof(rows); i++) {
+        bool removed = span_is(rows[i].value, "-");
+        if (rows[i].value.len == 0)
+            continue;
+        if (!removed && !credential_is_opaque(rows[i].value))
+            return false;
+        answer_add(a, "Set-Cookie",
+                   cookie_set(&x->arena, rows[i].which, x->listener_port,
+                              removed ? SPAN_NONE : rows[i].value));
+    }
     return true;
 }
 
@@ -49,6 +71,10 @@ void portal_send_page(struct exchange *x, const struct msg_page *page, bool cook
     if (a.body.at == NULL || location.at == NULL || (page->type.len > 0 && a.type == NULL) ||
         (page->retry_after > 0 && retry == NULL)) {
         answer_error(x, 500, "There was not enough memory.", NULL);
+        return;
+    }
+    if (!set_cookies(x, &a, page)) {
+        answer_error(x, 500, "The answer to this request could not be understood.", "keeper");
         return;
     }
     if (location.len > 0)
@@ -78,6 +104,14 @@ static void on_page(void *owner, int fault, struct span payload)
         portal_send_page(x, &page, call->credential.kind != CREDENTIAL_TOKEN);
 }
 
+/* Of the shape that ours have, or nothing. */
+static struct span own_cookie(const struct exchange *x, enum cookie_name which)
+{
+    struct span value;
+    int rc = cookie_own(&x->request.headers, which, x->listener_port, &value);
+    return rc == 0 && credential_is_opaque(value) ? value : SPAN_NONE;
+}
+
 static void ask(struct api_call *call, struct span body)
 {
     struct exchange *x = call->x;
@@ -93,6 +127,12 @@ static void ask(struct api_call *call, struct span body)
                          .type = type == NULL ? SPAN_NONE : span_sub(type->value, 0, 128),
                          .body = body,
                          .request_id = span_str(x->id_text)};
+    const struct header *agent = headers_find(&r->headers, HEADER_USER_AGENT);
+    m.agent = agent == NULL ? SPAN_NONE : span_sub(agent->value, 0, 256);
+    if (call->credential.kind != CREDENTIAL_TOKEN) {
+        m.sso = own_cookie(x, COOKIE_SSO);
+        m.flow = own_cookie(x, COOKIE_SIGNIN);
+    }
     memcpy(m.source, x->source.byte, sizeof(m.source));
     exchange_enter(x, EXCHANGE_ASKING);
     int rc = keeper_ask_verb(x->edge, &m, on_page, call, &x->ask);
@@ -133,11 +173,14 @@ static struct api_call *call_of(struct exchange *x)
         answer_error(x, 401, "This token is not known, has expired or was revoked.", "token");
         return NULL;
     }
-    if (c->kind == CREDENTIAL_NONE || !c->shaped) {
+    bool nobody = c->kind == CREDENTIAL_NONE || !c->shaped;
+    if (nobody && span_starts(x->request.canonical, SPAN("/signin/"))) {
+        call->credential = (struct credential){.kind = CREDENTIAL_NONE};
+    } else if (nobody) {
         portal_login_first(x, c->kind != CREDENTIAL_NONE);
         return NULL;
     }
-    if (c->kind == CREDENTIAL_CONSOLE && !fetchmeta_may_proceed(&x->request)) {
+    if (c->kind != CREDENTIAL_TOKEN && !fetchmeta_may_proceed(&x->request)) {
         x->outcome = ACCESS_DENIED;
         answer_error(x, 403,
                      "This request was sent by another site, or by a browser that does not say.",

@@ -16,6 +16,7 @@ static const struct {
     [COOKIE_CONSOLE] = {COOKIE_OWN_PREFIX "console-", "Strict", 0},
     [COOKIE_CHILD] = {COOKIE_OWN_PREFIX, "Lax", 0},
     [COOKIE_FLOW] = {COOKIE_OWN_PREFIX "flow-", "Lax", 600},
+    [COOKIE_SIGNIN] = {COOKIE_OWN_PREFIX "signin-", "Lax", 600},
     [COOKIE_CIRCLE] = {COOKIE_OWN_PREFIX "circle-", "Lax", 10},
 };
 

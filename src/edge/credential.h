@@ -34,6 +34,7 @@ enum cookie_name {
     COOKIE_CONSOLE, /* portal, Strict: the console of postern itself */
     COOKIE_CHILD,   /* a console's host, Lax */
     COOKIE_FLOW,    /* a console's host, Lax, 10 min: see edge/flow.h */
+    COOKIE_SIGNIN,  /* portal, Lax, 10 min: a sign-in under way (store/flows.h) */
     COOKIE_CIRCLE,  /* a console's host, Lax, 10 s: see edge/circle.h */
 };
 #define COOKIE_NAME_SIZE 40u

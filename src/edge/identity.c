@@ -1,5 +1,7 @@
 #include "edge/identity.h"
 
+#include "edge/view.h"
+
 #include <stdio.h>
 
 #include "conf/value.h"
@@ -55,8 +57,9 @@ static void put_person(struct buf *out, const struct msg_view *who)
 {
     put(out, "Postern-User", who->user);
     put_groups(out, who->groups);
-    put(out, "Postern-Assurance", span_str(ASSURANCE_WORDS[who->assurance]));
-    put_number(out, "Postern-Auth-Time", who->proven_at);
+    struct proven proven = view_proven(who);
+    put(out, "Postern-Assurance", span_str(ASSURANCE_WORDS[proven_level(&proven)]));
+    put_number(out, "Postern-Auth-Time", proven_last(&proven));
 }
 
 void identity_write(const struct route_def *route, const struct msg_view *who,
@@ -70,8 +73,6 @@ void identity_write(const struct route_def *route, const struct msg_view *who,
         return;
     if (who->kind == CREDENTIAL_TOKEN)
         put_token(out, who->token_name);
-    else if (who->assurance < countof(ASSURANCE_WORDS))
-        put_person(out, who);
     else
-        out->bad = true;
+        put_person(out, who);
 }

@@ -91,9 +91,9 @@ int pages_login(struct buf *out, const struct login_page *p)
         "autocomplete=\"current-password\" maxlength=\"1024\" required%s%s></div>\n"
         "<div class=\"field\"><label for=\"code\">One-time code</label>\n"
         "<input id=\"code\" name=\"code\" type=\"text\" autocomplete=\"one-time-code\" "
-        "autocapitalize=\"none\" spellcheck=\"false\" maxlength=\"64\" required%s>\n"
+        "autocapitalize=\"none\" spellcheck=\"false\" maxlength=\"64\"%s>\n"
         "<p class=\"muted\">Six digits from your authenticator, or a recovery "
-        "code.</p></div>\n"
+        "code. Leave it empty to be asked on the next page.</p></div>\n"
         "<button class=\"button wide\" type=\"submit\">Log in</button>\n"
         "</form>\n</section>\n",
         invalid, p->user.len == 0 ? "" : " autofocus", invalid);

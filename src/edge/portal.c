@@ -224,7 +224,6 @@ static void login_done(struct login_call *call, const struct msg_login_is *m)
     buf_init(&to, 16384);
     if (call->has_handover) {
         (void)buf_text(&to, "/handover?");
-        call->handover.prove = false;
         (void)handover_query(&to, &call->handover);
         (void)buf_text(&to, "&after=login");
     } else {
@@ -233,6 +232,17 @@ static void login_done(struct login_call *call, const struct msg_login_is *m)
     struct span copy = to.bad ? SPAN_NONE : arena_copy(&x->arena, buf_view(&to));
     buf_fini(&to);
     redirect(x, &a, copy);
+}
+
+static void login_second(struct exchange *x, const struct msg_login_is *m)
+{
+    struct answer a = {0};
+    if (!credential_is_opaque(m->flow)) {
+        portal_send_fault(x, FAULT_FORMAT);
+        return;
+    }
+    add_cookie(x, &a, COOKIE_SIGNIN, m->flow);
+    redirect(x, &a, SPAN("/signin/second"));
 }
 
 static void on_login(void *owner, int fault, struct span payload)
@@ -244,12 +254,16 @@ static void on_login(void *owner, int fault, struct span payload)
         return;
     if (fault == 0)
         fault = msg_login_is_decode(payload, &m);
-    if (fault < 0 || m.result > LOGIN_THROTTLED) {
+    if (fault < 0 || m.result == LOGIN_FAILED || m.result > LOGIN_SECOND) {
         portal_send_fault(x, fault < 0 ? fault : FAULT_STORE);
         return;
     }
     if (m.result == LOGIN_OK) {
         login_done(call, &m);
+        return;
+    }
+    if (m.result == LOGIN_SECOND) {
+        login_second(x, &m);
         return;
     }
     struct login_page p = {.handover = call->has_handover ? &call->handover : NULL,
@@ -292,8 +306,16 @@ static void login_ask(struct login_call *call, struct span form)
                           .agent = agent == NULL ? SPAN_NONE : span_sub(agent->value, 0, 256),
                           .request_id = span_str(x->id_text)};
     memcpy(m.source, x->source.byte, sizeof(m.source));
+    struct buf back;
+    buf_init(&back, 14000);
+    if (call->has_handover) {
+        call->handover.prove = false;
+        (void)handover_query(&back, &call->handover);
+    }
+    m.back = buf_view(&back);
     exchange_enter(x, EXCHANGE_ASKING);
-    int rc = keeper_ask_login(x->edge, &m, on_login, call, &x->ask);
+    int rc = back.bad ? FAULT_LIMIT : keeper_ask_login(x->edge, &m, on_login, call, &x->ask);
+    buf_fini(&back);
     wipe(password);
     wipe(code);
     asked(x, rc);

@@ -311,6 +311,13 @@ static void refuse(struct view *v, enum view_status status)
         drop(container_of(c->refused.next, struct view, age_link));
 }
 
+/* What proves a level proves those below it. */
+static bool is_proven(const struct msg_view *f)
+{
+    return f->password_at >= f->mfa_at && f->mfa_at >= f->resistant_at &&
+           f->resistant_at >= f->hardware_at;
+}
+
 static int learn(struct view *v, struct span payload)
 {
     struct views *c = v->cache;
@@ -321,7 +328,7 @@ static int learn(struct view *v, struct span payload)
         memcpy(copy, payload.at, payload.len);
     struct msg_view facts;
     int rc = msg_view_decode(span_of(copy, payload.len), &facts);
-    if (rc == 0 && (facts.kind != v->kind || facts.assurance > ASSURANCE_HARDWARE))
+    if (rc == 0 && (facts.kind != v->kind || !is_proven(&facts)))
         rc = FAULT_FORMAT;
     if (rc < 0) {
         secret_wipe(copy, payload.len);
@@ -717,6 +724,14 @@ void views_each_exchange(struct views *c, void (*each)(struct exchange *x, struc
     walk_end(&w);
 }
 
+struct proven view_proven(const struct msg_view *f)
+{
+    return (struct proven){{[ASSURANCE_PASSWORD] = f->password_at,
+                            [ASSURANCE_MFA] = f->mfa_at,
+                            [ASSURANCE_PHISHING_RESISTANT] = f->resistant_at,
+                            [ASSURANCE_HARDWARE] = f->hardware_at}};
+}
+
 struct subject view_subject(const struct view *v)
 {
     const struct msg_view *f = &v->facts;
@@ -725,8 +740,7 @@ struct subject view_subject(const struct view *v)
         .user = f->user,
         .token = f->token_name,
         .groups = f->groups,
-        .assurance = (enum assurance)f->assurance,
-        .proven_at = f->proven_at,
+        .proven = view_proven(f),
         .scope_routes = f->scope_routes,
         .scope_methods = f->scope_methods,
         .scope_paths = f->scope_paths,

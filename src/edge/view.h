@@ -134,6 +134,8 @@ uint32_t views_revoke(struct views *c, enum revoke_kind kind, struct span id);
 void views_each_exchange(struct views *c, void (*each)(struct exchange *x, struct view *v));
 /* The subject of a decision, borrowed from a KNOWN view. */
 struct subject view_subject(const struct view *v);
+/* When each level was last proven. */
+struct proven view_proven(const struct msg_view *f);
 size_t views_count(const struct views *c);
 
 #endif

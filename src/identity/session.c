@@ -17,7 +17,8 @@ uint64_t session_idle_until(const struct session *s)
     return until;
 }
 
-bool session_is_fresh(const struct session *s, uint32_t max_age, uint64_t now)
+bool session_is_fresh(const struct session *s, enum assurance level, uint32_t max_age, uint64_t now)
 {
-    return max_age == 0 || now <= s->proven_at || now - s->proven_at <= max_age;
+    uint64_t at = s->proven.at[level];
+    return at != 0 && at <= now + SKEW && (max_age == 0 || now <= at || now - at <= max_age);
 }

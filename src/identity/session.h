@@ -9,7 +9,8 @@
 bool session_is_live(const struct session *s, uint64_t now);
 /* The moment when it idles out if nothing more happens: never after ends_at. */
 uint64_t session_idle_until(const struct session *s);
-/* Was it proven at most max_age seconds ago? 0: any age will do. */
-bool session_is_fresh(const struct session *s, uint32_t max_age, uint64_t now);
+/* Was this level proven in it, and at most max_age seconds ago? 0: any age will do. */
+bool session_is_fresh(const struct session *s, enum assurance level, uint32_t max_age,
+                      uint64_t now);
 
 #endif

@@ -116,6 +116,7 @@ enum login_result {
     LOGIN_REFUSED = 1, /* wrong name, password or code: one answer for all */
     LOGIN_THROTTLED = 2,
     LOGIN_FAILED = 3, /* the keeper cannot say: 503 */
+    LOGIN_SECOND = 4, /* no code came along: the browser goes to /signin/second with the flow */
 };
 
 enum handover_result {

@@ -228,16 +228,18 @@ static void speak_of_person(struct assertion *a, const struct msg_view *v)
 {
     a->subject = a->name = v->user;
     a->groups = v->groups;
-    a->acr = ASSURANCE_WORDS[v->assurance];
-    a->amr = METHODS[v->assurance].method;
-    a->amr_count = METHODS[v->assurance].count;
-    a->auth_time = v->proven_at;
+    struct proven proven = {{0, v->password_at, v->mfa_at, v->resistant_at, v->hardware_at}};
+    enum assurance level = proven_level(&proven);
+    a->acr = ASSURANCE_WORDS[level];
+    a->amr = METHODS[level].method;
+    a->amr_count = METHODS[level].count;
+    a->auth_time = proven_last(&proven);
 }
 
 int assertions_add(const struct keeper *k, const struct route_def *route, const struct msg_view *v,
                    uint64_t now, struct buf *out)
 {
-    if (k->assertions.current.pkey == NULL || v->assurance >= countof(METHODS)) {
+    if (k->assertions.current.pkey == NULL) {
         return 0;
     }
     struct buf issuer;

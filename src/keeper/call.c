@@ -24,15 +24,17 @@ struct call *call_new(struct keeper *k, const struct call_input *in)
         return NULL;
     }
     c->keeper = k;
+    c->arrived_ms = clock_mono_ms();
     arena_init(&c->arena, 4096, CALL_MEMORY_MAX);
     list_init(&c->revokes);
     buf_init(&c->page, HTML_PAGE_MAX);
     c->page.wipe = true;
     c->in = *in;
-    struct span *copies[] = {&c->in.token,          &c->in.host,        &c->in.method,
-                             &c->in.path,           &c->in.query,       &c->in.type,
-                             &c->in.body,           &c->in.request_id,  &c->in.enrol.code,
-                             &c->in.enrol.password, &c->in.enrol.again, &c->in.enrol.totp};
+    struct span *copies[] = {
+        &c->in.token,      &c->in.host,           &c->in.method,      &c->in.path,
+        &c->in.query,      &c->in.type,           &c->in.body,        &c->in.request_id,
+        &c->in.enrol.code, &c->in.enrol.password, &c->in.enrol.again, &c->in.enrol.totp,
+        &c->in.sso,        &c->in.flow,           &c->in.agent};
     for (size_t i = 0; i < countof(copies); i++) {
         if (copies[i]->len == 0) {
             *copies[i] = SPAN_NONE;
@@ -69,6 +71,8 @@ void call_free(struct call *c)
     wipe_copy(c, c->in.enrol.code);
     wipe_copy(c, c->in.enrol.password);
     wipe_copy(c, c->in.enrol.again);
+    wipe_copy(c, c->in.sso);
+    wipe_copy(c, c->in.flow);
     secret_wipe(c->hash, sizeof(c->hash));
     buf_fini(&c->page);
     arena_fini(&c->arena);
@@ -88,6 +92,8 @@ void call_reset(struct call *c)
     c->need = CALL_ANSWER;
     c->status = 0;
     c->location = NULL;
+    c->set_sso = c->set_console = c->set_flow = SPAN_NONE;
+    c->at_deadline = false;
     c->detail[0] = c->field[0] = '\0';
     c->retry_after = 0;
     c->keep = false;
@@ -205,6 +211,23 @@ int call_lines(struct call *c, const char *name, size_t max, struct span *ret)
     }
     buf_fini(&lines);
     return r;
+}
+
+int call_form(struct call *c, const char *name, struct span *ret)
+{
+    int r = uri_form_value(c->in.body, name, &c->arena, ret);
+    if (r == FAULT_ABSENT) {
+        *ret = SPAN_NONE;
+        return 0;
+    }
+    return r;
+}
+
+int call_redirect(struct call *c, const char *location)
+{
+    c->status = 303;
+    c->location = location;
+    return location == NULL ? -ENOMEM : 0;
 }
 
 int call_query(struct call *c, const char *key, struct span *ret)

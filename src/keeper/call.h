@@ -19,6 +19,7 @@
 #include "audit/record.h"
 #include "base/addr.h"
 #include "base/arena.h"
+#include "base/assurance.h"
 #include "base/buf.h"
 #include "base/list.h"
 #include "base/secret.h"
@@ -37,7 +38,9 @@ struct call_input {
     struct span method, path, query, type, body;
     struct addr source;
     struct span request_id;
-    uint64_t connection; /* number of the control connection, or 0 */
+    struct span sso, flow; /* the portal's other cookies, as they came */
+    struct span agent;     /* printable */
+    uint64_t connection;   /* number of the control connection, or 0 */
     struct call_enrol {
         struct span code, password, again, totp;
     } enrol; /* of the enrolment page */
@@ -54,7 +57,7 @@ struct actor {
     struct span groups;  /* one a line */
     uint8_t session[16]; /* with a session */
     uint8_t parent[16];
-    uint64_t proven_at;                     /* wall seconds */
+    struct proven proven;                   /* with a session */
     struct span scope_methods, scope_paths; /* with a token */
     struct span scope_routes;
 };
@@ -71,7 +74,8 @@ struct call {
     struct keeper *keeper;
     struct arena arena;
     struct call_input in;
-    uint64_t now_ms; /* wall, of the present run */
+    uint64_t now_ms;     /* wall, of the present run */
+    uint64_t arrived_ms; /* monotonic */
 
     /* Found while it runs. */
     struct actor actor;
@@ -82,10 +86,13 @@ struct call {
     /* The answer. */
     enum call_need need;
     unsigned status;
-    json_t *answer;       /* NULL: no content */
-    struct buf page;      /* of a page operation */
-    const char *location; /* for a redirect, in the arena */
-    char detail[512];     /* of a problem */
+    json_t *answer;                             /* NULL: no content */
+    struct buf page;                            /* of a page operation */
+    const char *location;                       /* for a redirect, in the arena */
+    struct span set_sso, set_console, set_flow; /* cookies of a page: "" leaves, "-" removes */
+    bool at_deadline; /* answered at a fixed time after it came, as every attempt to prove something
+                       */
+    char detail[512]; /* of a problem */
     char field[64];
     unsigned retry_after;
     bool keep; /* what this run wrote stays although the answer is a problem */
@@ -130,6 +137,11 @@ bool call_flag(const struct call *c, const char *name);
 const json_t *call_member(const struct call *c, const char *name);
 /* A list of strings, one a line, in the arena; FAULT_LIMIT past max bytes. */
 must_check int call_lines(struct call *c, const char *name, size_t max, struct span *ret);
+/* A field of a form that a page sent; empty when it is absent. FAULT_FORMAT: twice, or not a form.
+ */
+must_check int call_form(struct call *c, const char *name, struct span *ret);
+/* A page that leads on to a place of the portal. */
+must_check int call_redirect(struct call *c, const char *location);
 /* A query parameter; FAULT_ABSENT, FAULT_FORMAT. */
 must_check int call_query(struct call *c, const char *key, struct span *ret);
 must_check int call_query_u64(struct call *c, const char *key, uint64_t max, uint64_t fallback,

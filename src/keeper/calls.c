@@ -1,10 +1,12 @@
 /* Running calls: in the present turn, in the pool when a password must be hashed, or later. */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "identity/password.h"
 #include "keeper/keeper.h"
+#include "keeper/login.h"
 #include "keeper/operation.h"
 
 struct run {
@@ -118,6 +120,10 @@ static void finish(struct keeper *k, struct reply *r)
         changes->current = c->change;
         r->snapshot = c->change->number;
         c->change = NULL;
+    }
+    if (c->at_deadline) {
+        uint64_t late = clock_mono_ms() - c->arrived_ms;
+        r->not_before = c->arrived_ms + (late / LOGIN_DEADLINE_MS + 1) * LOGIN_DEADLINE_MS;
     }
     turn_reply(&k->turn, r);
 }

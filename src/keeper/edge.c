@@ -118,6 +118,9 @@ static int on_verb(struct peer *edge, const struct message *m)
         .type = v.type,
         .body = v.body,
         .request_id = v.request_id,
+        .sso = v.sso,
+        .flow = v.flow,
+        .agent = v.agent,
     };
     memcpy(in.source.byte, v.source, sizeof(in.source.byte));
     begin_call(edge, m->serial, &in);

@@ -1,4 +1,5 @@
-/* Logging in: a name, a password and a code, in one question, with one answer for every failure.
+/* Logging in: a name, a password and perhaps a code, in one question, with one answer for every
+ * failure. Without a code the answer is the second page (signin_pages.c), right or wrong.
  *
  *   arrived ──▶ throttled? ──▶ charged ──▶ hash on a thread ──▶ code, session ──▶ answer
  *                  │                                                              at the deadline
@@ -17,11 +18,7 @@ struct keeper;
 struct peer;
 
 #define LOGIN_DEADLINE_MS 400u
-/* Sessions of one person at a time; a new login ends the oldest. */
-#define LOGIN_SESSIONS_MAX 32u
 
 void login_begin(struct peer *edge, uint32_t serial, const struct msg_login *m);
-/* Once a minute: the throttled attempts since the last record, as one. */
-void login_minute(struct keeper *k);
 
 #endif

@@ -56,6 +56,8 @@ int op_audit_head(struct call *c);
 int op_access_list(struct call *c);
 int op_access_denied(struct call *c);
 
+int page_second_show(struct call *c);
+int page_second_submit(struct call *c);
 int page_home(struct call *c);
 int page_session_end(struct call *c);
 int page_enrol_show(struct call *c);

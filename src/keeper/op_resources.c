@@ -300,8 +300,7 @@ static bool explain_subject(struct call *c, struct subject *subject, int *fault)
         owner = arena_string(&c->arena, span_str(t.owner));
     } else if (user.len > 0) {
         subject->kind = SUBJECT_PERSON;
-        subject->assurance = ASSURANCE_MFA;
-        subject->proven_at = c->now_ms / 1000;
+        subject->proven = proven_as(ASSURANCE_MFA, c->now_ms / 1000);
         owner = json_string_value(call_member(c, "user"));
     }
     if (owner == NULL) {

@@ -152,8 +152,8 @@ json_t *op_session_json(const struct session *s)
     return json_pack(
         "{s:s,s:o,s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:s,s:o}", "id", id, "parent",
         s->child ? json_string(parent) : json_null(), "user", json_text(span_str(s->user)), "host",
-        json_text(span_str(s->host)), "assurance", assurance_name((enum assurance)s->assurance),
-        "proven_at", json_time(s->proven_at), "created", json_time(s->created), "last_seen",
-        json_time(s->last_seen), "idle_until", json_time(session_idle_until(s)), "ends_at",
-        json_time(s->ends_at), "source", source, "agent", json_text(span_str(s->agent)));
+        json_text(span_str(s->host)), "assurance", assurance_name(proven_level(&s->proven)),
+        "proven_at", json_time(proven_last(&s->proven)), "created", json_time(s->created),
+        "last_seen", json_time(s->last_seen), "idle_until", json_time(session_idle_until(s)),
+        "ends_at", json_time(s->ends_at), "source", source, "agent", json_text(span_str(s->agent)));
 }

@@ -136,7 +136,10 @@ static void render_call(struct keeper *k, struct reply *r)
                                 .type = span_str(type),
                                 .location = span_str(c->location),
                                 .retry_after = c->retry_after,
-                                .body = buf_view(&body)};
+                                .body = buf_view(&body),
+                                .sso = c->set_sso,
+                                .console = c->set_console,
+                                .flow = c->set_flow};
         reply_encode(k, r, MSG_PAGE, &page);
     } else {
         control_answer(k, r->to, c->status, buf_view(&body));

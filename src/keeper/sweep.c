@@ -6,11 +6,13 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "keeper/attempts.h"
 #include "keeper/call.h"
 #include "keeper/keeper.h"
-#include "keeper/login.h"
+
 #include "store/access.h"
 #include "store/credentials.h"
+#include "store/flows.h"
 #include "store/sessions.h"
 #include "store/throttles.h"
 
@@ -48,6 +50,7 @@ static int sweep_step(struct keeper *k, void *context)
     r = r < 0 ? r : sessions_prune(k->store, now - SESSIONS_KEPT);
     r = r < 0 ? r : handovers_prune(k->store, now);
     r = r < 0 ? r : enrolments_prune(k->store, now);
+    r = r < 0 ? r : flows_prune(k->store, now);
     r = r < 0 ? r : throttles_prune(k->store, now - THROTTLES_KEPT, THROTTLES_MAX);
     return r < 0 ? r : record_lost(k);
 }
@@ -55,7 +58,7 @@ static int sweep_step(struct keeper *k, void *context)
 void sweep_minute(struct keeper *k)
 {
     struct reply *r = reply_new(REPLY_DISCARD, 0, 0, MSG_NONE);
-    login_minute(k);
+    attempts_minute(k);
     assertions_minute(k, clock_wall_ms() / 1000);
     if (r == NULL) {
         return;

@@ -186,6 +186,11 @@ const struct operation OPERATIONS[] = {
      "Sources refused in the last day, most first, each with the last reason.", op_access_denied,
      NULL, FIELDS(LIMIT)},
 
+    {"GET", "/signin/second", ROLE_NOBODY, OPERATION_PAGE,
+     "Asks for a second factor after a first one.", page_second_show, NULL, NULL},
+    {"POST", "/signin/second", ROLE_NOBODY, OPERATION_PAGE, "Takes the second factor.",
+     page_second_submit, NULL, NULL},
+
     {"GET", "/", ROLE_PERSON, OPERATION_PAGE, "The console.", page_home, NULL, NULL},
     {"POST", "/sessions/{id}/end", ROLE_PERSON, OPERATION_PAGE, "Ends a session.", page_session_end,
      NULL, NULL},

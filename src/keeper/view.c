@@ -75,8 +75,10 @@ static int fill_session(struct keeper *k, struct view_work *w, const struct msg_
     }
     memcpy(v->id, s.id, sizeof(v->id));
     memcpy(w->user, s.user, sizeof(w->user));
-    v->assurance = s.assurance;
-    v->proven_at = s.proven_at;
+    v->password_at = s.proven.at[ASSURANCE_PASSWORD];
+    v->mfa_at = s.proven.at[ASSURANCE_MFA];
+    v->resistant_at = s.proven.at[ASSURANCE_PHISHING_RESISTANT];
+    v->hardware_at = s.proven.at[ASSURANCE_HARDWARE];
     v->idle_until = session_idle_until(&s);
     v->ends_at = s.ends_at;
     return groups_of(k->store, w->user, &w->groups);
@@ -96,7 +98,6 @@ static int fill_token(struct keeper *k, struct view_work *w, const struct msg_se
     memcpy(w->user, t.owner, sizeof(w->user));
     memcpy(w->token_name, t.name, sizeof(w->token_name));
     v->ends_at = t.expires;
-    v->proven_at = t.created;
     v->scope_routes = t.routes;
     v->scope_methods = t.methods;
     v->scope_paths = t.paths;

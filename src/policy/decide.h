@@ -24,11 +24,10 @@ enum subject_kind { SUBJECT_NOBODY, SUBJECT_PERSON, SUBJECT_TOKEN };
 /* Who asks. Lists of text have one item a line, as in `view` (ipc/messages.def). */
 struct subject {
     enum subject_kind kind;
-    struct span user;   /* also the owner of a token */
-    struct span token;  /* name of the token */
-    struct span groups; /* of the user */
-    enum assurance assurance;
-    uint64_t proven_at;                                   /* wall seconds */
+    struct span user;                                     /* also the owner of a token */
+    struct span token;                                    /* name of the token */
+    struct span groups;                                   /* of the user */
+    struct proven proven;                                 /* of a person */
     struct span scope_routes, scope_methods, scope_paths; /* tokens: empty list = nothing at all for
                                                            * routes ("*": every route); empty = no
                                                            * narrowing for the rest. Paths are
@@ -73,7 +72,8 @@ struct decision {
  * or the token's own scope for a token. Tokens are admitted only by rules whose `tokens` name them;
  * the assurance of a rule concerns people. Nobody gets VERDICT_PROVE with REASON_NOBODY where some
  * rule of the route admits the place, and VERDICT_DENY with REASON_ZONE where logging in could not
- * help. A login that lies in the future by more than a minute counts as too old. */
+ * help. An age is that of the level which the rule demands. A login that lies in the future by more
+ * than a minute counts as too old. */
 struct decision policy_decide(const struct policy *p, const struct question *q);
 
 /* Could anything at all (the portal or any rule) admit this source? Asked before TLS. */

@@ -533,9 +533,15 @@ static bool path_ok(const struct rule *r, struct span path)
     return ok;
 }
 
+/* Whoever is logged in has proven a password's worth: the age of "none" is that of the login. */
+static enum assurance demanded(const struct rule_def *r)
+{
+    return r->assurance == ASSURANCE_NONE ? ASSURANCE_PASSWORD : r->assurance;
+}
+
 static bool age_ok(const struct rule *r, const struct question *q)
 {
-    uint64_t proven = q->subject->proven_at;
+    uint64_t proven = q->subject->proven.at[demanded(r->def)];
     if (r->def->max_age == 0)
         return true;
     return proven <= q->now ? q->now - proven <= r->def->max_age : proven - q->now <= CLOCK_SLACK;
@@ -578,7 +584,7 @@ enum reason rule_try(const struct rule *r, const struct asker *a)
         return REASON_PATH;
     if (kind == SUBJECT_TOKEN)
         return scope_ok(q) ? REASON_ALLOWED : REASON_TOKEN_SCOPE;
-    if (q->subject->assurance < r->def->assurance)
+    if (r->def->assurance > ASSURANCE_NONE && q->subject->proven.at[r->def->assurance] == 0)
         return REASON_ASSURANCE;
     return age_ok(r, q) ? REASON_ALLOWED : REASON_AGE;
 }

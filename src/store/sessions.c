@@ -17,8 +17,9 @@ static void read_session(struct query *q, struct session *n)
         memcpy(n->parent, parent.at, sizeof(n->parent));
     query_get_text(q, n->user, sizeof(n->user));
     query_get_text(q, n->host, sizeof(n->host));
-    n->assurance = (uint8_t)query_get_u64(q);
-    n->proven_at = query_get_u64(q);
+    for (unsigned i = ASSURANCE_PASSWORD; i < ASSURANCE_COUNT; i++)
+        n->proven.at[i] = query_get_u64(q);
+    n->factors = (uint32_t)query_get_u64(q);
     n->created = query_get_u64(q);
     n->last_seen = query_get_u64(q);
     n->idle = (uint32_t)query_get_u64(q);
@@ -44,6 +45,21 @@ static int found(struct query *q, struct store *s, struct session *ret)
     return rc;
 }
 
+static int insert_keys(struct store *s, const uint8_t id[STORE_ID_SIZE],
+                       const struct session_key *keys, size_t count)
+{
+    struct query q;
+    int rc = 0;
+    for (size_t i = 0; rc >= 0 && i < count; i++) {
+        store_query(&q, s, STMT_SESSION_KEY_ADD);
+        query_blob(&q, id, STORE_ID_SIZE);
+        query_u64(&q, keys[i].kind);
+        query_blob(&q, keys[i].hash, sizeof(keys[i].hash));
+        rc = store_run_query(&q, s);
+    }
+    return rc < 0 ? rc : 0;
+}
+
 static int insert(struct store *s, const struct session *n, const struct session_key *keys,
                   size_t count)
 {
@@ -64,8 +80,9 @@ static int insert(struct store *s, const struct session *n, const struct session
         query_null(&q);
     query_text(&q, n->user);
     query_text(&q, n->host);
-    query_u64(&q, n->assurance);
-    query_u64(&q, n->proven_at);
+    for (unsigned i = ASSURANCE_PASSWORD; i < ASSURANCE_COUNT; i++)
+        query_u64(&q, n->proven.at[i]);
+    query_u64(&q, n->factors);
     query_u64(&q, n->created);
     query_u64(&q, n->last_seen);
     query_u64(&q, n->idle);
@@ -73,14 +90,7 @@ static int insert(struct store *s, const struct session *n, const struct session
     query_blob(&q, n->source, sizeof(n->source));
     query_text(&q, n->agent);
     int rc = store_run_query(&q, s);
-    for (size_t i = 0; rc >= 0 && i < count; i++) {
-        store_query(&q, s, STMT_SESSION_KEY_ADD);
-        query_blob(&q, n->id, sizeof(n->id));
-        query_u64(&q, keys[i].kind);
-        query_blob(&q, keys[i].hash, sizeof(keys[i].hash));
-        rc = store_run_query(&q, s);
-    }
-    return rc < 0 ? rc : 0;
+    return rc < 0 ? rc : insert_keys(s, n->id, keys, count);
 }
 
 int sessions_add(struct store *s, const struct session *session, const struct session_key *keys,
@@ -90,6 +100,34 @@ int sessions_add(struct store *s, const struct session *session, const struct se
         return FAULT_LIMIT;
     int rc = store_mark(s);
     return rc < 0 ? rc : store_settle(s, insert(s, session, keys, count));
+}
+
+static int raise_session(struct store *s, const uint8_t id[STORE_ID_SIZE],
+                         const struct proven *proven, uint32_t factors,
+                         const struct session_key *keys, size_t count)
+{
+    struct query q;
+    store_query(&q, s, STMT_SESSION_RAISE);
+    query_blob(&q, id, STORE_ID_SIZE);
+    for (unsigned i = ASSURANCE_PASSWORD; i < ASSURANCE_COUNT; i++)
+        query_u64(&q, proven->at[i]);
+    query_u64(&q, factors);
+    int rc = store_run_one(&q, s);
+    if (rc < 0)
+        return rc;
+    store_query(&q, s, STMT_SESSION_KEYS_CLEAR);
+    query_blob(&q, id, STORE_ID_SIZE);
+    rc = store_run_query(&q, s);
+    return rc < 0 ? rc : insert_keys(s, id, keys, count);
+}
+
+int sessions_raise(struct store *s, const uint8_t id[STORE_ID_SIZE], const struct proven *proven,
+                   uint32_t factors, const struct session_key *keys, size_t count)
+{
+    if (count > KEYS_MAX)
+        return FAULT_LIMIT;
+    int rc = store_mark(s);
+    return rc < 0 ? rc : store_settle(s, raise_session(s, id, proven, factors, keys, count));
 }
 
 int sessions_find_key(struct store *s, uint8_t kind, const uint8_t hash[STORE_HASH_SIZE],

@@ -6,6 +6,7 @@
 #ifndef STORE_SESSIONS_H
 #define STORE_SESSIONS_H
 
+#include "base/assurance.h"
 #include "store/store.h"
 
 #define SESSION_HOST_SIZE 301u
@@ -18,8 +19,9 @@ struct session {
     uint8_t parent[STORE_ID_SIZE]; /* of a child */
     char user[STORE_NAME_SIZE];
     char host[SESSION_HOST_SIZE]; /* authority "host:port" that its keys are good for */
-    uint8_t assurance;            /* enum assurance */
-    uint64_t proven_at;
+    struct proven proven;
+    uint32_t
+        factors; /* bits of enum factor (identity/assurance.h): all that were ever proven in it */
     uint64_t created;
     uint64_t last_seen;
     uint32_t idle;    /* seconds without activity */
@@ -38,6 +40,12 @@ struct session_key {
 /* FAULT_ABSENT: no such user, or the parent does not exist or has ended. */
 must_check int sessions_add(struct store *s, const struct session *session,
                             const struct session_key *keys, size_t count);
+/* What was proven anew: times never move back, factors are added. The keys that it had are dead
+ * afterwards, these are alive. Children keep what they have until they are handed over again.
+ * FAULT_ABSENT: unknown or ended. */
+must_check int sessions_raise(struct store *s, const uint8_t id[STORE_ID_SIZE],
+                              const struct proven *proven, uint32_t factors,
+                              const struct session_key *keys, size_t count);
 /* By a key; ended sessions are found too. FAULT_ABSENT: no such key of this kind. */
 must_check int sessions_find_key(struct store *s, uint8_t kind, const uint8_t hash[STORE_HASH_SIZE],
                                  struct session *ret);

@@ -8,6 +8,7 @@ static void read_user(struct query *q, struct user *u)
 {
     *u = (struct user){0};
     query_get_text(q, u->name, sizeof(u->name));
+    u->kind = (enum user_kind)query_get_u64(q);
     u->disabled = query_get_u64(q) != 0;
     u->created = query_get_u64(q);
     u->password_set = query_get_u64(q);

@@ -9,8 +9,16 @@
 
 #define GROUP_OWNERS "owners"
 
+/* Numbers are stored: they never change. */
+enum user_kind {
+    USER_PERSON = 0,
+    USER_SERVICE = 1,     /* a program: owns tokens and certificates, never signs in */
+    USER_BREAK_GLASS = 2, /* for emergencies: signs in with a sealed code or several keys */
+};
+
 struct user {
     char name[STORE_NAME_SIZE];
+    enum user_kind kind;
     bool disabled;
     uint64_t created;
     /* What the person can log in with, for lists; the credentials themselves are in credentials.h.

@@ -53,8 +53,8 @@ class Keeper(threading.Thread):
         self.lock = threading.Lock()
 
     def person(self, token=TOKEN, **facts):
-        defaults = dict(status=0, kind=2, id=os.urandom(16), user="ada", groups="", assurance=2,
-                        proven_at=int(time.time()), idle_until=int(time.time()) + 900,
+        defaults = dict(status=0, kind=2, id=os.urandom(16), user="ada", groups="",
+                        password_at=int(time.time()), mfa_at=int(time.time()), idle_until=int(time.time()) + 900,
                         ends_at=int(time.time()) + 9000)
         self.people[token] = {**defaults, **facts}
         return self.people[token]

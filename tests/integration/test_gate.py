@@ -275,7 +275,7 @@ def test_policy_has_the_last_word_and_says_why(up):
         assert e.ask("/ok/x").json()["error"] == "who"
         # Proven too long ago: a person goes through the portal again, a program is told so.
         old = "O" * 42 + "A"
-        e.keeper.person(old, proven_at=int(time.time()) - 7200)
+        e.keeper.person(old, password_at=int(time.time()) - 7200, mfa_at=int(time.time()) - 7200)
         got = e.ask("/ok/x", token=old)
         assert got.status == 401 and got.json()["error"] == "age"
         got = e.say(f"GET /ok/x HTTP/1.1\r\nHost: {e.host}:{e.port}\r\n{e.cookie(old)}" +
@@ -296,7 +296,7 @@ def test_policy_has_the_last_word_and_says_why(up):
 
 
 def test_an_answer_that_makes_no_sense_admits_nobody(edge, up):
-    for facts in (dict(assurance=9), dict(kind=3), dict(status=3), dict(status=200)):
+    for facts in (dict(hardware_at=9), dict(kind=3), dict(status=3), dict(status=200)):
         edge.keeper.person(CHILD, **facts)
         assert edge.ask(token=CHILD).status == 503, facts
     assert up.connections == 0

@@ -39,6 +39,49 @@ def test_every_failure_looks_the_same_and_tells_the_servers_time(stack, owner):
     assert bodies[0] == bodies[1] == bodies[2]
 
 
+def test_without_a_code_right_and_wrong_passwords_lead_to_the_same_second_page(stack, owner):
+    vera = stack.user("vera")
+    pages = []
+    for user, password in (("nobody-here", PASSWORD), ("vera", "wrong password here"), ("vera", PASSWORD)):
+        who = Person(stack, user, vera.secret)
+        first = who.post(stack.portal + "/login", {"user": user, "password": password, "code": ""})
+        assert first.status == 303 and first.get("location") == "/signin/second"
+        second = who.get(stack.portal + "/signin/second")
+        assert second.status == 200 and 'name="code"' in second.text
+        done = who.post(stack.portal + "/signin/second", {"code": totp(vera.secret)})
+        pages.append((second.text, done.status))
+        if password == PASSWORD and user == "vera":
+            assert done.status == 303 and who.get(stack.portal + "/api/v1/whoami").status == 200
+            # The flow was used up: its cookie is of no use to anybody.
+            assert who.get(stack.portal + "/signin/second").status == 403
+        else:
+            assert done.status == 403 and who.get(stack.portal + "/api/v1/whoami").status in (303, 401)
+    assert pages[0][0] == pages[1][0] == pages[2][0]
+    assert [status for _, status in pages] == [403, 403, 303]
+
+
+def test_the_second_page_is_bound_to_the_browser_that_began(stack, owner):
+    wilma = stack.user("wilma")
+    wilma.post(stack.portal + "/login", {"user": "wilma", "password": PASSWORD, "code": ""})
+    other = Person(stack, "wilma", wilma.secret)
+    assert other.get(stack.portal + "/signin/second").status == 403
+    assert other.post(stack.portal + "/signin/second", {"code": totp(wilma.secret)}).status == 403
+    assert wilma.post(stack.portal + "/signin/second", {"code": totp(wilma.secret)}).status == 303
+
+
+def test_the_second_page_leads_to_the_console_that_the_person_came_for(stack, owner, recorder):
+    xena = stack.user("xena")
+    url = stack.console_url(recorder.name, "/deep/place?x=1")
+    page, at = xena.follow(xena.get(url), url)
+    form = form_of(page)
+    first = xena.post(stack.portal + "/login", {**form, "user": "xena", "password": PASSWORD, "code": ""})
+    assert first.get("location") == "/signin/second"
+    done = xena.post(stack.portal + "/signin/second", {"code": totp(xena.secret)})
+    answer, at = xena.follow(done, stack.portal + "/signin/second")
+    # What the rules say of her there is another matter.
+    assert at == url and answer.status == 403
+
+
 def test_a_code_is_good_once(stack, owner):
     who = stack.user("olga")
     code = totp(who.secret)

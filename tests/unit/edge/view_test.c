@@ -143,8 +143,8 @@ static struct msg_view good(void)
                              .id = {7},
                              .user = SPAN("anna"),
                              .groups = SPAN("admins\nowners"),
-                             .assurance = ASSURANCE_MFA,
-                             .proven_at = 4000};
+                             .password_at = 4000,
+                             .mfa_at = 4000};
 }
 
 /* The keeper answers its oldest question. */
@@ -258,7 +258,7 @@ static void nonsense_from_the_keeper_is_no_session(void **state)
     assert_true(p.fault < 0);
     view_leave(&p.x);
     m = good();
-    m.assurance = 77;
+    m.hardware_at = 77; /* without what it implies */
     assert_int_equal(enter(&p, "t"), VIEW_WAIT);
     answer(&m, 0);
     assert_true(p.fault < 0);

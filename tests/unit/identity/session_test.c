@@ -6,8 +6,11 @@
 
 static struct session fresh(void)
 {
-    return (struct session){
-        .proven_at = NOW, .created = NOW, .last_seen = NOW, .idle = 900, .ends_at = NOW + 43200};
+    return (struct session){.proven = {{0, NOW, NOW}},
+                            .created = NOW,
+                            .last_seen = NOW,
+                            .idle = 900,
+                            .ends_at = NOW + 43200};
 }
 
 static void a_session_lives_inside_both_limits(void **state)
@@ -50,10 +53,10 @@ static void a_proof_grows_old(void **state)
 {
     (void)state;
     struct session s = fresh();
-    assert_true(session_is_fresh(&s, 0, NOW + 1000000));
-    assert_true(session_is_fresh(&s, 60, NOW + 60));
-    assert_false(session_is_fresh(&s, 60, NOW + 61));
-    assert_true(session_is_fresh(&s, 60, NOW - 5));
+    assert_true(session_is_fresh(&s, ASSURANCE_MFA, 0, NOW + 1000000));
+    assert_true(session_is_fresh(&s, ASSURANCE_MFA, 60, NOW + 60));
+    assert_false(session_is_fresh(&s, ASSURANCE_MFA, 60, NOW + 61));
+    assert_true(session_is_fresh(&s, ASSURANCE_MFA, 60, NOW - 5));
 }
 
 int main(void)

@@ -53,8 +53,7 @@ struct bench {
 static inline void bench_log_in(struct bench *b, const char *user, char key[TOKEN_TEXT_SIZE])
 {
     uint64_t now = clock_wall_ms() / 1000;
-    struct session s = {.assurance = ASSURANCE_MFA,
-                        .proven_at = now,
+    struct session s = {.proven = proven_as(ASSURANCE_MFA, now),
                         .created = now,
                         .last_seen = now,
                         .idle = 86400,

@@ -191,8 +191,7 @@ static struct subject subject_of(const struct row *r)
         .user = token ? SPAN("rita") : span_str(r->who),
         .token = token ? span_str(r->who) : SPAN_NONE,
         .groups = token && r->groups[0] == 0 ? SPAN("ops") : span_str(r->groups),
-        .assurance = r->assurance,
-        .proven_at = (uint64_t)((int64_t)NOW - age),
+        .proven = proven_as(r->assurance, (uint64_t)((int64_t)NOW - age)),
         .scope_routes = span_str(r->scope_routes),
         .scope_methods = span_str(r->scope_methods),
         .scope_paths = span_str(r->scope_paths),
@@ -241,8 +240,7 @@ static void without_rules_everything_is_refused(void **state)
         struct subject who = {.kind = (enum subject_kind)kind,
                               .user = SPAN("root"),
                               .token = SPAN("root"),
-                              .assurance = HW,
-                              .proven_at = NOW,
+                              .proven = proven_as(HW, NOW),
                               .scope_routes = SPAN("*")};
         struct question q = {
             &who, zones_find(policy_zones(p), &source), &s->routes[0], SPAN("GET"), SPAN("/"), NOW};
@@ -290,8 +288,10 @@ static void a_person_in_thousands_of_groups_is_admitted_or_refused_but_never_har
     struct policy *p;
     assert_int_equal(policy_new(s, &p), 0);
     struct addr source = address("127.0.0.1");
-    struct subject who = {
-        .kind = SUBJECT_PERSON, .user = SPAN("u"), .groups = buf_view(&groups), .assurance = MFA};
+    struct subject who = {.kind = SUBJECT_PERSON,
+                          .user = SPAN("u"),
+                          .groups = buf_view(&groups),
+                          .proven = proven_as(MFA, NOW)};
     struct question q = {
         &who, zones_find(policy_zones(p), &source), &s->routes[0], SPAN("GET"), SPAN("/"), NOW};
     assert_int_equal(policy_decide(p, &q).verdict, VERDICT_ALLOW);
@@ -445,7 +445,8 @@ static void the_explanation_names_every_rule_and_its_failure(void **state)
     buf_init(&out, 65536);
     assert_int_equal(policy_new(s, &p), 0);
     struct addr source = address("10.1.0.1");
-    struct subject who = {.kind = SUBJECT_PERSON, .user = SPAN("rita"), .assurance = MFA};
+    struct subject who = {
+        .kind = SUBJECT_PERSON, .user = SPAN("rita"), .proven = proven_as(MFA, NOW)};
     struct question q = {&who,
                          zones_find(policy_zones(p), &source),
                          snapshot_route(s, "tomcat"),

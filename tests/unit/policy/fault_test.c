@@ -171,8 +171,7 @@ static void a_decision_allocates_nothing(void **state)
     struct subject who = {.kind = SUBJECT_PERSON,
                           .user = SPAN("alice"),
                           .groups = SPAN("a\nops\nb"),
-                          .assurance = ASSURANCE_HARDWARE,
-                          .proven_at = 1000};
+                          .proven = proven_as(ASSURANCE_HARDWARE, 1000)};
     allocations = 0;
     struct question q = {&who,
                          zones_find(policy_zones(p), &source),

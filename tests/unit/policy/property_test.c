@@ -161,11 +161,24 @@ static enum reason plain_rule(const struct snapshot *s, const struct rule_def *r
         return REASON_PATH;
     if (w->kind == SUBJECT_TOKEN)
         return scope_covers(q, path) ? REASON_ALLOWED : REASON_TOKEN_SCOPE;
-    if (w->assurance < r->assurance)
+    uint64_t at = w->proven.at[r->assurance == ASSURANCE_NONE ? ASSURANCE_PASSWORD : r->assurance];
+    if (r->assurance != ASSURANCE_NONE && at == 0)
         return REASON_ASSURANCE;
-    if (r->max_age > 0 && (w->proven_at + r->max_age < q->now || w->proven_at > q->now + 60))
+    if (r->max_age > 0 && (at + r->max_age < q->now || at > q->now + 60))
         return REASON_AGE;
     return REASON_ALLOWED;
+}
+
+/* Each level at a time of its own, later ones never later. */
+static struct proven random_proven(uint64_t *seed)
+{
+    struct proven p = {{0}};
+    for (unsigned level = (unsigned)(sample_random(seed) % ASSURANCE_COUNT); level > 0; level--) {
+        uint64_t at = NOW - 150 + sample_random(seed) % 300;
+        for (unsigned below = level; below > 0; below--)
+            p.at[below] = p.at[below] > at ? p.at[below] : at;
+    }
+    return p;
 }
 
 static struct decision plain_decide(const struct snapshot *s, const struct question *q,
@@ -228,8 +241,7 @@ static void the_compiled_policy_agrees_with_the_plain_reading(void **state)
                 .user = span_str(PICK(USERS, &seed)),
                 .token = span_str(PICK(TOKENS, &seed)),
                 .groups = buf_view(&groups),
-                .assurance = (enum assurance)(sample_random(&seed) % 5),
-                .proven_at = NOW - 150 + sample_random(&seed) % 300,
+                .proven = random_proven(&seed),
                 .scope_routes = buf_view(&routes),
                 .scope_methods = buf_view(&methods),
                 .scope_paths = buf_view(&paths),

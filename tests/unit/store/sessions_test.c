@@ -6,8 +6,8 @@
 
 static struct session parent_of(const char *user, uint8_t id)
 {
-    struct session n = {.assurance = 2,
-                        .proven_at = NOW,
+    struct session n = {.proven = proven_as(ASSURANCE_MFA, NOW),
+                        .factors = 3,
                         .created = NOW,
                         .last_seen = NOW,
                         .idle = 900,

@@ -21,6 +21,7 @@ static const struct {
 static const char *const MAY_SCAN[] = {
     "USER_COUNT",      /* for the health page */
     "ENROLMENT_PRUNE", /* at most one per user, once a minute */
+    "FLOW_BOUND",      /* once a minute, by the index of expiry */
     "HANDOVER_PRUNE",  /* live for a minute */
     "SESSION_EXPIRE",  /* those not ended, by their own index */
     "AUDIT_WALK",      /* export: everything is what was asked for */

@@ -1,0 +1,154 @@
+#include "keeper/signin.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "identity/lockout.h"
+#include "keeper/attempts.h"
+#include "keeper/call.h"
+#include "store/sessions.h"
+#include "store/users.h"
+
+static int each_oldest(void *context, const struct session *session)
+{
+    uint8_t *id = context;
+    if (session->child) {
+        return 0;
+    }
+    memcpy(id, session->id, STORE_ID_SIZE);
+    return 1;
+}
+
+static int each_ended(void *context, const uint8_t id[STORE_ID_SIZE])
+{
+    return call_revoke(context, REVOKE_SESSION, span_of(id, STORE_ID_SIZE));
+}
+
+static int make_room(struct keeper *k, const struct signin *s, uint64_t now, struct call *revokes)
+{
+    uint64_t count = 0;
+    uint32_t most = live_snapshot(k->live)->authentication.sessions_per_user;
+    int r = sessions_count(k->store, s->user, &count);
+    if (r < 0 || most == 0 || count < most) {
+        return r;
+    }
+    uint8_t id[STORE_ID_SIZE];
+    struct page page = {0};
+    r = sessions_list(k->store, s->user, &page, each_oldest, id);
+    return r != 1 ? r : sessions_end(k->store, id, now, each_ended, revokes);
+}
+
+static int new_session(struct keeper *k, struct signin *s, const struct proven *proven,
+                       uint64_t now, const struct session_key keys[2], struct call *revokes)
+{
+    const struct snapshot *conf = live_snapshot(k->live);
+    struct session n = {.proven = *proven,
+                        .factors = s->proofs.factors,
+                        .created = now,
+                        .last_seen = now,
+                        .idle = conf->session.idle,
+                        .ends_at = now + conf->session.absolute};
+    (void)snprintf(n.user, sizeof(n.user), "%s", s->user);
+    (void)snprintf(n.host, sizeof(n.host), "%s", conf->portal_host);
+    (void)snprintf(n.agent, sizeof(n.agent), "%.*s", SPAN_FMT(s->agent));
+    memcpy(n.source, s->source.byte, sizeof(n.source));
+    int r = make_room(k, s, now, revokes);
+    r = r < 0 ? r : token_new_id(n.id);
+    r = r < 0 ? r : sessions_add(k->store, &n, keys, 2);
+    s->ends_at = n.ends_at;
+    return r;
+}
+
+static int raise_session(struct keeper *k, struct signin *s, const struct proven *proven,
+                         uint64_t now, const struct session_key keys[2])
+{
+    struct session n;
+    int r = sessions_find(k->store, s->raises, &n);
+    if (r == 0 && (n.child || n.ended != 0 || now >= n.ends_at || strcmp(n.user, s->user) != 0)) {
+        r = FAULT_ABSENT;
+    }
+    if (r == 0) {
+        s->ends_at = n.ends_at;
+        r = sessions_raise(k->store, s->raises, proven, s->proofs.factors, keys, 2);
+    }
+    return r;
+}
+
+static int record(struct keeper *k, const struct signin *s, enum assurance level)
+{
+    char names[FACTOR_NAMES_SIZE], detail[FACTOR_NAMES_SIZE + 64];
+    factor_names(s->proofs.factors, names);
+    (void)snprintf(detail, sizeof(detail), "{\"factor\":\"%s\",\"assurance\":\"%s\"}", names,
+                   assurance_name(level));
+    struct audit_draft draft = {
+        .event = s->raises != NULL ? AUDIT_LOGIN_RAISED : AUDIT_LOGIN,
+        .actor_kind = AUDIT_PERSON,
+        .actor = span_str(s->user),
+        .source = s->source.byte,
+        .target = span_str(s->user),
+        .request_id = s->request_id,
+        .detail = span_str(detail),
+    };
+    return keeper_record(k, &draft);
+}
+
+static int refuse(struct keeper *k, struct signin *s, const char *why)
+{
+    struct attempt a = {
+        .keeper = k, .user = s->user, .source = s->source, .request_id = s->request_id};
+    s->result = SIGNIN_REFUSED;
+    return attempts_refused(&a, why);
+}
+
+int signin_wait(struct keeper *k, struct signin *s)
+{
+    struct flow f = {.kind = FLOW_SECOND,
+                     .factors = s->proofs.factors,
+                     .device_bound = s->proofs.device_bound,
+                     .asserted = s->proofs.asserted,
+                     .raises = s->raises != NULL,
+                     .back = s->back,
+                     .expires = clock_wall_ms() / 1000 + FLOW_LIFE};
+    (void)snprintf(f.user, sizeof(f.user), "%s", s->user);
+    lockout_source_key(&s->source, f.source);
+    if (f.raises) {
+        memcpy(f.session, s->raises, sizeof(f.session));
+    }
+    int r = token_new(s->flow, f.hash);
+    r = r < 0 ? r : flows_put(k->store, &f);
+    s->result = SIGNIN_SECOND;
+    return r;
+}
+
+int signin_finish(struct keeper *k, struct signin *s, struct call *revokes)
+{
+    uint64_t now = clock_wall_ms() / 1000;
+    struct user user;
+    struct session_key keys[2] = {{.kind = CREDENTIAL_SSO}, {.kind = CREDENTIAL_CONSOLE}};
+    enum assurance level = assurance_of(&s->proofs);
+    struct proven proven = proven_as(level, now);
+    int r = k->live == NULL ? FAULT_STALE : users_find(k->store, s->user, &user);
+    if (r < 0) {
+        return r;
+    }
+    if (user.disabled || user.kind == USER_SERVICE) {
+        return refuse(k, s, user.disabled ? "disabled" : "service");
+    }
+    if (level < SIGNIN_LEAST) {
+        return signin_wait(k, s);
+    }
+    r = token_new(s->sso, keys[0].hash);
+    r = r < 0 ? r : token_new(s->console, keys[1].hash);
+    if (r < 0) {
+        return r;
+    }
+    r = s->raises != NULL ? raise_session(k, s, &proven, now, keys)
+                          : new_session(k, s, &proven, now, keys, revokes);
+    if (r == FAULT_ABSENT && s->raises != NULL) {
+        return refuse(k, s, "session");
+    }
+    s->result = SIGNIN_OK;
+    return r < 0 ? r : record(k, s, level);
+}

@@ -1,0 +1,55 @@
+/* The one place where proofs become a session. Every way to sign in ends here, in a step of the
+ * present turn: passwords and codes, passkeys, certificates, providers, directories.
+ *
+ *   proofs ──▶ enough for a session? ──▶ new session, or the one that exists is raised
+ *                    │                   (either way with new keys: old ones are dead)
+ *                    └─▶ not yet: a flow that waits for a second factor
+ *
+ * What has to hold whatever was proven stands here as well: a disabled user, a program's account,
+ * the limit of sessions, the record in the audit trail. */
+#ifndef KEEPER_SIGNIN_H
+#define KEEPER_SIGNIN_H
+
+#include "base/addr.h"
+#include "identity/assurance.h"
+#include "identity/token.h"
+#include "keeper/keeper.h"
+#include "store/flows.h"
+
+struct call;
+
+/* Nobody is on with less. */
+#define SIGNIN_LEAST ASSURANCE_MFA
+
+struct signin {
+    const char *user; /* that exists */
+    struct proofs proofs;
+    struct addr source;
+    struct span agent;
+    struct span request_id;
+    struct span back;      /* of a flow that this makes, see store/flows.h */
+    const uint8_t *raises; /* id of the session that is raised, or NULL: a new one */
+
+    enum signin_result {
+        SIGNIN_OK,      /* sso and console hold the keys */
+        SIGNIN_SECOND,  /* flow holds the key of a FLOW_SECOND */
+        SIGNIN_REFUSED, /* recorded */
+    } result;
+    char sso[TOKEN_TEXT_SIZE], console[TOKEN_TEXT_SIZE], flow[TOKEN_TEXT_SIZE];
+    uint64_t ends_at;
+};
+
+/* revokes: the call that carries what is to be pushed to the edges after the commit. The caller
+ * wipes *s. A fault: nothing was done. */
+must_check int signin_finish(struct keeper *k, struct signin *s, struct call *revokes);
+/* A flow that waits for a second factor. user "": of somebody whose first factor was wrong; nothing
+ * that comes will be right, but it looks the same. */
+must_check int signin_wait(struct keeper *k, struct signin *s);
+
+/* For pages. The flow of this browser, of this kind. FAULT_ABSENT: there is none. */
+must_check int signin_flow(struct call *c, enum flow_kind kind, struct flow *ret);
+/* Not SIGNIN_REFUSED: sets the cookies and leads on, to the second page, to the console that the
+ * person came for (back), or home. */
+must_check int signin_arrive(struct call *c, const struct signin *s, struct span back);
+
+#endif

@@ -1,0 +1,146 @@
+/* The page between a first factor and a session: it asks for the second one.
+ *
+ * Whoever came here with a wrong name or password finds the same page, and whatever he types is
+ * wrong. */
+#include <errno.h>
+
+#include "base/fault.h"
+#include "base/secret.h"
+#include "identity/token.h"
+#include "keeper/attempts.h"
+#include "keeper/html.h"
+#include "keeper/op.h"
+#include "keeper/signin.h"
+
+static const char LOST[] = "This login has taken too long, or was begun in another browser.";
+
+static int show(struct call *c, unsigned status, const char *error)
+{
+    struct buf *page = &c->page;
+    buf_clear(page);
+    html_open(page, "One more step", SPAN_NONE);
+    html_raw(page, "<section class=\"card\">");
+    if (error != NULL) {
+        html_raw(page, "<div class=\"error\" id=\"error\" role=\"alert\"><strong>");
+        html_str(page, error);
+        html_raw(page, "</strong><p>This server's time is ");
+        html_time(page, c->now_ms);
+        html_raw(page, ".</p></div>");
+    }
+    html_raw(page,
+             "<form method=\"post\" action=\"/signin/second\">"
+             "<div class=\"field\"><label for=\"code\">One-time code</label>"
+             "<input id=\"code\" name=\"code\" type=\"text\" autocomplete=\"one-time-code\" "
+             "autocapitalize=\"none\" spellcheck=\"false\" maxlength=\"64\" required autofocus>"
+             "<p class=\"muted\">Six digits from your authenticator, or a recovery code.</p>"
+             "</div><button class=\"button wide\" type=\"submit\">Log in</button></form>"
+             "<p><a href=\"/login\">Begin again</a></p></section>");
+    html_close(page);
+    c->status = status;
+    return 0;
+}
+
+/* The page that says so; the cookie is of no use any more. */
+static int lost(struct call *c)
+{
+    struct buf *page = &c->page;
+    html_open(page, "Begin again", SPAN_NONE);
+    html_raw(page, "<section class=\"card\"><p class=\"error\">");
+    html_str(page, LOST);
+    html_raw(page, "</p><p><a class=\"button\" href=\"/login\">Log in</a></p></section>");
+    html_close(page);
+    c->status = 403;
+    c->set_flow = SPAN("-");
+    return 0;
+}
+
+int signin_flow(struct call *c, enum flow_kind kind, struct flow *ret)
+{
+    uint8_t hash[TOKEN_HASH_SIZE];
+    int r = token_is_shaped(c->in.flow) ? token_hash(c->in.flow, hash) : FAULT_ABSENT;
+    return r < 0 ? r : flows_find(c->keeper->store, hash, kind, c->now_ms / 1000, &c->arena, ret);
+}
+
+int signin_arrive(struct call *c, const struct signin *s, struct span back)
+{
+    if (s->result == SIGNIN_SECOND) {
+        c->set_flow = arena_copy(&c->arena, span_str(s->flow));
+        return c->set_flow.at == NULL ? -ENOMEM : call_redirect(c, "/signin/second");
+    }
+    c->set_sso = arena_copy(&c->arena, span_str(s->sso));
+    c->set_console = arena_copy(&c->arena, span_str(s->console));
+    c->set_flow = SPAN("-");
+    const char *to = back.len == 0
+                         ? "/?after=login"
+                         : arena_printf(&c->arena, "/handover?%.*s&after=login", SPAN_FMT(back));
+    return c->set_sso.at == NULL || c->set_console.at == NULL ? -ENOMEM : call_redirect(c, to);
+}
+
+int page_second_show(struct call *c)
+{
+    struct flow f;
+    int r = signin_flow(c, FLOW_SECOND, &f);
+    return r == FAULT_ABSENT ? lost(c) : r < 0 ? r : show(c, 200, NULL);
+}
+
+static int finish(struct call *c, const struct flow *f, enum factor factor)
+{
+    struct signin s = {.user = f->user,
+                       .proofs = {.factors = f->factors | factor_bit(factor),
+                                  .device_bound = f->device_bound != 0,
+                                  .asserted = (enum assurance)f->asserted},
+                       .source = c->in.source,
+                       .agent = c->in.agent,
+                       .request_id = c->in.request_id,
+                       .back = f->back,
+                       .raises = f->raises ? f->session : NULL};
+    struct flow gone;
+    int r = flows_take(c->keeper->store, f->hash, f->kind, c->now_ms / 1000, &c->arena, &gone);
+    r = r < 0 ? r : signin_finish(c->keeper, &s, c);
+    if (r == 0 && s.result == SIGNIN_REFUSED) {
+        c->keep = true;
+        r = lost(c);
+    } else if (r == 0) {
+        r = signin_arrive(c, &s, f->back);
+    }
+    secret_wipe(&s, sizeof(s));
+    return r;
+}
+
+int page_second_submit(struct call *c)
+{
+    struct flow f;
+    struct span code;
+    enum factor factor = FACTOR_TOTP;
+    bool good = false;
+    uint32_t wait;
+    int r = signin_flow(c, FLOW_SECOND, &f);
+    if (r < 0) {
+        return r == FAULT_ABSENT ? lost(c) : r;
+    }
+    if (call_form(c, "code", &code) < 0 || code.len > 64) {
+        return call_problem(c, 400, NULL, "This is not a login form of this gateway.");
+    }
+    struct attempt a = {.keeper = c->keeper,
+                        .user = f.user,
+                        .source = c->in.source,
+                        .request_id = c->in.request_id};
+    c->keep = true;
+    r = attempts_charge(&a, &wait);
+    if (r == 0 && wait > 0) {
+        c->retry_after = wait;
+        r = attempts_throttled(&a);
+        return r < 0 ? r : show(c, 429, "Too many attempts. Wait, then try again.");
+    }
+    c->at_deadline = true;
+    if (r == 0 && f.user[0] != '\0') {
+        r = attempts_code(&a, span_trim(code), &good, &factor);
+    }
+    if (r == 0 && !good) {
+        r = f.user[0] == '\0' ? 0 : attempts_failed(&a, factor);
+        r = r < 0 ? r : attempts_refused(&a, "code");
+        return r < 0 ? r : show(c, 403, "This did not match. Check name, password and code.");
+    }
+    r = r < 0 ? r : attempts_forgive(&a, 2);
+    return r < 0 ? r : finish(c, &f, factor);
+}

@@ -1,0 +1,39 @@
+-- Strong authentication: levels proven one by one, kinds of users, sign-ins under way.
+
+-- What proves a level proves those below it, so these never rise from left to right.
+ALTER TABLE sessions ADD COLUMN password_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN mfa_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN resistant_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN hardware_at INTEGER NOT NULL DEFAULT 0;
+-- Bits of enum factor of identity/assurance.h.
+ALTER TABLE sessions ADD COLUMN factors INTEGER NOT NULL DEFAULT 0;
+UPDATE sessions SET
+    password_at = iif(assurance >= 1, proven_at, 0),
+    mfa_at = iif(assurance >= 2, proven_at, 0),
+    resistant_at = iif(assurance >= 3, proven_at, 0),
+    hardware_at = iif(assurance >= 4, proven_at, 0);
+ALTER TABLE sessions DROP COLUMN assurance;
+ALTER TABLE sessions DROP COLUMN proven_at;
+
+-- kind: enum user_kind of store/users.h.
+ALTER TABLE users ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
+
+-- Sign-ins under way. hash: of the cookie that binds one to a browser. kind: enum flow_kind of
+-- store/flows.h. session: the one that is to be raised, or NULL.
+CREATE TABLE flows (
+    hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
+    kind INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    factors INTEGER NOT NULL,
+    device_bound INTEGER NOT NULL,
+    asserted INTEGER NOT NULL,
+    session BLOB REFERENCES sessions (id) ON DELETE CASCADE,
+    source TEXT NOT NULL,
+    data TEXT NOT NULL,
+    back TEXT NOT NULL,
+    expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX flows_by_source ON flows (source, expires);
+CREATE INDEX flows_by_expiry ON flows (expires);
+CREATE INDEX flows_by_session ON flows (session) WHERE session IS NOT NULL;
