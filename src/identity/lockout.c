@@ -12,7 +12,8 @@ struct scope {
 };
 
 static const struct scope SCOPES[] = {
-    [LOCKOUT_ACCOUNT] = {4, 2, FORGET},
+    [LOCKOUT_ACCOUNT] = {9, 2, FORGET},
+    [LOCKOUT_PAIR] = {4, 2, FORGET},
     [LOCKOUT_SOURCE] = {19, 2, FORGET},
     /* SP 800-63B counts failures in a row, however far apart. The wait is that of the account. */
     [LOCKOUT_FACTOR] = {UINT32_MAX, 0, 0},
@@ -48,10 +49,8 @@ void lockout_fail(enum lockout_scope scope, struct throttle *t, uint64_t now)
 
 void lockout_succeed(enum lockout_scope scope, struct throttle *t)
 {
-    if (scope == LOCKOUT_SOURCE && t->failures > 0)
-        t->failures--;
-    else
-        t->failures = 0;
+    bool one = scope == LOCKOUT_SOURCE || scope == LOCKOUT_ACCOUNT;
+    t->failures = one && t->failures > 0 ? t->failures - 1 : 0;
 }
 
 bool lockout_is_spent(const struct throttle *t)
@@ -67,4 +66,9 @@ void lockout_source_key(const struct addr *a, char out[LOCKOUT_KEY_SIZE])
         place.bits = 64;
     }
     cidr_format(&place, out);
+}
+
+void lockout_pair_key(const char *user, const char *place, char out[LOCKOUT_PAIR_SIZE])
+{
+    (void)snprintf(out, LOCKOUT_PAIR_SIZE, "%s %s", user, place);
 }

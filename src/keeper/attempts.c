@@ -10,8 +10,11 @@
 #include "identity/recovery.h"
 #include "identity/totp.h"
 #include "store/credentials.h"
+#include "store/places.h"
 
 #define THROTTLED_RECORD_MS 60000u
+/* A place is no stranger's for so long after the last sign-in there. */
+#define PLACE_KNOWN (30u * 86400u)
 
 /* ---- audit ---- */
 
@@ -74,48 +77,92 @@ void attempts_minute(struct keeper *k)
 
 /* ---- charges ---- */
 
-/* How long one place or name has to wait; charged at once when it has not. */
-static int charge(const struct attempt *a, enum throttle_kind kind, enum lockout_scope scope,
-                  const char *key, bool really, uint32_t *wait)
+struct charge {
+    enum throttle_kind kind;
+    enum lockout_scope scope;
+    const char *key;
+    bool waits; /* or it is only counted */
+};
+
+static int look(struct store *s, const struct charge *c, uint64_t now, uint32_t *wait)
 {
     struct throttle t;
-    uint64_t now = clock_wall_ms() / 1000;
-    int r = throttles_find(a->keeper->store, kind, key, &t);
-    if (r < 0) {
-        return r;
-    }
-    uint32_t seconds = lockout_wait(scope, &t, now);
+    int r = c->waits ? throttles_find(s, c->kind, c->key, &t) : 0;
+    uint32_t seconds = r == 0 && c->waits ? lockout_wait(c->scope, &t, now) : 0;
     if (seconds > *wait) {
         *wait = seconds;
     }
-    if (!really) {
-        return 0;
+    return r;
+}
+
+static int fail(struct store *s, const struct charge *c, uint64_t now)
+{
+    struct throttle t;
+    int r = throttles_find(s, c->kind, c->key, &t);
+    if (r < 0) {
+        return r;
     }
-    lockout_fail(scope, &t, now);
-    return throttles_put(a->keeper->store, kind, key, &t);
+    lockout_fail(c->scope, &t, now);
+    return throttles_put(s, c->kind, c->key, &t);
 }
 
 int attempts_charge(const struct attempt *a, uint32_t *wait)
 {
-    char place[LOCKOUT_KEY_SIZE];
+    char place[LOCKOUT_KEY_SIZE], pair[LOCKOUT_PAIR_SIZE];
+    struct store *store = a->keeper->store;
+    uint64_t now = clock_wall_ms() / 1000;
+    bool known = false;
+    int r = 0;
     lockout_source_key(&a->source, place);
+    lockout_pair_key(a->user, place, pair);
     *wait = 0;
-    for (int really = 0; really < 2 && *wait == 0; really++) {
-        int r = charge(a, THROTTLE_SOURCE, LOCKOUT_SOURCE, place, really == 1, wait);
-        if (r == 0 && a->user[0] != '\0') {
-            r = charge(a, THROTTLE_ACCOUNT, LOCKOUT_ACCOUNT, a->user, really == 1, wait);
-        }
-        if (r < 0) {
-            return r;
-        }
-        if (really == 1) {
-            *wait = 0;
-        }
+    if (a->user[0] != '\0') {
+        r = places_known(store, a->user, place, now - PLACE_KNOWN, &known);
     }
-    return 0;
+    const struct charge charges[] = {
+        {THROTTLE_SOURCE, LOCKOUT_SOURCE, place, true},
+        {THROTTLE_PAIR, LOCKOUT_PAIR, pair, true},
+        {THROTTLE_ACCOUNT, LOCKOUT_ACCOUNT, a->user, !known},
+    };
+    size_t count = a->user[0] == '\0' ? 1 : countof(charges);
+    for (size_t i = 0; i < count && r == 0; i++) {
+        r = look(store, &charges[i], now, wait);
+    }
+    for (size_t i = 0; i < count && r == 0 && *wait == 0; i++) {
+        r = fail(store, &charges[i], now);
+    }
+    return r;
 }
 
-/* What counts towards the disabling of which factor. */
+static int take_back(struct store *s, enum throttle_kind kind, enum lockout_scope scope,
+                     const char *key, unsigned times)
+{
+    struct throttle t;
+    int r = throttles_find(s, kind, key, &t);
+    if (r < 0) {
+        return r;
+    }
+    for (unsigned i = 0; i < times; i++) {
+        lockout_succeed(scope, &t);
+    }
+    return throttles_put(s, kind, key, &t);
+}
+
+int attempts_forgive(const struct attempt *a, unsigned charges)
+{
+    struct store *store = a->keeper->store;
+    char place[LOCKOUT_KEY_SIZE], pair[LOCKOUT_PAIR_SIZE];
+    lockout_source_key(&a->source, place);
+    lockout_pair_key(a->user, place, pair);
+    int r = take_back(store, THROTTLE_PAIR, LOCKOUT_PAIR, pair, 1);
+    r = r < 0 ? r : take_back(store, THROTTLE_ACCOUNT, LOCKOUT_ACCOUNT, a->user, charges);
+    return r < 0 ? r : take_back(store, THROTTLE_SOURCE, LOCKOUT_SOURCE, place, charges + 1);
+}
+
+/* ---- factors ---- */
+
+/* What counts towards the disabling of which factor. Password and TOTP have a mark of their own in
+ * the store; of the others the count itself is the mark. */
 static const struct counted {
     enum factor factor;
     enum throttle_kind kind;
@@ -124,55 +171,79 @@ static const struct counted {
 } COUNTED[] = {
     {FACTOR_PASSWORD, THROTTLE_PASSWORD, credentials_disable_password, AUDIT_PASSWORD_DISABLED},
     {FACTOR_TOTP, THROTTLE_CODE, credentials_disable_totp, AUDIT_TOTP_DISABLED},
+    {FACTOR_RECOVERY, THROTTLE_RECOVERY, NULL, AUDIT_FACTOR_DISABLED},
+    {FACTOR_PASSKEY, THROTTLE_PASSKEY, NULL, AUDIT_FACTOR_DISABLED},
+    {FACTOR_KEY, THROTTLE_KEY, NULL, AUDIT_FACTOR_DISABLED},
+    {FACTOR_DIRECTORY, THROTTLE_DIRECTORY, NULL, AUDIT_FACTOR_DISABLED},
+    {FACTOR_SEALED, THROTTLE_SEALED, NULL, AUDIT_FACTOR_DISABLED},
 };
+
+static const struct counted *counted(enum factor factor)
+{
+    for (size_t i = 0; i < countof(COUNTED); i++) {
+        if (COUNTED[i].factor == factor) {
+            return &COUNTED[i];
+        }
+    }
+    return NULL;
+}
 
 int attempts_failed(const struct attempt *a, enum factor factor)
 {
-    const struct counted *c = NULL;
-    for (size_t i = 0; i < countof(COUNTED) && c == NULL; i++) {
-        c = COUNTED[i].factor == factor ? &COUNTED[i] : NULL;
-    }
-    if (c == NULL) {
-        return 0;
-    }
+    const struct counted *c = counted(factor);
     struct store *store = a->keeper->store;
     struct throttle t;
-    int r = throttles_find(store, c->kind, a->user, &t);
-    if (r < 0) {
+    char detail[64];
+    int r = c == NULL ? 0 : throttles_find(store, c->kind, a->user, &t);
+    if (c == NULL || r < 0) {
         return r;
     }
-    t.failures += t.failures < UINT32_MAX;
-    t.last_failure = clock_wall_ms() / 1000;
+    lockout_fail(LOCKOUT_FACTOR, &t, clock_wall_ms() / 1000);
     r = throttles_put(store, c->kind, a->user, &t);
-    if (r < 0 || !lockout_is_spent(&t) || t.failures != LOCKOUT_FACTOR_MAX) {
+    if (r < 0 || t.failures != LOCKOUT_FACTOR_MAX) {
         return r;
     }
-    r = c->disable(store, a->user);
-    if (r == FAULT_ABSENT) {
-        return 0;
+    r = c->disable == NULL ? 0 : c->disable(store, a->user);
+    if (r < 0) {
+        return r == FAULT_ABSENT ? 0 : r;
     }
-    return r < 0 ? r : record(a, c->event, AUDIT_DONE, "");
+    (void)snprintf(detail, sizeof(detail), "{\"factor\":\"%s\"}", factor_name(factor));
+    return record(a, c->event, AUDIT_DONE, detail);
 }
 
-int attempts_forgive(const struct attempt *a, unsigned charges)
+int attempts_spent(struct store *s, const char *user, enum factor factor, bool *ret)
+{
+    const struct counted *c = counted(factor);
+    struct throttle t = {0};
+    int r = c == NULL ? 0 : throttles_find(s, c->kind, user, &t);
+    if (r == 0) {
+        *ret = lockout_is_spent(&t);
+    }
+    return r;
+}
+
+int attempts_proven(const struct attempt *a, uint32_t factors, bool *ret_new)
 {
     struct store *store = a->keeper->store;
-    const struct throttle none = {0};
-    struct throttle t;
     char place[LOCKOUT_KEY_SIZE];
-    lockout_source_key(&a->source, place);
-    int r = throttles_put(store, THROTTLE_ACCOUNT, a->user, &none);
+    int r = 0;
     for (size_t i = 0; i < countof(COUNTED) && r == 0; i++) {
-        r = throttles_put(store, COUNTED[i].kind, a->user, &none);
+        if ((factors & factor_bit(COUNTED[i].factor)) != 0) {
+            r = throttles_put(store, COUNTED[i].kind, a->user, &(struct throttle){0});
+        }
     }
-    r = r < 0 ? r : throttles_find(store, THROTTLE_SOURCE, place, &t);
-    if (r < 0) {
-        return r;
+    lockout_source_key(&a->source, place);
+    return r < 0 ? r : places_seen(store, a->user, place, clock_wall_ms() / 1000, ret_new);
+}
+
+int attempts_restore(struct store *s, const char *user)
+{
+    int r = throttles_put(s, THROTTLE_ACCOUNT, user, &(struct throttle){0});
+    for (size_t i = 0; i < countof(COUNTED) && r == 0; i++) {
+        r = throttles_put(s, COUNTED[i].kind, user, &(struct throttle){0});
     }
-    for (unsigned i = 0; i < charges + 1; i++) {
-        lockout_succeed(LOCKOUT_SOURCE, &t);
-    }
-    return throttles_put(store, THROTTLE_SOURCE, place, &t);
+    r = r < 0 ? r : throttles_forget_pairs(s, user);
+    return r < 0 ? r : credentials_enable(s, user);
 }
 
 /* ---- codes ---- */
@@ -180,7 +251,12 @@ int attempts_forgive(const struct attempt *a, unsigned charges)
 static int use_recovery(const struct attempt *a, struct span code, bool *good)
 {
     uint8_t hash[RECOVERY_HASH_SIZE];
-    int r = recovery_hash(code, hash);
+    bool spent;
+    int r = attempts_spent(a->keeper->store, a->user, FACTOR_RECOVERY, &spent);
+    if (r < 0) {
+        return r;
+    }
+    r = spent ? FAULT_ABSENT : recovery_hash(code, hash);
     r = r < 0 ? FAULT_ABSENT : credentials_use_recovery(a->keeper->store, a->user, hash);
     *good = r == 0;
     return r == 0 ? record(a, AUDIT_RECOVERY_USED, AUDIT_DONE, "") : r == FAULT_ABSENT ? 0 : r;

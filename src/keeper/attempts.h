@@ -3,7 +3,9 @@
  * the present turn (turn.h).
  *
  * An attempt is charged as a failure before anything is looked at and taken back on success, so
- * that many attempts at once do not all find the account fresh. */
+ * that many attempts at once do not all find the account fresh. Three things are charged: the place
+ * it comes from, the account, and the two together. Whoever comes from a place where he has signed
+ * in lately does not wait for what strangers elsewhere have done to his account. */
 #ifndef KEEPER_ATTEMPTS_H
 #define KEEPER_ATTEMPTS_H
 
@@ -23,9 +25,19 @@ must_check int attempts_charge(const struct attempt *a, uint32_t *wait);
 /* The factor of a user that exists was wrong: one more in a row; the hundredth disables the factor,
  * and that is recorded. */
 must_check int attempts_failed(const struct attempt *a, enum factor factor);
-/* Everything was right: the charges of the account and its factors are forgotten. `charges`: how
- * many times this sign-in was charged; each is taken back from the source, and one more. */
+/* Everything was right. `charges`: how many times this sign-in was charged; each is taken back from
+ * the source and the account, and from the source one more; what the two did together is
+ * forgotten. */
 must_check int attempts_forgive(const struct attempt *a, unsigned charges);
+/* Has this factor of a user failed too often in a row? It proves nothing then, until an
+ * administrator enables the user again or the factor is replaced. */
+must_check int attempts_spent(struct store *s, const char *user, enum factor factor, bool *ret);
+/* A session has come of these factors: their failures in a row end here, and the place is known
+ * from now on. *ret_new (may be NULL): it was not known before. */
+must_check int attempts_proven(const struct attempt *a, uint32_t factors, bool *ret_new);
+/* Forgets what was charged to the user from everywhere, and enables all factors that were disabled
+ * for their failures. */
+must_check int attempts_restore(struct store *s, const char *user);
 
 /* Is it a code of this user, of the TOTP kind or a recovery code? 0 with *good, and *factor says
  * which; a good one is used up. A code that came before is recorded. */

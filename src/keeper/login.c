@@ -144,7 +144,6 @@ static int wrong(struct login *l, const char *why)
         return r;
     }
     struct signin s = signin_of(l);
-    s.user = "";
     r = signin_wait(l->keeper, &s);
     tell(l, &s);
     secret_wipe(&s, sizeof(s));

@@ -5,6 +5,7 @@
 #include "identity/lockout.h"
 #include "identity/password.h"
 #include "identity/totp.h"
+#include "keeper/attempts.h"
 #include "keeper/json.h"
 #include "keeper/keeper.h"
 #include "keeper/live.h"
@@ -25,11 +26,20 @@ json_t *op_user_json(struct call *c, const struct user *u)
     const char *password = u->password_set == 0   ? "none"
                            : u->password_disabled ? "disabled"
                                                   : "set";
+    json_t *spent = json_array();
+    for (unsigned f = 0; f < FACTOR_COUNT && spent != NULL; f++) {
+        bool is = false;
+        if (attempts_spent(c->keeper->store, u->name, (enum factor)f, &is) < 0 ||
+            (is && json_push(spent, json_string(factor_name((enum factor)f))) < 0)) {
+            json_decref(spent);
+            spent = NULL;
+        }
+    }
     const char *totp = !u->totp ? "none" : u->totp_disabled ? "disabled" : "set";
-    return json_pack("{s:s,s:b,s:o,s:o,s:s,s:s,s:i,s:o}", "name", u->name, "disabled", u->disabled,
-                     "groups", list, "created", json_time(u->created), "password", password, "totp",
-                     totp, "recovery_left", (int)u->recovery_left, "enrol_until",
-                     json_time(u->enrol_until));
+    return json_pack("{s:s,s:b,s:o,s:o,s:s,s:s,s:i,s:o,s:o}", "name", u->name, "disabled",
+                     u->disabled, "groups", list, "created", json_time(u->created), "password",
+                     password, "totp", totp, "recovery_left", (int)u->recovery_left, "enrol_until",
+                     json_time(u->enrol_until), "spent", spent);
 }
 
 static int answer_user(struct call *c, unsigned status, const char *name)
@@ -276,10 +286,10 @@ int op_users_disable(struct call *c)
     return r < 0 ? r : answer_user(c, 200, name);
 }
 
-/* Enabling also forgets failed attempts: whoever enables has spoken with the person. */
+/* Enabling also forgets failed attempts and gives back the factors that were disabled for them:
+ * whoever enables has spoken with the person. */
 int op_users_enable(struct call *c)
 {
-    static const enum throttle_kind KINDS[] = {THROTTLE_ACCOUNT, THROTTLE_PASSWORD, THROTTLE_CODE};
     const char *name = op_name(c, 0, "user");
     if (name == NULL) {
         return 0;
@@ -288,9 +298,7 @@ int op_users_enable(struct call *c)
     if (r < 0) {
         return call_fault(c, r, "user");
     }
-    for (size_t i = 0; i < countof(KINDS) && r == 0; i++) {
-        r = throttles_put(c->keeper->store, KINDS[i], name, &(struct throttle){0});
-    }
+    r = attempts_restore(c->keeper->store, name);
     r = r < 0 ? r : call_audit(c, AUDIT_USER_ENABLED, span_str(name), NULL);
     return r < 0 ? r : answer_user(c, 200, name);
 }

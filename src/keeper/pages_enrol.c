@@ -9,12 +9,12 @@
 #include "identity/password.h"
 #include "identity/token.h"
 #include "identity/totp.h"
+#include "keeper/attempts.h"
 #include "keeper/html.h"
 #include "keeper/json.h"
 #include "keeper/keeper.h"
 #include "keeper/op.h"
 #include "store/credentials.h"
-#include "store/throttles.h"
 
 /* The picture as one SVG path: every dark module a square of side 1, with the quiet zone of four
  * that the standard asks for. */
@@ -162,11 +162,7 @@ static int finish(struct call *c, const struct enrolment *e, const uint8_t hash[
     int r = enrolments_finish(store, hash, now, c->hash, step, NULL, 0);
     r = r < 0 ? r : op_recovery_codes(c->keeper, e->user, now, &codes);
     r = r < 0 ? r : op_end_user(c, e->user);
-    for (enum throttle_kind kind = THROTTLE_ACCOUNT; r == 0 && kind <= THROTTLE_CODE; kind++) {
-        if (kind != THROTTLE_SOURCE) {
-            r = throttles_put(store, kind, e->user, &(struct throttle){0});
-        }
-    }
+    r = r < 0 ? r : attempts_restore(store, e->user);
     if (r == 0) {
         c->actor = (struct actor){.kind = CREDENTIAL_CONSOLE, .user = e->user, .text = e->user};
         r = call_audit(c, AUDIT_ENROLMENT_FINISHED, span_str(e->user), NULL);

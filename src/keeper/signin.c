@@ -94,10 +94,26 @@ static int record(struct keeper *k, const struct signin *s, enum assurance level
     return keeper_record(k, &draft);
 }
 
+static struct attempt attempt_of(struct keeper *k, const struct signin *s)
+{
+    return (struct attempt){
+        .keeper = k, .user = s->user, .source = s->source, .request_id = s->request_id};
+}
+
+static int any_spent(struct keeper *k, const struct signin *s, bool *ret)
+{
+    int r = 0;
+    for (unsigned f = 0; f < FACTOR_COUNT && r == 0 && !*ret; f++) {
+        if ((s->proofs.factors & factor_bit((enum factor)f)) != 0) {
+            r = attempts_spent(k->store, s->user, (enum factor)f, ret);
+        }
+    }
+    return r;
+}
+
 static int refuse(struct keeper *k, struct signin *s, const char *why)
 {
-    struct attempt a = {
-        .keeper = k, .user = s->user, .source = s->source, .request_id = s->request_id};
+    struct attempt a = attempt_of(k, s);
     s->result = SIGNIN_REFUSED;
     return attempts_refused(&a, why);
 }
@@ -136,6 +152,11 @@ int signin_finish(struct keeper *k, struct signin *s, struct call *revokes)
     if (user.disabled || user.kind == USER_SERVICE) {
         return refuse(k, s, user.disabled ? "disabled" : "service");
     }
+    bool spent = false;
+    r = any_spent(k, s, &spent);
+    if (r < 0 || spent) {
+        return r < 0 ? r : refuse(k, s, "spent");
+    }
     if (level < SIGNIN_LEAST) {
         return signin_wait(k, s);
     }
@@ -150,5 +171,7 @@ int signin_finish(struct keeper *k, struct signin *s, struct call *revokes)
         return refuse(k, s, "session");
     }
     s->result = SIGNIN_OK;
+    struct attempt a = attempt_of(k, s);
+    r = r < 0 ? r : attempts_proven(&a, s->proofs.factors, NULL);
     return r < 0 ? r : record(k, s, level);
 }

@@ -42,8 +42,9 @@ struct signin {
 /* revokes: the call that carries what is to be pushed to the edges after the commit. The caller
  * wipes *s. A fault: nothing was done. */
 must_check int signin_finish(struct keeper *k, struct signin *s, struct call *revokes);
-/* A flow that waits for a second factor. user "": of somebody whose first factor was wrong; nothing
- * that comes will be right, but it looks the same. */
+/* A flow that waits for a second factor. Without any proof (or with user ""): of somebody whose
+ * first factor was wrong; nothing that comes will be right, but it looks the same and is charged to
+ * the same name, or how soon one has to wait would tell a right password from a wrong one. */
 must_check int signin_wait(struct keeper *k, struct signin *s);
 
 /* For pages. The flow of this browser, of this kind. FAULT_ABSENT: there is none. */

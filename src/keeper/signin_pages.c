@@ -107,6 +107,12 @@ static int finish(struct call *c, const struct flow *f, enum factor factor)
     return r;
 }
 
+/* Of somebody whose first factor was wrong: no code is right. */
+static bool is_nobodys(const struct flow *f)
+{
+    return f->user[0] == '\0' || (f->factors == 0 && !f->raises);
+}
+
 int page_second_submit(struct call *c)
 {
     struct flow f;
@@ -133,11 +139,11 @@ int page_second_submit(struct call *c)
         return r < 0 ? r : show(c, 429, "Too many attempts. Wait, then try again.");
     }
     c->at_deadline = true;
-    if (r == 0 && f.user[0] != '\0') {
+    if (r == 0 && !is_nobodys(&f)) {
         r = attempts_code(&a, span_trim(code), &good, &factor);
     }
     if (r == 0 && !good) {
-        r = f.user[0] == '\0' ? 0 : attempts_failed(&a, factor);
+        r = is_nobodys(&f) ? 0 : attempts_failed(&a, factor);
         r = r < 0 ? r : attempts_refused(&a, "code");
         return r < 0 ? r : show(c, 403, "This did not match. Check name, password and code.");
     }

@@ -13,6 +13,7 @@
 #include "store/access.h"
 #include "store/credentials.h"
 #include "store/flows.h"
+#include "store/places.h"
 #include "store/sessions.h"
 #include "store/throttles.h"
 
@@ -21,6 +22,7 @@
 #define SESSIONS_KEPT (7u * DAY)
 #define THROTTLES_KEPT (2u * DAY)
 #define THROTTLES_MAX 20000u
+#define PLACES_KEPT (90u * (uint64_t)DAY)
 #define ACCESS_ROWS_MAX 1000000u
 #define ACCESS_KEPT_MS (90u * (uint64_t)DAY * 1000)
 
@@ -52,6 +54,7 @@ static int sweep_step(struct keeper *k, void *context)
     r = r < 0 ? r : enrolments_prune(k->store, now);
     r = r < 0 ? r : flows_prune(k->store, now);
     r = r < 0 ? r : throttles_prune(k->store, now - THROTTLES_KEPT, THROTTLES_MAX);
+    r = r < 0 ? r : places_prune(k->store, now - PLACES_KEPT);
     return r < 0 ? r : record_lost(k);
 }
 

@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/secret.h"
 #include "store/part.h"
+#include "store/throttles.h"
 
 static int one(struct store *s, enum statement which, const char *user)
 {
@@ -10,6 +11,23 @@ static int one(struct store *s, enum statement which, const char *user)
     store_query(&q, s, which);
     query_text(&q, user);
     return store_run_one(&q, s);
+}
+
+/* rc of what replaced a factor: when it worked, its failures in a row begin anew. */
+static int renewed(struct store *s, int rc, enum throttle_kind kind, const char *user)
+{
+    return rc < 0 ? rc : throttles_put(s, kind, user, &(struct throttle){0});
+}
+
+int credentials_enable(struct store *s, const char *user)
+{
+    int rc = store_mark(s);
+    if (rc < 0)
+        return rc;
+    rc = one(s, STMT_PASSWORD_ENABLE, user);
+    if (rc == 0 || rc == FAULT_ABSENT)
+        rc = one(s, STMT_TOTP_ENABLE, user);
+    return store_settle(s, rc == FAULT_ABSENT ? 0 : rc);
 }
 
 /* ---- password ---- */
@@ -43,7 +61,7 @@ int credentials_set_password(struct store *s, const char *user, const char *hash
     query_text(&q, user);
     query_text(&q, hash);
     query_u64(&q, now);
-    return store_run_one(&q, s);
+    return renewed(s, store_run_one(&q, s), THROTTLE_PASSWORD, user);
 }
 
 int credentials_rehash(struct store *s, const char *user, const char *old, const char *hash)
@@ -111,7 +129,7 @@ int credentials_set_totp(struct store *s, const char *user, struct span secret, 
     query_blob(&q, secret.at, secret.len);
     query_u64(&q, last_step);
     query_u64(&q, now);
-    return store_run_one(&q, s);
+    return renewed(s, store_run_one(&q, s), THROTTLE_CODE, user);
 }
 
 int credentials_accept_step(struct store *s, const char *user, uint64_t step)
@@ -150,7 +168,7 @@ static int replace_recovery(struct store *s, const char *user,
         query_u64(&q, now);
         rc = store_run_query(&q, s);
     }
-    return rc < 0 ? rc : 0;
+    return renewed(s, rc < 0 ? rc : 0, THROTTLE_RECOVERY, user);
 }
 
 int credentials_set_recovery(struct store *s, const char *user,

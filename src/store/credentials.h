@@ -20,12 +20,14 @@ struct password {
 
 /* FAULT_ABSENT: no user or no password. */
 must_check int credentials_password(struct store *s, const char *user, struct password *ret);
-/* Replaces and enables. FAULT_ABSENT: no such user. */
+/* Replaces and enables: failures in a row begin anew. FAULT_ABSENT: no such user. */
 must_check int credentials_set_password(struct store *s, const char *user, const char *hash,
                                         uint64_t now);
 /* Only while the stored hash is still `old`: the upgrade of parameters at login. FAULT_STALE. */
 must_check int credentials_rehash(struct store *s, const char *user, const char *old,
                                   const char *hash);
+/* Enables password and TOTP of the user, those that there are. */
+must_check int credentials_enable(struct store *s, const char *user);
 /* After too many failures. FAULT_ABSENT. */
 must_check int credentials_disable_password(struct store *s, const char *user);
 

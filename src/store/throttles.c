@@ -1,5 +1,7 @@
 #include "store/throttles.h"
 
+#include <stdio.h>
+
 #include "base/fault.h"
 #include "store/part.h"
 
@@ -39,10 +41,26 @@ int throttles_put(struct store *s, enum throttle_kind kind, const char *key,
     return rc < 0 ? rc : 0;
 }
 
+int throttles_forget_pairs(struct store *s, const char *user)
+{
+    struct query q;
+    char first[KEY_MAX + 1], past[KEY_MAX + 1];
+    /* '!' follows the blank between name and place. */
+    if (snprintf(first, sizeof(first), "%s ", user) > (int)KEY_MAX)
+        return FAULT_LIMIT;
+    (void)snprintf(past, sizeof(past), "%s!", user);
+    store_query(&q, s, STMT_THROTTLE_FORGET_RANGE);
+    query_u64(&q, THROTTLE_PAIR);
+    query_text(&q, first);
+    query_text(&q, past);
+    int rc = store_run_query(&q, s);
+    return rc < 0 ? rc : 0;
+}
+
 int throttles_prune(struct store *s, uint64_t before, uint32_t max)
 {
     static const enum statement WHICH[] = {STMT_THROTTLE_PRUNE, STMT_THROTTLE_BOUND_ACCOUNTS,
-                                           STMT_THROTTLE_BOUND_SOURCES};
+                                           STMT_THROTTLE_BOUND_SOURCES, STMT_THROTTLE_BOUND_PAIRS};
     int rc = store_mark(s);
     if (rc < 0)
         return rc;

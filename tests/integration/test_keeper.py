@@ -413,6 +413,69 @@ def test_an_account_is_slowed_down_and_the_throttled_attempts_are_counted(keeper
     assert edge.login("owner", PASSWORD, owner.codes[0], "192.0.2.9").result == LOGIN_OK
 
 
+def test_who_comes_from_a_known_place_does_not_wait_for_what_strangers_do(keeper, edge, owner):
+    assert edge.login("owner", PASSWORD, owner.codes[0], "192.0.2.9").result == LOGIN_OK
+    assert edge.login("owner", PASSWORD, owner.codes[1], "2001:db8:1:2::7").result == LOGIN_OK
+    # Strangers from many places: after some failures everybody who is not known has to wait.
+    results = [edge.login("owner", "wrong", "000000", f"198.51.100.{i}").result for i in range(14)]
+    assert results[:8] == [LOGIN_REFUSED] * 8 and results[-1] == LOGIN_THROTTLED, results
+    assert edge.login("owner", PASSWORD, owner.codes[2], "203.0.113.1").result == LOGIN_THROTTLED
+    # Places where the owner was before are not concerned, as whole IPv6 networks.
+    assert edge.login("owner", PASSWORD, owner.codes[2], "192.0.2.9").result == LOGIN_OK
+    assert edge.login("owner", PASSWORD, owner.codes[3], "2001:db8:1:2:ffff::1").result == LOGIN_OK
+    # Which was no fresh start for the strangers.
+    assert edge.login("owner", "wrong", "000000", "198.51.100.200").result == LOGIN_THROTTLED
+    # And a known place is no licence to guess.
+    results = [edge.login("owner", "wrong", "000000", "192.0.2.9").result for _ in range(7)]
+    assert results[-1] == LOGIN_THROTTLED and results.count(LOGIN_REFUSED) <= 5, results
+    assert edge.login("owner", PASSWORD, owner.codes[4], "2001:db8:1:2::8").result == LOGIN_OK
+
+
+def strike(keeper, kind, user, failures):
+    """So many failures in a row, as if they had happened."""
+    with sqlite3.connect(keeper.store, timeout=5) as db:
+        db.execute("INSERT OR REPLACE INTO throttles VALUES (?, ?, ?, ?)", (kind, user, failures, int(time.time()) - 86400))
+    db.close()
+
+
+@pytest.mark.parametrize("factor, kind, spent", [("password", 3, "password"), ("totp", 4, "totp"), ("recovery", 5, "recovery")])
+def test_the_hundredth_failure_in_a_row_disables_that_factor_and_not_the_person(keeper, edge, owner, factor, kind, spent):
+    control = keeper.control()
+    strike(keeper, kind, "owner", 99)
+    wrong = {"password": ("wrong", "000000"), "totp": (PASSWORD, "000000"), "recovery": (PASSWORD, "aaaaa-aaaaa")}[factor]
+    assert edge.login("owner", *wrong).result == LOGIN_REFUSED
+    _, body = control.ask("GET", "/users/owner")
+    assert body["spent"] == [spent] and not body["disabled"]
+    assert (body["password"], body["totp"]) == tuple(
+        "disabled" if name == factor else "set" for name in ("password", "totp"))
+    event = {"password": "password.disabled", "totp": "totp.disabled"}.get(factor, "factor.disabled")
+    _, records = control.ask("GET", "/audit", query=f"event={event}")
+    assert len(records["records"]) == 1
+    later = totp(owner.secret, time.time() + 30)
+    right = {"password": later, "totp": later, "recovery": owner.codes[0]}[factor]
+    other = {"totp": owner.codes[0], "recovery": later}.get(factor)
+    assert edge.login("owner", PASSWORD, right, "192.0.2.8").result == LOGIN_REFUSED, "the factor is worth nothing"
+    if other:
+        assert edge.login("owner", PASSWORD, other, "192.0.2.9").result == LOGIN_OK, "the person has others"
+    # An owner who has spoken with the person gives it back.
+    assert control.ask("POST", "/users/owner/enable", {})[0] == 200
+    _, body = control.ask("GET", "/users/owner")
+    assert body["spent"] == [] and (body["password"], body["totp"]) == ("set", "set")
+    again = owner.codes[0] if factor == "recovery" else owner.codes[1]
+    assert edge.login("owner", PASSWORD, again).result == LOGIN_OK
+    _, body = control.ask("GET", "/users/owner")
+    assert body["spent"] == []
+
+
+def test_a_spent_factor_that_is_replaced_begins_anew(keeper, edge, owner):
+    control = keeper.control()
+    strike(keeper, 5, "owner", 100)
+    assert edge.login("owner", PASSWORD, owner.codes[0]).result == LOGIN_REFUSED
+    status, body = control.ask("POST", "/users/owner/recovery", {})
+    assert status == 200
+    assert edge.login("owner", PASSWORD, body["recovery"][0]).result == LOGIN_OK
+
+
 def test_many_attempts_at_once_do_not_all_find_the_account_fresh(keeper, edge, owner):
     serials = [
         edge.wire.send("login", user="owner", password="wrong", code="1", source=address("127.0.0.1"))

@@ -60,6 +60,17 @@ def test_without_a_code_right_and_wrong_passwords_lead_to_the_same_second_page(s
     assert [status for _, status in pages] == [403, 403, 303]
 
 
+def test_how_soon_one_has_to_wait_does_not_tell_a_right_password(stack, owner):
+    seen = []
+    for name, password in (("quinn", "wrong password here"), ("quentin", PASSWORD)):
+        who = stack.user(name)
+        who.post(stack.portal + "/login", {"user": name, "password": password, "code": ""})
+        seen.append([who.post(stack.portal + "/signin/second", {"code": "000000"}).status for _ in range(6)])
+        # The others of this file come from the same place.
+        stack.cli("user", "enable", name)
+    assert seen[0] == seen[1] and 429 in seen[0], seen
+
+
 def test_the_second_page_is_bound_to_the_browser_that_began(stack, owner):
     wilma = stack.user("wilma")
     wilma.post(stack.portal + "/login", {"user": "wilma", "password": PASSWORD, "code": ""})

@@ -37,3 +37,14 @@ CREATE TABLE flows (
 CREATE INDEX flows_by_source ON flows (source, expires);
 CREATE INDEX flows_by_expiry ON flows (expires);
 CREATE INDEX flows_by_session ON flows (session) WHERE session IS NOT NULL;
+
+-- Where each person has signed in from. place: lockout_source_key() of identity/lockout.h.
+CREATE TABLE places (
+    user TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    place TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (user, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX places_by_age ON places (last);

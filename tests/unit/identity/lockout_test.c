@@ -17,7 +17,9 @@ static void the_wait_doubles_from_the_fifth_failure_up_to_a_quarter_of_an_hour(v
     static const uint32_t WAITS[] = {0, 0, 0, 0, 0, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900};
     (void)state;
     for (unsigned n = 0; n < countof(WAITS); n++) {
-        struct throttle t = after(LOCKOUT_ACCOUNT, n);
+        struct throttle t = after(LOCKOUT_PAIR, n);
+        assert_int_equal(lockout_wait(LOCKOUT_PAIR, &t, NOW), WAITS[n]);
+        t = after(LOCKOUT_ACCOUNT, n + 5);
         assert_int_equal(lockout_wait(LOCKOUT_ACCOUNT, &t, NOW), WAITS[n]);
     }
     struct throttle t = {UINT32_MAX, NOW};
@@ -38,10 +40,10 @@ static void a_source_may_fail_more_often_than_an_account(void **state)
 static void the_wait_passes_with_time(void **state)
 {
     (void)state;
-    struct throttle t = after(LOCKOUT_ACCOUNT, 10);
-    assert_int_equal(lockout_wait(LOCKOUT_ACCOUNT, &t, NOW + 63), 1);
-    assert_int_equal(lockout_wait(LOCKOUT_ACCOUNT, &t, NOW + 64), 0);
-    assert_int_equal(lockout_wait(LOCKOUT_ACCOUNT, &t, NOW + 100000), 0);
+    struct throttle t = after(LOCKOUT_PAIR, 10);
+    assert_int_equal(lockout_wait(LOCKOUT_PAIR, &t, NOW + 63), 1);
+    assert_int_equal(lockout_wait(LOCKOUT_PAIR, &t, NOW + 64), 0);
+    assert_int_equal(lockout_wait(LOCKOUT_PAIR, &t, NOW + 100000), 0);
 }
 
 static void a_clock_set_back_never_makes_the_wait_longer(void **state)
@@ -68,12 +70,15 @@ static void failures_are_forgotten_after_a_day_but_not_those_of_a_factor(void **
     assert_true(lockout_is_spent(&t));
 }
 
-static void a_success_clears_an_account_but_not_its_source(void **state)
+static void a_success_clears_a_pair_but_neither_its_account_nor_its_source(void **state)
 {
     (void)state;
-    struct throttle t = after(LOCKOUT_ACCOUNT, 30);
-    lockout_succeed(LOCKOUT_ACCOUNT, &t);
+    struct throttle t = after(LOCKOUT_PAIR, 30);
+    lockout_succeed(LOCKOUT_PAIR, &t);
     assert_int_equal(t.failures, 0);
+    t = after(LOCKOUT_ACCOUNT, 30);
+    lockout_succeed(LOCKOUT_ACCOUNT, &t);
+    assert_int_equal(t.failures, 29);
     t = after(LOCKOUT_SOURCE, 30);
     lockout_succeed(LOCKOUT_SOURCE, &t);
     assert_int_equal(t.failures, 29);
@@ -101,6 +106,22 @@ static void a_place_is_an_ipv4_address_or_an_ipv6_64(void **state)
     assert_string_equal(place("::1"), "::/64");
 }
 
+static void no_two_pairs_share_a_key(void **state)
+{
+    char a[LOCKOUT_PAIR_SIZE], b[LOCKOUT_PAIR_SIZE];
+    char longest[STORE_NAME_SIZE];
+    (void)state;
+    lockout_pair_key("ann", place("2001:db8:1:2::1"), a);
+    assert_string_equal(a, "ann 2001:db8:1:2::/64");
+    lockout_pair_key("ann1", place("192.0.2.7"), a);
+    lockout_pair_key("ann", place("192.0.2.7"), b);
+    assert_string_not_equal(a, b);
+    memset(longest, 'x', sizeof(longest) - 1);
+    longest[sizeof(longest) - 1] = 0;
+    lockout_pair_key(longest, place("ffff:ffff:ffff:ffff::"), a);
+    assert_string_equal(a + strlen(a) - 4, "::/64" + 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,7 +130,8 @@ int main(void)
         cmocka_unit_test(the_wait_passes_with_time),
         cmocka_unit_test(a_clock_set_back_never_makes_the_wait_longer),
         cmocka_unit_test(failures_are_forgotten_after_a_day_but_not_those_of_a_factor),
-        cmocka_unit_test(a_success_clears_an_account_but_not_its_source),
+        cmocka_unit_test(a_success_clears_a_pair_but_neither_its_account_nor_its_source),
+        cmocka_unit_test(no_two_pairs_share_a_key),
         cmocka_unit_test(a_place_is_an_ipv4_address_or_an_ipv6_64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,6 +49,7 @@ static void invented_names_cannot_push_out_real_ones(void **state)
         t = (struct throttle){1, NOW + 1 + i};
         assert_int_equal(throttles_put(s, THROTTLE_ACCOUNT, name, &t), 0);
         assert_int_equal(throttles_put(s, THROTTLE_SOURCE, name, &t), 0);
+        assert_int_equal(throttles_put(s, THROTTLE_PAIR, name, &t), 0);
     }
     assert_int_equal(throttles_prune(s, NOW - 10, 10), 0);
     assert_int_equal(failures(s, THROTTLE_ACCOUNT, "ann"), 9);
@@ -56,15 +57,30 @@ static void invented_names_cannot_push_out_real_ones(void **state)
     assert_int_equal(failures(s, THROTTLE_ACCOUNT, "x40"), 1);
     assert_int_equal(failures(s, THROTTLE_SOURCE, "x39"), 0);
     assert_int_equal(failures(s, THROTTLE_SOURCE, "x49"), 1);
+    assert_int_equal(failures(s, THROTTLE_PAIR, "x39"), 0);
+    assert_int_equal(failures(s, THROTTLE_PAIR, "x40"), 1);
     assert_int_equal(throttles_prune(s, NOW + 1000, 10), 0);
     assert_int_equal(failures(s, THROTTLE_ACCOUNT, "ann"), 0);
     assert_int_equal(failures(s, THROTTLE_PASSWORD, "ann"), 9);
+}
+
+static void the_pairs_of_one_account_are_forgotten_and_no_others(void **state)
+{
+    struct store *s = of(state);
+    static const char *const PAIRS[] = {"ann 192.0.2.1/32", "ann ::/64", "ann1 ::/64", "an ::/64",
+                                        "ann-b ::/64"};
+    for (size_t i = 0; i < countof(PAIRS); i++)
+        assert_int_equal(throttles_put(s, THROTTLE_PAIR, PAIRS[i], &(struct throttle){3, NOW}), 0);
+    assert_int_equal(throttles_forget_pairs(s, "ann"), 0);
+    for (size_t i = 0; i < countof(PAIRS); i++)
+        assert_int_equal(failures(s, THROTTLE_PAIR, PAIRS[i]), i < 2 ? 0 : 3);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_store(failures_are_remembered_and_forgotten),
+        with_store(the_pairs_of_one_account_are_forgotten_and_no_others),
         with_store(invented_names_cannot_push_out_real_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
