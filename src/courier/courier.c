@@ -26,7 +26,7 @@ struct question {
     struct list link;
     struct courier *courier;
     uv_work_t work;
-    enum msg_type type; /* MSG_RESOLVE, MSG_PROBE */
+    enum msg_type type; /* MSG_RESOLVE, MSG_PROBE, MSG_BIND */
     uint32_t serial;
     uint64_t keeper_number; /* who asked */
     uint64_t until_ms;
@@ -34,6 +34,7 @@ struct question {
     char name[254]; /* of MSG_RESOLVE */
     struct lookup lookup;
     struct probe probe;
+    struct directory *directory; /* of MSG_BIND, else NULL */
 };
 
 static void on_ready(uv_poll_t *poll, int status, int events);
@@ -146,6 +147,23 @@ static void answer_probe(struct question *q)
     sent(c, channel_send_probed(&c->keeper, q->serial, &m, -1));
 }
 
+static void answer_bind(struct question *q)
+{
+    struct courier *c = q->courier;
+    const struct directory *d = q->directory;
+    struct msg_bound m = {.result = (uint8_t)d->result,
+                          .text = span_str(d->text),
+                          .server = span_str(d->server),
+                          .dn = span_str(d->dn),
+                          .id = span_str(d->id),
+                          .login = span_str(d->name),
+                          .groups = buf_view(&d->groups),
+                          .omitted = d->omitted};
+    c->seen.bound++;
+    c->seen.failed += d->result == BOUND_DOWN || d->result == BOUND_FAULT;
+    sent(c, channel_send_bound(&c->keeper, q->serial, &m, -1));
+}
+
 static void answer(struct question *q)
 {
     q->answered = true;
@@ -153,6 +171,8 @@ static void answer(struct question *q)
         return;
     if (q->type == MSG_RESOLVE)
         answer_lookup(q);
+    else if (q->type == MSG_BIND)
+        answer_bind(q);
     else
         answer_probe(q);
 }
@@ -162,6 +182,7 @@ static void answer(struct question *q)
 static void answer_without(struct question *q, const char *why)
 {
     struct question *empty = calloc(1, sizeof(*empty));
+    struct directory nothing = {.result = BOUND_DOWN};
     q->answered = true;
     if (empty == NULL)
         return;
@@ -172,6 +193,8 @@ static void answer_without(struct question *q, const char *why)
     empty->lookup.result = RESOLVE_FAILED;
     (void)snprintf(empty->lookup.text, sizeof(empty->lookup.text), "%s", why);
     (void)snprintf(empty->probe.text, sizeof(empty->probe.text), "%s", why);
+    (void)snprintf(nothing.text, sizeof(nothing.text), "%s", why);
+    empty->directory = &nothing;
     answer(empty);
     free(empty);
 }
@@ -180,9 +203,18 @@ static void answer_without(struct question *q, const char *why)
 
 static void question_free(struct question *q)
 {
+    if (q->directory != NULL)
+        directory_fini(q->directory);
+    free(q->directory);
+    free(q);
+}
+
+static void question_end(struct question *q)
+{
     list_remove(&q->link);
     q->courier->count--;
-    free(q);
+    q->courier->binding -= q->type == MSG_BIND;
+    question_free(q);
 }
 
 static void on_work(uv_work_t *work)
@@ -190,6 +222,8 @@ static void on_work(uv_work_t *work)
     struct question *q = container_of(work, struct question, work);
     if (q->type == MSG_RESOLVE)
         lookup_name(q->name, &q->lookup);
+    else if (q->type == MSG_BIND)
+        directory_run(q->directory, q->courier->prober.trusted);
     else
         probe_run(&q->courier->prober, &q->probe);
 }
@@ -197,9 +231,11 @@ static void on_work(uv_work_t *work)
 static void on_worked(uv_work_t *work, int status)
 {
     struct question *q = container_of(work, struct question, work);
+    if (q->type == MSG_BIND && status == 0)
+        directory_learn(&q->courier->directories, q->directory, clock_mono_ms());
     if (!q->answered && status == 0)
         answer(q);
-    question_free(q);
+    question_end(q);
 }
 
 static void on_clock(uv_timer_t *t)
@@ -212,7 +248,7 @@ static void on_clock(uv_timer_t *t)
         if (q->answered || q->until_ms > now)
             continue;
         c->seen.late++;
-        answer_without(q, "no answer within 5 seconds");
+        answer_without(q, "no answer in time");
         /* One that no thread has taken yet is not needed any more. */
         (void)uv_cancel((uv_req_t *)&q->work);
     }
@@ -223,13 +259,14 @@ static void on_clock(uv_timer_t *t)
 static int begin(struct question *q)
 {
     struct courier *c = q->courier;
-    if (c->count >= QUESTIONS_MAX)
+    if (c->count >= QUESTIONS_MAX || (q->type == MSG_BIND && c->binding >= DIRECTORY_AT_ONCE))
         return FAULT_BUSY;
     int rc = uv_queue_work(&c->loop, &q->work, on_work, on_worked);
     if (rc < 0)
         return rc;
     list_push(&c->questions, &q->link);
     c->count++;
+    c->binding += q->type == MSG_BIND;
     if (!uv_is_active((uv_handle_t *)&c->clock))
         rc = uv_timer_start(&c->clock, on_clock, CLOCK_MS, CLOCK_MS);
     return rc < 0 ? rc : 0;
@@ -243,6 +280,18 @@ static void copy_text(char *into, struct span text)
     into[text.len] = 0;
 }
 
+static int read_bind(struct question *q, const struct message *m)
+{
+    uint64_t now = clock_mono_ms();
+    q->directory = calloc(1, sizeof(*q->directory));
+    int rc = q->directory == NULL ? -ENOMEM : directory_read(q->directory, m->payload);
+    if (rc < 0)
+        return rc;
+    q->until_ms = q->directory->until_ms = now + q->directory->ask.patience_ms;
+    directory_order(&q->courier->directories, q->directory, now);
+    return 0;
+}
+
 static int read_question(struct question *q, const struct message *m)
 {
     struct msg_resolve r;
@@ -253,6 +302,8 @@ static int read_question(struct question *q, const struct message *m)
         copy_text(q->name, r.host);
         return 0;
     }
+    if (m->type == MSG_BIND)
+        return read_bind(q, m);
     if (m->type != MSG_PROBE || msg_probe_decode(m->payload, &p) < 0)
         return FAULT_FORMAT;
     copy_text(q->probe.host, p.host);
@@ -281,7 +332,7 @@ static int on_keeper_message(struct courier *c, const struct message *m)
         c->seen.refused++;
         answer_without(q, "too many questions at once");
     }
-    free(q);
+    question_free(q);
     return rc;
 }
 
@@ -303,13 +354,14 @@ static int on_status(struct courier *c, const struct message *m)
 {
     struct buf text;
     buf_init(&text, 8192);
-    (void)buf_printf(&text,
-                     "keeper=%s\nopen=%u\nresolved=%llu\nprobed=%llu\nfailed=%llu\nlate=%llu\n"
-                     "refused=%llu\nthreads=%u\n",
-                     c->keeper_poll != NULL ? "connected" : "absent", c->count,
-                     (unsigned long long)c->seen.resolved, (unsigned long long)c->seen.probed,
-                     (unsigned long long)c->seen.failed, (unsigned long long)c->seen.late,
-                     (unsigned long long)c->seen.refused, COURIER_THREADS);
+    (void)buf_printf(
+        &text,
+        "keeper=%s\nopen=%u\nresolved=%llu\nprobed=%llu\nbound=%llu\nfailed=%llu\nlate=%llu\n"
+        "refused=%llu\nthreads=%u\n",
+        c->keeper_poll != NULL ? "connected" : "absent", c->count,
+        (unsigned long long)c->seen.resolved, (unsigned long long)c->seen.probed,
+        (unsigned long long)c->seen.bound, (unsigned long long)c->seen.failed,
+        (unsigned long long)c->seen.late, (unsigned long long)c->seen.refused, COURIER_THREADS);
     (void)buf_text(&text, c->sandbox);
     struct msg_status_is is = {.text = buf_view(&text)};
     int rc = channel_send_status_is(&c->control, m->serial, &is, -1);

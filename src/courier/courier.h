@@ -1,16 +1,21 @@
 /* The courier: the process that goes out. It asks name servers and looks at the certificates of
- * strangers, so that no process which has something to lose has to read their answers.
+ * strangers and speaks to directories, so that no process which has something to lose has to read
+ * their answers.
  *
- *   keeper ──resolve, probe──▶ question ──▶ a thread of the pool ──▶ name server, upstream
- *          ◀─resolved, probed── answer  ◀──┘        at most 5 s, else the answer is "too late"
+ *   keeper ──resolve, probe, bind───▶ question ──▶ a thread of the pool ──▶ name server, upstream,
+ *          ◀─resolved, probed, bound── answer  ◀──┘   at most 5 s, or what   directory
+ *                                                     a bind says
  *
- * It has no credentials, no database and no configuration: what it needs is in the question. What
- * it may read are the few files that resolving names needs and the certificates of authorities.
+ * It has no credentials beyond those of the question in hand, no database and no configuration:
+ * what it needs is in the question. What it may read are the few files that resolving names needs
+ * and the certificates of authorities.
  *
  *   main.c      arguments, sandbox, READY
  *   courier.c   channels, questions, limits
  *   lookup.c    a name becomes addresses
+ *   reach.c     a name becomes a connection
  *   probe.c     a connection, a handshake, what was shown
+ *   directory.c who somebody is, by LDAP; ldapvisit.c, ldapgroups.c, ldapwire.c
  *   facts.c     a certificate in words
  *   system.c    the files of this system: which, and whether they were replaced */
 #ifndef COURIER_COURIER_H
@@ -19,6 +24,7 @@
 #include <uv.h>
 
 #include "base/list.h"
+#include "courier/directory.h"
 #include "courier/probe.h"
 #include "courier/system.h"
 #include "ipc/channel.h"
@@ -38,14 +44,16 @@ struct courier {
     uint64_t
         keeper_number; /* counts the channels to the keeper; answers go to the one that asked */
     struct list questions;
-    unsigned count; /* in the list */
+    unsigned count;   /* in the list */
+    unsigned binding; /* of them, questions to directories */
+    struct directory_memory directories;
     uv_timer_t clock;
     struct system system;
     struct prober prober;
     const char
         *authorities; /* file of the authorities that edges trust without a word of their own */
     struct {
-        uint64_t resolved, probed, failed, late, refused;
+        uint64_t resolved, probed, bound, failed, late, refused;
     } seen;
     char sandbox[2048];
     bool ending;

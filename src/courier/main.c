@@ -52,6 +52,8 @@ static int enter_sandbox(struct courier *c, enum sandbox_mode mode)
 static int serve(enum sandbox_mode mode)
 {
     int rc = courier_init(&courier, CONTROL_FD);
+    if (rc == 0)
+        rc = directory_setup();
     /* What it trusts is read while it may still read it. */
     if (rc == 0)
         rc = prober_init(&courier.prober, courier.authorities);

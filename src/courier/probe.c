@@ -1,20 +1,13 @@
 #include "courier/probe.h"
 
-#include <errno.h>
 #include <openssl/err.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/fault.h"
-#include "conf/egress.h"
-#include "courier/lookup.h"
-
-/* So many addresses of a name are tried. */
-#define ADDRESSES_MAX 4u
+#include "courier/reach.h"
 
 int prober_init(struct prober *p, const char *authorities)
 {
@@ -40,81 +33,6 @@ void prober_fini(struct prober *p)
     SSL_CTX_free(p->context);
     X509_STORE_free(p->trusted);
     *p = (struct prober){.context = NULL};
-}
-
-/* 0, or FAULT_TIMEOUT. */
-static int wait_for(int fd, short events, uint64_t until)
-{
-    for (;;) {
-        uint64_t now = clock_mono_ms();
-        struct pollfd p = {.fd = fd, .events = events};
-        if (now >= until)
-            return FAULT_TIMEOUT;
-        int n = poll(&p, 1, (int)(until - now));
-        if (n > 0)
-            return 0;
-        if (n < 0 && errno != EINTR)
-            return -errno;
-    }
-}
-
-static int connect_to(const struct addr *a, uint16_t port, uint64_t until)
-{
-    struct sockaddr_storage to;
-    socklen_t len = addr_to_sockaddr(a, port, &to);
-    int fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -errno;
-    int rc = connect(fd, (const struct sockaddr *)&to, len) < 0 ? -errno : 0;
-    if (rc == -EINPROGRESS) {
-        int error = 0;
-        socklen_t size = sizeof(error);
-        rc = wait_for(fd, POLLOUT, until);
-        if (rc == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
-            rc = -errno;
-        rc = rc == 0 ? -error : rc;
-    }
-    if (rc < 0) {
-        (void)close(fd);
-        return rc;
-    }
-    return fd;
-}
-
-/* The addresses to try; false with a text. */
-static bool find_addresses(struct probe *q, struct lookup *l)
-{
-    struct addr a;
-    if (addr_parse(span_str(q->host), &a) < 0) {
-        lookup_name(q->host, l);
-        (void)snprintf(q->text, sizeof(q->text), "%s", l->text);
-        return l->result == RESOLVE_OK;
-    }
-    const char *what = egress_refusal(&a);
-    *l = (struct lookup){.addrs = {a}, .count = 1};
-    if (what != NULL)
-        (void)snprintf(q->text, sizeof(q->text), "this is %s, which no console may have", what);
-    return what == NULL;
-}
-
-/* A connected descriptor, or a fault with a text. */
-static int reach(struct probe *q)
-{
-    struct lookup l;
-    if (!find_addresses(q, &l))
-        return FAULT_DENIED;
-    size_t count = l.count < ADDRESSES_MAX ? l.count : ADDRESSES_MAX;
-    int fd = FAULT_ABSENT;
-    for (size_t i = 0; i < count && fd < 0; i++) {
-        /* The others of the name have their share of the time. */
-        uint64_t now = clock_mono_ms();
-        uint64_t left = q->until_ms > now ? q->until_ms - now : 0;
-        q->address = l.addrs[i];
-        fd = connect_to(&l.addrs[i], q->port, now + left / (count - i));
-    }
-    if (fd < 0)
-        (void)snprintf(q->text, sizeof(q->text), "no connection: %s", fault_text(fd));
-    return fd;
 }
 
 /* What the library's complaint means to a person. */
@@ -145,7 +63,7 @@ static int shake_hands(SSL *ssl, uint64_t until)
         int why = SSL_get_error(ssl, n);
         if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
             return FAULT_CRYPTO;
-        int rc = wait_for(SSL_get_fd(ssl), why == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, until);
+        int rc = reach_wait(SSL_get_fd(ssl), why == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, until);
         if (rc < 0)
             return rc;
     }
@@ -173,9 +91,13 @@ static void look(const struct prober *p, struct probe *q, SSL *ssl)
 
 void probe_run(const struct prober *p, struct probe *q)
 {
-    int fd = reach(q);
-    if (fd < 0)
+    struct reach way = {.host = q->host, .port = q->port, .until_ms = q->until_ms};
+    int fd = reach_open(&way);
+    q->address = way.address;
+    if (fd < 0) {
+        (void)snprintf(q->text, sizeof(q->text), "%s", way.text);
         return;
+    }
     SSL *ssl = SSL_new(p->context);
     if (ssl != NULL && SSL_set_fd(ssl, fd) == 1 &&
         (q->sni[0] == 0 || SSL_set_tlsext_host_name(ssl, q->sni) == 1)) {

@@ -141,6 +141,36 @@ enum resolve_result {
     RESOLVE_DENIED = 3, /* it has an address that no console may have (conf/egress.h) */
 };
 
+enum bind_purpose {
+    BIND_SIGNIN = 0, /* the person's password is tried */
+    BIND_LOOK = 1,   /* the entry and its groups, no password */
+};
+
+enum bound_result {
+    BOUND_OK = 0,
+    BOUND_REFUSED = 1,   /* the password is wrong, or the directory does not let this entry in */
+    BOUND_ABSENT = 2,    /* there is no such entry */
+    BOUND_AMBIGUOUS = 3, /* there are several */
+    BOUND_DISABLED = 4,  /* the entry is disabled or has expired */
+    BOUND_DOWN = 5,      /* no server answered as it should, in time */
+    BOUND_FAULT = 6,     /* the directory is not what the configuration says */
+    BOUND_RESULTS
+};
+
+/* What is looked for in an entry beside the names that the configuration gives. */
+enum directory_flavour {
+    DIRECTORY_LDAP = 0,
+    DIRECTORY_ACTIVE = 1, /* userAccountControl and accountExpires say who is disabled */
+};
+
+/* Where the groups of an entry stand. */
+enum directory_groups {
+    GROUPS_NONE = 0,
+    GROUPS_MEMBER_OF = 1, /* in its memberOf, and in that of its groups */
+    GROUPS_SEARCH = 2,    /* in the groups that a filter finds, for it and for its groups */
+    GROUPS_IN_CHAIN = 3,  /* the same, but the directory follows the chain */
+};
+
 enum access_outcome {
     ACCESS_ALLOWED = 0,
     ACCESS_DENIED = 1, /* policy said no */
