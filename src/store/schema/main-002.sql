@@ -48,3 +48,35 @@ CREATE TABLE places (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX places_by_age ON places (last);
+
+-- alg: the COSE number, without its sign.
+CREATE TABLE passkeys (
+    id BLOB PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 1023),
+    user TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    alg INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    count INTEGER NOT NULL,
+    verified INTEGER NOT NULL,
+    synced INTEGER NOT NULL,
+    backed_up INTEGER NOT NULL,
+    attested INTEGER NOT NULL,
+    model BLOB NOT NULL CHECK (length(model) = 16),
+    made INTEGER NOT NULL,
+    last_used INTEGER NOT NULL DEFAULT 0,
+    disabled INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
+    UNIQUE (user, name)
+) STRICT, WITHOUT ROWID;
+
+-- Under which authenticators know a person.
+CREATE TABLE passkey_handles (
+    user TEXT PRIMARY KEY REFERENCES users (name) ON DELETE CASCADE,
+    handle BLOB NOT NULL UNIQUE CHECK (length(handle) = 32)
+) STRICT, WITHOUT ROWID;
+
+-- From which ids are made up for names that have no passkey, the same ones each time.
+CREATE TABLE passkey_decoy (
+    secret BLOB NOT NULL CHECK (length(secret) = 32)
+) STRICT;
+
+INSERT INTO passkey_decoy (secret) VALUES (randomblob(32));

@@ -25,6 +25,7 @@ static const char *const MAY_SCAN[] = {
     "HANDOVER_PRUNE",  /* live for a minute */
     "SESSION_EXPIRE",  /* those not ended, by their own index */
     "AUDIT_WALK",      /* export: everything is what was asked for */
+    "PASSKEY_DECOY",   /* one row */
     "AUDIT_LAST",      /* from the end, one row */
     "ACCESS_BOUNDS",   /* from both ends, one row each */
     "ACCESS_AGED",     /* from the beginning, as many as the budget */
