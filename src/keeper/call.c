@@ -74,6 +74,7 @@ void call_free(struct call *c)
     wipe_copy(c, c->in.sso);
     wipe_copy(c, c->in.flow);
     secret_wipe(c->hash, sizeof(c->hash));
+    secret_wipe(c->against, sizeof(c->against));
     buf_fini(&c->page);
     arena_fini(&c->arena);
     free(c);
@@ -160,7 +161,7 @@ int call_revoke(struct call *c, enum revoke_kind kind, struct span id)
     return 0;
 }
 
-int call_hash(struct call *c, struct span password)
+static int to_pool(struct call *c, struct span password)
 {
     secret_fini(&c->password);
     int r = secret_init(&c->password, password.len == 0 ? 1 : password.len);
@@ -171,6 +172,19 @@ int call_hash(struct call *c, struct span password)
     c->password.len = password.len;
     c->need = CALL_HASH;
     return 0;
+}
+
+int call_hash(struct call *c, struct span password)
+{
+    c->comparing = false;
+    return to_pool(c, password);
+}
+
+int call_compare(struct call *c, struct span password, const char *hash)
+{
+    c->comparing = true;
+    (void)snprintf(c->against, sizeof(c->against), "%s", hash);
+    return to_pool(c, password);
 }
 
 const json_t *call_member(const struct call *c, const char *name)

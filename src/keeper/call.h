@@ -3,7 +3,8 @@
  *   PARSED ──▶ RUN ──▶ ANSWERED
  *     ▲         │
  *     │         ├──▶ PROBING   the courier looks at an upstream, then the call runs again
- *     │         ├──▶ HASHING   a password waits for the pool, then the call runs again from the
+ *     │         ├──▶ HASHING   a password waits for the pool, to become a hash or to be compared
+ *     │         │              with one, then the call runs again from the
  * start └─────────┴──▶ PARKED    another change of the resources is in force only in part; later,
  * again
  *
@@ -101,6 +102,9 @@ struct call {
     struct secret password;
     char hash[160];
     bool hashed;
+    /* Or on its way to being compared. Stays over the next runs, as the hash does. */
+    char against[160];
+    bool comparing, compared, matches;
 
     /* A look at an upstream on its way. */
     struct msg_probe probe; /* what is asked, in the arena */
@@ -129,6 +133,9 @@ must_check int call_revoke(struct call *c, enum revoke_kind kind, struct span id
 void call_drop_revokes(struct call *c);
 /* Asks for the hash of the password: the handler returns at once and is run again. */
 must_check int call_hash(struct call *c, struct span password);
+/* The same for a comparison: the next run finds compared, and in matches whether it is the password
+ * of this hash. hash "": of nobody; takes as long, and never matches. */
+must_check int call_compare(struct call *c, struct span password, const char *hash);
 
 /* A member of the body; the empty span when absent. The operation's field table has checked types.
  */

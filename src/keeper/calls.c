@@ -46,13 +46,23 @@ struct hash_job {
     struct keeper *keeper;
     struct reply *reply;
     char hash[PASSWORD_TEXT_SIZE];
+    bool matches;
     int fault;
 };
 
 static void hash_compute(struct pool_job *job)
 {
     struct hash_job *h = container_of(job, struct hash_job, job);
-    h->fault = password_hash(secret_view(&h->reply->call->password), h->hash);
+    struct call *c = h->reply->call;
+    struct span password = secret_view(&c->password);
+    if (!c->comparing) {
+        h->fault = password_hash(password, h->hash);
+        return;
+    }
+    int r = c->against[0] == '\0' ? password_verify_nobody(password)
+                                  : password_verify(password, c->against);
+    h->matches = r == 0 && c->against[0] != '\0';
+    h->fault = r == FAULT_DENIED ? 0 : r;
 }
 
 static void on_hash_done(struct pool_job *job, int fault)
@@ -65,8 +75,13 @@ static void on_hash_done(struct pool_job *job, int fault)
         fail_call(c, fault);
         turn_reply(&h->keeper->turn, h->reply);
     } else {
-        memcpy(c->hash, h->hash, sizeof(h->hash));
-        c->hashed = true;
+        if (c->comparing) {
+            c->compared = true;
+            c->matches = h->matches;
+        } else {
+            memcpy(c->hash, h->hash, sizeof(h->hash));
+            c->hashed = true;
+        }
         call_begin(h->keeper, h->reply);
     }
     secret_wipe(h->hash, sizeof(h->hash));
