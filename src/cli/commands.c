@@ -253,6 +253,9 @@ const struct command COMMANDS[] = {
     {"assertion jwks", {NULL}, {NULL}, "the keys that consoles verify with, as a key set for a file", NULL, "GET", "/.well-known/postern/jwks.json", NULL, NULL, NULL},
     {"assertion rotate", {NULL}, {NULL}, "a new key signs; the old one stays published for an hour", ASSERTION_ROTATE_OPTIONS, "POST", API "/assertion/rotate", NULL, NULL, NULL},
 
+    {"sealing show", {NULL}, {NULL}, "the key that seals secrets in the store", NULL, "GET", API "/sealing", NULL, NULL, NULL},
+    {"sealing rotate", {NULL}, {NULL}, "a new key seals all secrets in the store", NULL, "POST", API "/sealing/rotate", NULL, NULL, NULL},
+
     {"route add", {"NAME", "URL..."}, {NULL, "upstream"}, "put a console behind postern; several URLs are one console", ROUTE_ADD_OPTIONS, "PUT", API "/routes/{0}", NULL, NULL, run_route_add},
     {"route list", {NULL}, {NULL}, "list consoles", PAGE_OPTIONS, "GET", API "/routes", "routes", "name host port upstream origin", NULL},
     {"route show", {"NAME"}, {NULL}, "one console", NULL, "GET", API "/routes/{0}", NULL, NULL, NULL},

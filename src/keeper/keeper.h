@@ -26,6 +26,7 @@
 #include "keeper/pool.h"
 #include "keeper/probes.h"
 #include "keeper/revoke.h"
+#include "keeper/sealing.h"
 #include "keeper/turn.h"
 #include "store/store.h"
 
@@ -65,6 +66,7 @@ struct keeper {
     const char *head_file;        /* or NULL: none is kept */
     bool alarmed;                 /* the trail is not what the head file says; recorded once */
     struct assertions assertions; /* no key: consoles that are to get one get no request */
+    struct sealing sealing;       /* of secrets in the store */
     struct changes changes;
     struct hosts hosts; /* of upstreams, by name */
     struct probes probes;

@@ -70,6 +70,16 @@ static int open_store(struct keeper *k, const struct keeper_options *o)
     return r;
 }
 
+/* Before the sandbox closes, because libcrypto looks around on first use. */
+static void open_sealing(struct keeper *k, const char *directory)
+{
+    int r = sealing_open(&k->sealing, directory, k->store);
+    if (r < 0) {
+        log_fault(LOG_LEVEL_ERROR, "sealing_keys", r,
+                  "TOTP can neither be checked nor set; other factors can");
+    }
+}
+
 static int start_step(struct keeper *k, void *context)
 {
     (void)context;
@@ -247,6 +257,7 @@ static void keeper_fini(struct keeper *k)
     live_free(k->live);
     snapshot_free(k->file);
     store_close(k->store);
+    sealing_fini(&k->sealing);
     assertions_fini(&k->assertions);
     free(k->fleet);
     free(k->scratch);
@@ -279,12 +290,16 @@ int keeper_serve(const struct keeper_options *options)
     k->scratch = malloc(MSG_PACKET_MAX);
     int r = k->scratch == NULL ? -ENOMEM : password_start();
     r = r < 0 ? r : open_store(k, options);
+    if (r == 0) {
+        open_sealing(k, options->state_dir);
+    }
     r = r < 0 ? r : open_loop(k);
     r = r < 0 ? r : open_channels(k);
     r = r < 0 ? r : enter_sandbox(k, options);
     if (r == 0) {
         hosts_load(&k->hosts, names);
         record_start(k);
+        sealing_settle(k);
         open_assertions(k);
         r = say_ready(k);
     }

@@ -132,7 +132,8 @@ static int run_init(const struct options *o)
         return 1;
     }
     head_path(o, head);
-    int r = head_settle(head, k.store);
+    int r = sealing_open(&k.sealing, o->state_dir, k.store);
+    r = r < 0 ? r : head_settle(head, k.store);
     r = r < 0 ? r : store_begin(k.store);
     r = r < 0 ? r : make_owner(&k, o, !exists, &code);
     if (r == 0) {
@@ -142,6 +143,7 @@ static int run_init(const struct options *o)
     }
     r = r < 0 ? r : head_update(head, k.store);
     store_close(k.store);
+    sealing_fini(&k.sealing);
     json_t *answer = r < 0 ? NULL : owner_answer(o, code);
     json_decref(code);
     if (r < 0) {

@@ -62,6 +62,7 @@ void sweep_minute(struct keeper *k)
 {
     struct reply *r = reply_new(REPLY_DISCARD, 0, 0, MSG_NONE);
     attempts_minute(k);
+    sealing_minute(k);
     assertions_minute(k, clock_wall_ms() / 1000);
     if (r == NULL) {
         return;

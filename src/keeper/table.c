@@ -167,6 +167,13 @@ const struct operation OPERATIONS[] = {
      FIELDS({"revoke", FIELD_FLAG, false, "do not publish the old key any more: it may be known"}),
      NULL},
 
+    {"GET", "/api/v1/sealing", ROLE_OWNER, 0,
+     "The key that seals secrets in the store (of TOTP), by its number.", op_sealing_show, NULL,
+     NULL},
+    {"POST", "/api/v1/sealing/rotate", ROLE_OWNER, 0,
+     "A new key seals all secrets in the store; the old one is forgotten within a minute.",
+     op_sealing_rotate, EMPTY, NULL},
+
     {"GET", "/api/v1/audit", ROLE_OWNER, 0, "The audit trail.", op_audit_list, NULL,
      FIELDS(LIMIT, AFTER, {"event", FIELD_STRING, false, "only this event"},
             {"actor", FIELD_STRING, false, "only by this actor"},

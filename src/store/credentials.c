@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/secret.h"
 #include "store/part.h"
+#include "store/seal.h"
 #include "store/throttles.h"
 
 static int one(struct store *s, enum statement which, const char *user)
@@ -84,27 +85,64 @@ int credentials_disable_password(struct store *s, const char *user)
 
 /* ---- TOTP ---- */
 
-static size_t read_secret(struct query *q, uint8_t out[TOTP_SECRET_MAX])
+/* As it stands in a row. */
+struct kept {
+    uint8_t bytes[TOTP_SECRET_MAX + SEAL_OVERHEAD];
+    size_t len;
+    bool sealed;
+};
+
+static void read_kept(struct query *q, struct kept *k)
 {
-    struct span secret = query_get_span(q);
-    if (secret.len > TOTP_SECRET_MAX) {
-        q->fault = FAULT_CORRUPT;
+    struct span bytes = query_get_span(q);
+    k->sealed = query_get_u64(q) != 0;
+    k->len = bytes.len;
+    if (bytes.len == 0 || bytes.len > sizeof(k->bytes) - (k->sealed ? 0 : SEAL_OVERHEAD)) {
+        q->fault = q->fault < 0 ? q->fault : FAULT_CORRUPT;
+        k->len = 0;
+        return;
+    }
+    memcpy(k->bytes, bytes.at, bytes.len);
+}
+
+/* The secret itself, or FAULT_ABSENT, FAULT_DENIED, …: nobody can open it. An enrolment's becomes
+ * the TOTP of the same user, so both are sealed for the same purpose. */
+static int open_secret(const struct store *s, const char *user, const struct kept *k,
+                       uint8_t out[TOTP_SECRET_MAX], size_t *ret)
+{
+    struct span bytes = span_of(k->bytes, k->len);
+    if (!k->sealed) {
+        memcpy(out, k->bytes, k->len);
+        *ret = k->len;
         return 0;
     }
-    if (secret.len > 0)
-        memcpy(out, secret.at, secret.len);
-    return secret.len;
+    if (store_ring(s) == NULL)
+        return FAULT_ABSENT;
+    int rc = seal_open(store_ring(s), SPAN("totp"), span_str(user), bytes, out);
+    *ret = rc < 0 ? 0 : k->len - SEAL_OVERHEAD;
+    return rc;
+}
+
+static int keep_secret(const struct store *s, const char *user, struct span secret, struct kept *k)
+{
+    k->sealed = store_ring(s) != NULL;
+    k->len = secret.len + (k->sealed ? SEAL_OVERHEAD : 0);
+    if (k->sealed)
+        return seal_close(store_ring(s), SPAN("totp"), span_str(user), secret, k->bytes);
+    memcpy(k->bytes, secret.at, secret.len);
+    return 0;
 }
 
 int credentials_totp(struct store *s, const char *user, struct totp *ret)
 {
     struct query q;
     struct totp t = {0};
+    struct kept kept = {0};
     store_query(&q, s, STMT_TOTP_FIND);
     query_text(&q, user);
     int row = query_step(&q);
     if (row == 1) {
-        t.secret_len = read_secret(&q, t.secret);
+        read_kept(&q, &kept);
         t.last_step = query_get_u64(&q);
         t.set_at = query_get_u64(&q);
         t.disabled = query_get_u64(&q) != 0;
@@ -112,9 +150,12 @@ int credentials_totp(struct store *s, const char *user, struct totp *ret)
     int rc = store_close_query(&q, s);
     if (rc == 0 && row == 0)
         rc = FAULT_ABSENT;
-    else if (rc == 0)
+    else if (rc == 0 && open_secret(s, user, &kept, t.secret, &t.secret_len) < 0)
+        t.disabled = true;
+    if (rc == 0)
         *ret = t;
     secret_wipe(&t, sizeof(t));
+    secret_wipe(&kept, sizeof(kept));
     return rc;
 }
 
@@ -124,12 +165,19 @@ int credentials_set_totp(struct store *s, const char *user, struct span secret, 
     if (secret.len == 0 || secret.len > TOTP_SECRET_MAX)
         return FAULT_LIMIT;
     struct query q;
+    struct kept kept;
+    int rc = keep_secret(s, user, secret, &kept);
+    if (rc < 0)
+        return rc;
     store_query(&q, s, STMT_TOTP_SET);
     query_text(&q, user);
-    query_blob(&q, secret.at, secret.len);
+    query_blob(&q, kept.bytes, kept.len);
+    query_u64(&q, kept.sealed);
     query_u64(&q, last_step);
     query_u64(&q, now);
-    return renewed(s, store_run_one(&q, s), THROTTLE_CODE, user);
+    rc = renewed(s, store_run_one(&q, s), THROTTLE_CODE, user);
+    secret_wipe(&kept, sizeof(kept));
+    return rc;
 }
 
 int credentials_accept_step(struct store *s, const char *user, uint64_t step)
@@ -204,17 +252,21 @@ static int clear_enrolment(struct store *s, const char *user)
 
 static int add_enrolment(struct store *s, const struct enrolment *e)
 {
+    struct kept kept;
     int rc = clear_enrolment(s, e->user);
+    rc = rc < 0 ? rc : keep_secret(s, e->user, span_of(e->secret, e->secret_len), &kept);
     if (rc < 0)
         return rc;
     struct query q;
     store_query(&q, s, STMT_ENROLMENT_ADD);
     query_blob(&q, e->hash, sizeof(e->hash));
     query_text(&q, e->user);
-    query_blob(&q, e->secret, e->secret_len);
+    query_blob(&q, kept.bytes, kept.len);
+    query_u64(&q, kept.sealed);
     query_u64(&q, e->created);
     query_u64(&q, e->expires);
     rc = store_run_query(&q, s);
+    secret_wipe(&kept, sizeof(kept));
     return rc < 0 ? rc : 0;
 }
 
@@ -231,24 +283,27 @@ int enrolments_find(struct store *s, const uint8_t hash[STORE_HASH_SIZE], uint64
 {
     struct query q;
     struct enrolment e = {0};
+    struct kept kept = {0};
     store_query(&q, s, STMT_ENROLMENT_FIND);
     query_blob(&q, hash, STORE_HASH_SIZE);
     int row = query_step(&q);
     if (row == 1) {
         query_get_fixed(&q, e.hash, sizeof(e.hash));
         query_get_text(&q, e.user, sizeof(e.user));
-        e.secret_len = read_secret(&q, e.secret);
+        read_kept(&q, &kept);
         e.created = query_get_u64(&q);
         e.expires = query_get_u64(&q);
     }
     int rc = store_close_query(&q, s);
     if (rc == 0 && row == 0)
         rc = FAULT_ABSENT;
-    else if (rc == 0 && e.expires <= now)
+    else if (rc == 0 &&
+             (e.expires <= now || open_secret(s, e.user, &kept, e.secret, &e.secret_len) < 0))
         rc = FAULT_STALE;
     else if (rc == 0)
         *ret = e;
     secret_wipe(&e, sizeof(e));
+    secret_wipe(&kept, sizeof(kept));
     return rc;
 }
 
@@ -299,4 +354,90 @@ int enrolments_prune(struct store *s, uint64_t now)
     query_u64(&q, now);
     int rc = store_run_query(&q, s);
     return rc < 0 ? rc : 0;
+}
+
+/* ---- under another key ---- */
+
+/* 1: a row was read. 0: there are no more. */
+static int next_kept(struct store *s, enum statement which, uint8_t hash[STORE_HASH_SIZE],
+                     char user[STORE_NAME_SIZE], struct kept *k)
+{
+    struct query q;
+    bool enrolment = which == STMT_ENROLMENT_SEALED;
+    store_query(&q, s, which);
+    if (enrolment)
+        query_blob(&q, hash, STORE_HASH_SIZE);
+    else
+        query_text(&q, user);
+    int row = query_step(&q);
+    if (row == 1) {
+        if (enrolment)
+            query_get_fixed(&q, hash, STORE_HASH_SIZE);
+        query_get_text(&q, user, STORE_NAME_SIZE);
+        read_kept(&q, k);
+    }
+    int rc = store_close_query(&q, s);
+    return rc < 0 ? rc : row;
+}
+
+static int seal_again(struct store *s, enum statement which, const uint8_t hash[STORE_HASH_SIZE],
+                      const char *user, const struct kept *old, struct reseal *done)
+{
+    struct query q;
+    struct kept kept = {0};
+    uint8_t secret[TOTP_SECRET_MAX];
+    size_t len = 0;
+    if (old->sealed && seal_is_current(store_ring(s), span_of(old->bytes, old->len)))
+        return 0;
+    bool lost = open_secret(s, user, old, secret, &len) < 0;
+    if (lost) {
+        done->lost++;
+        store_query(&q, s, which == STMT_TOTP_SEAL ? STMT_TOTP_DISABLE : STMT_ENROLMENT_USE);
+    } else {
+        done->sealed++;
+        int rc = keep_secret(s, user, span_of(secret, len), &kept);
+        secret_wipe(secret, sizeof(secret));
+        if (rc < 0)
+            return rc;
+        store_query(&q, s, which);
+    }
+    if (which == STMT_TOTP_SEAL)
+        query_text(&q, user);
+    else
+        query_blob(&q, hash, STORE_HASH_SIZE);
+    if (!lost)
+        query_blob(&q, kept.bytes, kept.len);
+    return store_run_one(&q, s);
+}
+
+static int reseal_all(struct store *s, enum statement list, enum statement seal,
+                      struct reseal *done)
+{
+    uint8_t hash[STORE_HASH_SIZE] = {0};
+    char user[STORE_NAME_SIZE] = "";
+    struct kept kept;
+    int rc;
+    while ((rc = next_kept(s, list, hash, user, &kept)) == 1) {
+        rc = seal_again(s, seal, hash, user, &kept, done);
+        if (rc < 0)
+            break;
+    }
+    secret_wipe(&kept, sizeof(kept));
+    return rc;
+}
+
+int credentials_reseal(struct store *s, struct reseal *ret)
+{
+    struct reseal done = {0};
+    if (store_ring(s) == NULL)
+        return FAULT_MISUSE;
+    int rc = store_mark(s);
+    if (rc < 0)
+        return rc;
+    rc = reseal_all(s, STMT_TOTP_SEALED, STMT_TOTP_SEAL, &done);
+    rc = rc < 0 ? rc : reseal_all(s, STMT_ENROLMENT_SEALED, STMT_ENROLMENT_SEAL, &done);
+    rc = store_settle(s, rc);
+    if (rc == 0)
+        *ret = done;
+    return rc;
 }

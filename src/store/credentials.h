@@ -1,8 +1,8 @@
 /* What people prove themselves with: password, TOTP, recovery codes, enrolment codes.
  *
- * The store keeps what it is given: a password's encoded hash, a TOTP secret, SHA-256 hashes of
- * codes. It makes "once" true: a TOTP step is accepted once, a code is used once, and an enrolment
- * happens completely or not at all. */
+ * The store keeps what it is given: a password's encoded hash, a TOTP secret (sealed, when the
+ * store has a ring of keys), SHA-256 hashes of codes. It makes "once" true: a TOTP step is accepted
+ * once, a code is used once, and an enrolment happens completely or not at all. */
 #ifndef STORE_CREDENTIALS_H
 #define STORE_CREDENTIALS_H
 
@@ -36,7 +36,7 @@ struct totp {
     size_t secret_len;
     uint64_t last_step; /* greatest step accepted so far */
     uint64_t set_at;
-    bool disabled;
+    bool disabled; /* also when its key is gone: secret_len is 0 then */
 };
 
 must_check int credentials_totp(struct store *s, const char *user, struct totp *ret);
@@ -70,7 +70,7 @@ struct enrolment {
 /* Replaces an unused code of the same user: only the newest link works. FAULT_ABSENT: no such user.
  */
 must_check int enrolments_add(struct store *s, const struct enrolment *e);
-/* FAULT_ABSENT: unknown or used. FAULT_STALE: expired. */
+/* FAULT_ABSENT: unknown or used. FAULT_STALE: expired, or its key is gone. */
 must_check int enrolments_find(struct store *s, const uint8_t hash[STORE_HASH_SIZE], uint64_t now,
                                struct enrolment *ret);
 /* Uses the code and sets password, TOTP (the enrolment's own secret) and recovery codes of its
@@ -80,6 +80,14 @@ must_check int enrolments_finish(struct store *s, const uint8_t hash[STORE_HASH_
                                  const uint8_t (*recovery)[STORE_HASH_SIZE], size_t count);
 /* Forgets the user's unused code, if there is one. */
 must_check int enrolments_revoke(struct store *s, const char *user);
+
+/* What became of secrets that were not sealed with the key that seals now. */
+struct reseal {
+    uint64_t sealed; /* anew */
+    uint64_t lost;   /* nobody can open them any more: TOTP disabled, enrolment removed */
+};
+/* Seals everything with the key that seals now: rows of older versions, rows under another key. */
+must_check int credentials_reseal(struct store *s, struct reseal *ret);
 must_check int enrolments_prune(struct store *s, uint64_t now);
 
 #endif

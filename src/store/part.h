@@ -15,6 +15,7 @@ must_check int store_run_query(struct query *q, struct store *s);
 /* store_run_query, but FAULT_ABSENT when no row was changed; 0 otherwise. */
 must_check int store_run_one(struct query *q, struct store *s);
 struct db *store_access_db(struct store *s);
+const struct seal_ring *store_ring(const struct store *s);
 
 /* rc 0: keeps the mark, else undoes it. Returns the first fault: the end of every function that
  * changes several rows. */

@@ -19,6 +19,7 @@
 struct store {
     struct db *main;
     struct db *access;
+    const struct seal_ring *ring; /* or NULL */
     bool bracket;
     bool own;
     bool lost;
@@ -200,6 +201,16 @@ int store_run_one(struct query *q, struct store *s)
 {
     int rc = store_run_query(q, s);
     return rc < 0 ? rc : rc == 0 ? FAULT_ABSENT : 0;
+}
+
+void store_set_ring(struct store *s, const struct seal_ring *ring)
+{
+    s->ring = ring;
+}
+
+const struct seal_ring *store_ring(const struct store *s)
+{
+    return s->ring;
 }
 
 struct db *store_access_db(struct store *s)

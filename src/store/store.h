@@ -67,6 +67,11 @@ must_check int store_mark(struct store *s);
 must_check int store_keep(struct store *s);
 void store_undo(struct store *s);
 
+/* From now on secrets are sealed with this ring (seal.h), which outlives the store; without one
+ * they are stored as they come and only those can be read. */
+struct seal_ring;
+void store_set_ring(struct store *s, const struct seal_ring *ring);
+
 /* Moves what is in the journal into the main file as far as readers allow, for quiet moments. */
 must_check int store_checkpoint(struct store *s);
 

@@ -48,3 +48,36 @@ def test_the_pages_of_the_manual_are_clean():
     for page in (TOP / "man").iterdir():
         done = subprocess.run(["mandoc", "-Tlint", "-Wwarning", str(page)], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
+
+
+def names_of_tests():
+    names = set()
+    for path in (TOP / "tests").rglob("*"):
+        if path.suffix == ".py":
+            names.update(re.findall(r"^def test_(\w+)", path.read_text(), re.M))
+        elif path.suffix == ".c":
+            names.update(re.findall(r"^static void (\w+)\(", path.read_text(), re.M))
+    return names
+
+
+def test_every_test_that_the_security_checklist_names_exists():
+    text = (TOP / "docs/security-checklist.md").read_text()
+    names, wrong = names_of_tests(), []
+    said = re.findall(r"`([a-z]\w*_\w+)(…?)`", text)
+    assert len(said) > 40
+    for name, more in said:
+        if name not in names and not (more and any(n.startswith(name) for n in names)):
+            wrong.append(name)
+    here = {p.name for p in (TOP / "tests").rglob("*.py")}
+    for path in re.findall(r"\b(?:tests|src|docs|fuzz)/[\w/.-]*\w", text):
+        found = (TOP / path).exists() or any(TOP.glob(path + "*"))
+        wrong += [] if found else [path]
+    wrong += [name for name in re.findall(r"(?<![\w/])test_\w+\.py", text) if name not in here]
+    assert not wrong, wrong
+
+
+def test_the_inventory_of_keys_names_files_that_exist():
+    text = (TOP / "docs/crypto.md").read_text()
+    said = set(re.findall(r"\bsrc/[\w/]+\.[ch]\b", text))
+    assert len(said) > 8
+    assert [path for path in said if not (TOP / path).exists()] == []

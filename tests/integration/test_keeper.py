@@ -476,6 +476,71 @@ def test_a_spent_factor_that_is_replaced_begins_anew(keeper, edge, owner):
     assert edge.login("owner", PASSWORD, body["recovery"][0]).result == LOGIN_OK
 
 
+def bytes_of_the_store(keeper):
+    found = b""
+    for name in os.listdir(keeper.state):
+        if name.startswith("postern.db"):
+            with open(os.path.join(keeper.state, name), "rb") as file:
+                found += file.read()
+    return found
+
+
+def test_no_totp_secret_lies_in_the_database(keeper, edge, owner):
+    raw = base64.b32decode(owner.secret + "=" * (-len(owner.secret) % 8))
+    status, body = keeper.control().ask("POST", "/users", {"name": "ann", "totp": True, "enrol": True})
+    assert status == 201
+    ann = base64.b32decode(body["totp"]["secret"] + "=" * (-len(body["totp"]["secret"]) % 8))
+    store = bytes_of_the_store(keeper)
+    assert b"owner" in store and raw not in store and ann not in store
+    keys = os.stat(os.path.join(keeper.state, "sealing.keys"))
+    assert keys.st_mode & 0o777 == 0o600
+
+
+def test_the_key_of_secrets_is_rotated_by_a_command_and_codes_stay_good(keeper, edge, owner):
+    control = keeper.control()
+    _, before = control.ask("GET", "/sealing")
+    status, after = control.ask("POST", "/sealing/rotate", {})
+    assert status == 200 and after["key"] != before["key"] and after["previous"] == before["key"]
+    assert after["sealed"] >= 1 and after["algorithm"] == "AES-256-SIV"
+    assert control.ask("POST", "/sealing/rotate", {})[0] == 409, "one at a time"
+    assert edge.login("owner", PASSWORD, totp(owner.secret, time.time() + 30)).result == LOGIN_OK
+    _, records = control.ask("GET", "/audit", query="event=sealing.done")
+    assert records["records"][-1]["target"] == after["key"]
+    # Whenever the process dies, the file opens what the store holds.
+    keeper.process.kill()
+    keeper.stop()
+    keeper.start()
+    edge = keeper.edge()
+    assert edge.login("owner", PASSWORD, owner.codes[0]).result == LOGIN_OK
+    _, body = keeper.control().ask("GET", "/users/owner")
+    assert body["totp"] == "set"
+
+
+@pytest.mark.parametrize("what", ["gone", "broken"])
+def test_a_lost_key_costs_the_factor_and_not_the_person(keeper, edge, owner, what):
+    path = os.path.join(keeper.state, "sealing.keys")
+    keeper.stop()
+    if what == "gone":
+        os.unlink(path)
+    else:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("postern-sealing-keys 1\ncurrent 00\n")
+    keeper.start()
+    edge, control = keeper.edge(), keeper.control()
+    assert edge.login("owner", PASSWORD, totp(owner.secret, time.time() + 30)).result == LOGIN_REFUSED
+    assert edge.login("owner", PASSWORD, owner.codes[0]).result == LOGIN_OK
+    status, body = control.ask("POST", "/users/owner/totp", {})
+    if what == "gone":
+        _, records = control.ask("GET", "/audit", query="event=sealing.lost")
+        assert len(records["records"]) == 1
+        assert edge.login("owner", PASSWORD, totp(body["totp"]["secret"])).result == LOGIN_OK
+    else:
+        # Nothing is written that could not be sealed, and the file is left to whoever can mend it.
+        assert status >= 500 and control.ask("POST", "/sealing/rotate", {})[0] == 503
+        with open(path, encoding="utf-8") as file:
+            assert "current 00" in file.read()
+
+
 def test_many_attempts_at_once_do_not_all_find_the_account_fresh(keeper, edge, owner):
     serials = [
         edge.wire.send("login", user="owner", password="wrong", code="1", source=address("127.0.0.1"))
@@ -821,9 +886,9 @@ def test_each_operation_admits_exactly_whom_its_row_admits(keeper, edge, owner):
         assert hosted is None or hosted[0] not in (401, 403, 405)
     _, body = control.ask("GET", "/audit", query="event=operation.denied&limit=500")
     assert len(body["records"]) == refused
-    # Of all rows only the rotation has something to do without a body, and this edge confirms nothing.
+    # Of all rows only the rotations have something to do without a body, and this edge confirms nothing.
     _, body = control.ask("GET", "/audit", query=f"after={before}&limit=500")
-    assert {r["event"] for r in body["records"]} <= {"operation.denied", "assertion.key", "edge.stalled"}
+    assert {r["event"] for r in body["records"]} <= {"operation.denied", "assertion.key", "sealing.done", "edge.stalled"}
     # Another person's session is not even known to exist.
     _, body = control.ask("GET", "/sessions", query="user=owner")
     target = body["sessions"][0]["id"]

@@ -80,3 +80,7 @@ CREATE TABLE passkey_decoy (
 ) STRICT;
 
 INSERT INTO passkey_decoy (secret) VALUES (randomblob(32));
+
+-- sealed: the secret is a blob of store/seal.h, or (0) what an older version has written.
+ALTER TABLE totps ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE enrolments ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;
