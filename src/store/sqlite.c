@@ -203,6 +203,9 @@ static int examine(struct db *d, const char *path, enum store_mode mode,
     }
     if (rc == 0)
         rc = ask(d, "PRAGMA quick_check(1)", NULL, "ok", &whole);
+    /* A lack of memory in the middle of the check looks like damage; damage stays. */
+    if (rc == 0 && !whole)
+        rc = ask(d, "PRAGMA quick_check(1)", NULL, "ok", &whole);
     if (rc == FAULT_CORRUPT || (rc == 0 && !whole)) {
         say(note, path, "is damaged; restore it from a backup");
         return FAULT_CORRUPT;
