@@ -26,7 +26,7 @@ static void check(struct call *c, int fault, enum credential_kind kind)
         call_free(c);
         return;
     }
-    bench_must(c->need == CALL_LATER || c->need == CALL_PROBE ||
+    bench_must(c->need == CALL_LATER || c->need == CALL_ERRAND ||
                (c->status >= 200 && c->status <= 503));
     if (kind == CREDENTIAL_NONE && (c->op == NULL || c->op->role != ROLE_NOBODY)) {
         bench_must(c->status == 401 || c->status == 303);

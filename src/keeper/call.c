@@ -64,7 +64,10 @@ void call_free(struct call *c)
         return;
     }
     call_reset(c);
-    json_decref(c->probed);
+    for (size_t i = 0; i < CALL_ERRANDS_MAX; i++) {
+        buf_fini(&c->errand[i].question);
+        buf_fini(&c->errand[i].answer);
+    }
     secret_fini(&c->password);
     wipe_copy(c, c->in.token);
     wipe_copy(c, c->in.body);
@@ -185,6 +188,25 @@ int call_compare(struct call *c, struct span password, const char *hash)
     c->comparing = true;
     (void)snprintf(c->against, sizeof(c->against), "%s", hash);
     return to_pool(c, password);
+}
+
+int call_ask(struct call *c, unsigned slot, enum msg_type type, struct span payload,
+             uint32_t patience_ms)
+{
+    struct call_errand *e = &c->errand[slot];
+    e->type = type;
+    e->patience_ms = patience_ms;
+    buf_init(&e->question, MSG_PACKET_MAX);
+    buf_init(&e->answer, MSG_PACKET_MAX);
+    e->question.wipe = e->answer.wipe = true;
+    c->need = CALL_ERRAND;
+    c->asking = slot;
+    return buf_append(&e->question, payload);
+}
+
+const struct call_errand *call_told(const struct call *c, unsigned slot)
+{
+    return c->errand[slot].told ? &c->errand[slot] : NULL;
 }
 
 const json_t *call_member(const struct call *c, const char *name)

@@ -2,7 +2,7 @@
  *
  *   PARSED ──▶ RUN ──▶ ANSWERED
  *     ▲         │
- *     │         ├──▶ PROBING   the courier looks at an upstream, then the call runs again
+ *     │         ├──▶ ASKING    the courier is on an errand for it, then the call runs again
  *     │         ├──▶ HASHING   a password waits for the pool, to become a hash or to be compared
  *     │         │              with one, then the call runs again from the
  * start └─────────┴──▶ PARKED    another change of the resources is in force only in part; later,
@@ -63,12 +63,23 @@ struct actor {
     struct span scope_routes;
 };
 
-enum call_need { CALL_ANSWER = 0, CALL_HASH, CALL_LATER, CALL_PROBE };
+enum call_need { CALL_ANSWER = 0, CALL_HASH, CALL_LATER, CALL_ERRAND };
 
 struct call_revoke {
     struct list link;
     enum revoke_kind kind;
     struct span id; /* in the arena */
+};
+
+/* A question to the courier on its way, or its answer, which stays over the runs that follow. */
+#define CALL_ERRANDS_MAX 6u
+struct call_errand {
+    enum msg_type type;
+    uint32_t patience_ms;
+    struct buf question; /* wiped when it has been asked */
+    bool told;
+    int fault; /* as errand_done gets it, or errands_ask() returns it */
+    struct buf answer;
 };
 
 struct call {
@@ -106,9 +117,8 @@ struct call {
     char against[160];
     bool comparing, compared, matches;
 
-    /* A look at an upstream on its way. */
-    struct msg_probe probe; /* what is asked, in the arena */
-    json_t *probed;         /* what was seen, or NULL; stays over the next run */
+    struct call_errand errand[CALL_ERRANDS_MAX];
+    unsigned asking; /* which of them, with CALL_ERRAND */
 
     /* What is to be done after the commit. */
     struct list revokes;
@@ -136,6 +146,16 @@ must_check int call_hash(struct call *c, struct span password);
 /* The same for a comparison: the next run finds compared, and in matches whether it is the password
  * of this hash. hash "": of nobody; takes as long, and never matches. */
 must_check int call_compare(struct call *c, struct span password, const char *hash);
+
+/* Sends the courier on an errand, payload as msg_…_encode() made it: the handler returns at once
+ * and is run again, from the start, when the place `slot` has its answer. Whoever lost his rights
+ * meanwhile does not see it. */
+must_check int call_ask(struct call *c, unsigned slot, enum msg_type type, struct span payload,
+                        uint32_t patience_ms);
+/* NULL: not asked yet. */
+const struct call_errand *call_told(const struct call *c, unsigned slot);
+/* Calls that wait for an answer to a question of this type; like: only those of the same caller. */
+unsigned calls_asking(struct keeper *k, enum msg_type type, const struct call *like);
 
 /* A member of the body; the empty span when absent. The operation's field table has checked types.
  */

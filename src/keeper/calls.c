@@ -1,5 +1,8 @@
-/* Running calls: in the present turn, in the pool when a password must be hashed, or later. */
+/* Running calls: in the present turn, in the pool when a password must be hashed, when the
+ * courier has answered, or later. */
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
@@ -105,6 +108,51 @@ static int submit_hash(struct keeper *k, struct reply *r)
     return rc;
 }
 
+/* ---- waiting for the courier ---- */
+
+static void on_told(struct keeper *k, void *context, int fault, struct span answer)
+{
+    struct reply *r = context;
+    struct call_errand *e = &r->call->errand[r->call->asking];
+    if (fault == -ECANCELED) {
+        reply_free(r);
+        return;
+    }
+    e->told = true;
+    e->fault = fault < 0 ? fault : buf_append(&e->answer, answer);
+    call_begin(k, r);
+}
+
+static void send_errand(struct keeper *k, struct reply *r)
+{
+    struct call_errand *e = &r->call->errand[r->call->asking];
+    int fault = errands_ask(k, e->type, buf_view(&e->question), e->patience_ms, on_told, r);
+    buf_fini(&e->question);
+    if (fault < 0) {
+        on_told(k, r, fault, SPAN_NONE);
+    }
+}
+
+/* The host itself counts as one caller. */
+static bool same_caller(const struct call *a, const struct call *b)
+{
+    return a->actor.kind == b->actor.kind && strcmp(a->actor.text, b->actor.text) == 0;
+}
+
+unsigned calls_asking(struct keeper *k, enum msg_type type, const struct call *like)
+{
+    unsigned n = 0;
+    list_each(at, &k->errands.open)
+    {
+        const struct errand *e = container_of(at, struct errand, link);
+        if (e->done == on_told && e->type == type) {
+            const struct reply *r = e->context;
+            n += like == NULL || same_caller(r->call, like);
+        }
+    }
+    return n;
+}
+
 /* ---- one run ---- */
 
 static void finish(struct keeper *k, struct reply *r)
@@ -118,10 +166,9 @@ static void finish(struct keeper *k, struct reply *r)
         call_reset(c);
         c->retry_after = 1;
         (void)call_problem(c, 503, NULL, "too many passwords are being worked on; try again");
-    } else if (c->need == CALL_PROBE) {
-        if (probes_begin(&k->probes, k, r)) {
-            return;
-        }
+    } else if (c->need == CALL_ERRAND) {
+        send_errand(k, r);
+        return;
     } else if (c->need == CALL_LATER) {
         if (changes->waiting_count < CHANGES_WAITING_MAX) {
             changes->waiting_count++;

@@ -25,14 +25,6 @@ uint32_t courier_resolve(struct keeper *k, struct span name)
                : asked(k, serial, channel_send_resolve(&k->courier->channel, serial, &m, -1));
 }
 
-uint32_t courier_probe(struct keeper *k, const struct msg_probe *question)
-{
-    uint32_t serial = serial_for(k);
-    return serial == 0
-               ? 0
-               : asked(k, serial, channel_send_probe(&k->courier->channel, serial, question, -1));
-}
-
 void courier_here(struct keeper *k)
 {
     hosts_step(&k->hosts);
@@ -41,7 +33,7 @@ void courier_here(struct keeper *k)
 void courier_gone(struct keeper *k)
 {
     hosts_unanswered(&k->hosts);
-    probes_unanswered(&k->probes);
+    errands_unanswered(k);
 }
 
 static int on_resolved(struct keeper *k, const struct message *m)
@@ -55,21 +47,11 @@ static int on_resolved(struct keeper *k, const struct message *m)
     return rc;
 }
 
-static int on_probed(struct keeper *k, const struct message *m)
-{
-    struct msg_probed p;
-    int rc = msg_probed_decode(m->payload, &p);
-    return rc < 0 ? rc : probes_answer(&k->probes, m->serial, &p);
-}
-
 int courier_message(struct keeper *k, const struct message *m)
 {
-    switch ((unsigned)m->type) {
-    case MSG_RESOLVED:
+    if (m->type == MSG_RESOLVED) {
         return on_resolved(k, m);
-    case MSG_PROBED:
-        return on_probed(k, m);
-    default:
-        return FAULT_DENIED;
     }
+    int rc = m->type == MSG_PROBED ? probes_check(m->payload) : 0;
+    return rc < 0 ? rc : errands_answer(k, m);
 }

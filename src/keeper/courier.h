@@ -1,4 +1,5 @@
-/* Questions to the courier, and what it says.
+/* Questions for addresses of hosts, and whatever the courier says; every other question is an
+ * errand (errands.h).
  *
  * The keeper is the stronger of the two: it chose every question, so an answer counts only for the
  * question that is open under its serial, and everything in it is checked as if a stranger had sent
@@ -13,7 +14,6 @@ struct keeper;
 
 /* The serial of the question, or 0: there is no courier now. */
 uint32_t courier_resolve(struct keeper *k, struct span name);
-uint32_t courier_probe(struct keeper *k, const struct msg_probe *question);
 
 /* From peers.c: a new one is there; the old one has gone; it says something (0, or a fault when
  * that breaks the channel). */

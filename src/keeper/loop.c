@@ -119,7 +119,7 @@ static int open_loop(struct keeper *k)
     k->looped = true;
     r = turn_start(&k->turn);
     r = r < 0 ? r : hosts_start(&k->hosts, k);
-    r = r < 0 ? r : probes_start(&k->probes, k);
+    r = r < 0 ? r : errands_start(&k->errands, k);
     r = r < 0 ? r : uv_timer_init(&k->loop, &k->minute);
     r = r < 0 ? r : uv_signal_init(&k->loop, &k->term);
     r = r < 0 ? r : uv_signal_init(&k->loop, &k->interrupt);
@@ -225,7 +225,7 @@ static void close_loop(struct keeper *k)
     changes_fini(&k->changes);
     hosts_save(&k->hosts);
     hosts_stop(&k->hosts);
-    probes_stop(&k->probes);
+    errands_stop(&k->errands);
     control_close(k);
     list_each_safe(at, &k->edges)
     {
@@ -281,7 +281,7 @@ int keeper_serve(const struct keeper_options *options)
     list_init(&k->edges);
     changes_init(&k->changes);
     hosts_init(&k->hosts);
-    probes_init(&k->probes);
+    errands_init(&k->errands);
     leases_init(&k->leases);
     revokes_init(&k->revokes);
     turn_init(&k->turn, k);

@@ -1,18 +1,15 @@
-/* Looks at upstreams that are under way: calls that wait for the courier.
+/* Looks at upstreams: how many there may be.
  *
  * A look goes out to an address that somebody chose, so there is one at a time for each caller,
- * four at once, and PROBES_PER_MINUTE in all. A call that waits runs again when there is an answer,
- * and authenticates again: whoever lost his rights meanwhile sees nothing. */
+ * four at once, and PROBES_PER_MINUTE in all. */
 #ifndef KEEPER_PROBES_H
 #define KEEPER_PROBES_H
 
-#include <uv.h>
+#include <jansson.h>
 
-#include "base/list.h"
 #include "ipc/message.h"
 
-struct keeper;
-struct reply;
+struct call;
 
 #define PROBES_AT_ONCE 4u
 #define PROBES_PER_MINUTE 30u
@@ -20,25 +17,15 @@ struct reply;
 #define PROBES_PATIENCE_MS 8000u
 
 struct probes {
-    struct keeper *keeper; /* NULL: nobody asks (tests) */
-    struct list open;
-    unsigned count;
     uint64_t minute_ms; /* monotonic: when the present minute began */
     unsigned in_minute;
-    uv_timer_t timer;
 };
 
-void probes_init(struct probes *p);
-/* With a loop. */
-must_check int probes_start(struct probes *p, struct keeper *k);
-void probes_stop(struct probes *p);
-
-/* Takes a reply whose call needs a look. false: it may not have one now; the call has ended with a
- * problem and the reply is still the caller's. */
-bool probes_begin(struct probes *p, struct keeper *k, struct reply *r);
-/* What was seen. Another serial is ignored. FAULT_FORMAT: no courier may say this. */
-must_check int probes_answer(struct probes *p, uint32_t serial, const struct msg_probed *m);
-/* Whatever is open will not be answered. */
-void probes_unanswered(struct probes *p);
+/* May this call look now? Counts it. false: the call has ended with a problem. */
+bool probes_admit(struct probes *p, struct call *c);
+/* FAULT_FORMAT: flags that are none, times that no calendar has: no courier may say this. */
+must_check int probes_check(struct span answer);
+/* What was seen, or why nothing was, as JSON. */
+json_t *probes_json(int fault, struct span answer);
 
 #endif

@@ -96,7 +96,7 @@ static inline void bench_open(struct bench *b)
     list_init(&b->k.edges);
     changes_init(&b->k.changes);
     hosts_init(&b->k.hosts);
-    probes_init(&b->k.probes);
+    errands_init(&b->k.errands);
     leases_init(&b->k.leases);
     revokes_init(&b->k.revokes);
     turn_init(&b->k.turn, &b->k);
