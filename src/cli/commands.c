@@ -40,6 +40,7 @@ static const struct option_def USER_ADD_OPTIONS[] = {
     {"password-stdin", OPTION_LOCAL_FLAG, NULL, NULL, "read the password from standard input"},
     {"totp", OPTION_FLAG, NULL, NULL, "make a TOTP secret and show it once"},
     {"enrol", OPTION_FLAG, NULL, NULL, "make a single-use enrolment link (the default without a password)"},
+    {"service", OPTION_FLAG, NULL, NULL, "an account of programs: owns tokens, never signs in"},
     NO_MORE,
 };
 
@@ -53,7 +54,14 @@ static const struct option_def TOKEN_ADD_OPTIONS[] = {
     {"route", OPTION_LIST, "routes", "NAME", "good on this route (portal: the API); may be repeated"},
     {"method", OPTION_LIST, "methods", "METHOD", "and with this method only; may be repeated"},
     {"path", OPTION_LIST, "paths", "PATTERN", "and below this path only; may be repeated"},
+    {"zone", OPTION_LIST, "zones", "NAME", "good from this zone only; may be repeated"},
     {"expires", OPTION_TEXT, NULL, "TIME", "ends after this, such as 30d or never (90d)"},
+    NO_MORE,
+};
+
+static const struct option_def TOKEN_ROTATE_OPTIONS[] = {
+    {"overlap", OPTION_TEXT, NULL, "TIME", "how long the old text stays good; 0: not at all (24h)"},
+    {"expires", OPTION_TEXT, NULL, "TIME", "the new text ends after this, such as 30d or never (90d)"},
     NO_MORE,
 };
 
@@ -229,7 +237,7 @@ const struct command COMMANDS[] = {
     {"guard", {"CMD..."}, {NULL}, "run an application behind postern, for as long as it runs", GUARD_OPTIONS, NULL, NULL, NULL, NULL, run_guard},
 
     {"user add", {"NAME"}, {"name"}, "add a person", USER_ADD_OPTIONS, "POST", API "/users", NULL, NULL, run_user_add},
-    {"user list", {NULL}, {NULL}, "list people", PAGE_OPTIONS, "GET", API "/users", "users", "name groups disabled password totp recovery_left", NULL},
+    {"user list", {NULL}, {NULL}, "list people", PAGE_OPTIONS, "GET", API "/users", "users", "name kind groups disabled password totp recovery_left", NULL},
     {"user show", {"NAME"}, {NULL}, "one person", NULL, "GET", API "/users/{0}", NULL, NULL, NULL},
     {"user enrol", {"NAME"}, {NULL}, "a new single-use enrolment link", NULL, "POST", API "/users/{0}/enrol", NULL, NULL, NULL},
     {"user password", {"NAME"}, {NULL}, "set a password; ends the person's sessions", PASSWORD_OPTIONS, "PUT", API "/users/{0}/password", NULL, NULL, run_user_password},
@@ -246,7 +254,8 @@ const struct command COMMANDS[] = {
     {"group remove", {"NAME"}, {NULL}, "remove a group", NULL, "DELETE", API "/groups/{0}", NULL, NULL, NULL},
 
     {"token add", {"NAME"}, {"name"}, "make an API token, shown once", TOKEN_ADD_OPTIONS, "POST", API "/tokens", NULL, NULL, run_token_add},
-    {"token list", {NULL}, {NULL}, "list tokens", PAGE_OPTIONS, "GET", API "/tokens", "tokens", "name owner routes methods paths expires last_used", NULL},
+    {"token list", {NULL}, {NULL}, "list tokens", PAGE_OPTIONS, "GET", API "/tokens", "tokens", "name owner routes methods paths zones expires former last_used last_source strayed", NULL},
+    {"token rotate", {"NAME"}, {NULL}, "give a token a new text, shown once; the old one stays good for a while", TOKEN_ROTATE_OPTIONS, "POST", API "/tokens/{0}/rotate", NULL, NULL, NULL},
     {"token revoke", {"NAME"}, {NULL}, "end a token at once", NULL, "DELETE", API "/tokens/{0}", NULL, NULL, NULL},
 
     {"assertion show", {NULL}, {NULL}, "the key that signs what consoles are told of who asks", NULL, "GET", API "/assertion", NULL, NULL, NULL},

@@ -72,7 +72,8 @@ int run_user_add(struct invocation *v)
 {
     if (invocation_flag(v, "password-stdin"))
         return run_with_password(v);
-    if (!invocation_flag(v, "totp") && !invocation_flag(v, "enrol"))
+    if (!invocation_flag(v, "totp") && !invocation_flag(v, "enrol") &&
+        !invocation_flag(v, "service"))
         v->extra = json_pack("{s:b}", "enrol", 1);
     return invocation_run(v);
 }

@@ -126,6 +126,7 @@ static void ask(struct api_call *call, struct span body)
                          .query = r->query,
                          .type = type == NULL ? SPAN_NONE : span_sub(type->value, 0, 128),
                          .body = body,
+                         .interface = span_str(x->interface),
                          .request_id = span_str(x->id_text)};
     const struct header *agent = headers_find(&r->headers, HEADER_USER_AGENT);
     m.agent = agent == NULL ? SPAN_NONE : span_sub(agent->value, 0, 256);

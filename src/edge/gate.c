@@ -361,6 +361,7 @@ static void admit_or_refuse(struct exchange *x, struct view *v)
     case VERDICT_ALLOW:
         x->outcome = ACCESS_ALLOWED;
         conn_known(x->conn);
+        view_came_from(v, x);
         enter_proxy(x);
         return;
     case VERDICT_PROVE:

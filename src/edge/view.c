@@ -1,6 +1,7 @@
 #include "edge/view.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/fault.h"
@@ -128,6 +129,12 @@ void view_touch(struct view *v)
         v->active_s = now;
 }
 
+void view_came_from(struct view *v, const struct exchange *x)
+{
+    v->source = x->source;
+    (void)snprintf(v->interface, sizeof(v->interface), "%s", x->interface);
+}
+
 /* The keeper's own limits on the session, as it last told them. 0 is none. */
 static bool past_its_time(const struct view *v, uint64_t wall_s)
 {
@@ -253,7 +260,8 @@ static void on_answer(void *owner, int fault, struct span payload);
 static int start_ask(struct view *v, bool background)
 {
     struct views *c = v->cache;
-    struct msg_session m = {.kind = v->kind, .token = v->token, .host = v->host};
+    struct msg_session m = {
+        .kind = v->kind, .token = v->token, .host = v->host, .interface = span_str(v->interface)};
     memcpy(m.source, v->source.byte, sizeof(m.source));
     /* The keeper must not find a session idle that was used a second ago and whose batch is still
      * here. */
@@ -744,5 +752,7 @@ struct subject view_subject(const struct view *v)
         .scope_routes = f->scope_routes,
         .scope_methods = f->scope_methods,
         .scope_paths = f->scope_paths,
+        .scope_zones = f->scope_zones,
+        .scope_certificate = f->scope_bound != 0 ? f->scope_certificate : NULL,
     };
 }

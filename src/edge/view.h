@@ -47,7 +47,9 @@ struct view {
     struct span key;
     uint8_t *payload; /* what facts points into */
     size_t payload_len;
-    struct addr source; /* who came first, for fairness among first questions */
+    struct addr source; /* who came first, for fairness among first questions; later the last that
+                           was admitted, by … */
+    char interface[16]; /* … this interface, or "" */
     struct keeper_ask *ask;
     uint64_t answered_ms;  /* when the keeper last spoke */
     uint64_t retry_ms;     /* not asked in the background before this */
@@ -124,6 +126,8 @@ void view_unref(struct view *v);
 
 /* A request is being made with this view. */
 void view_touch(struct view *v);
+/* It has been admitted: the keeper is told of its place with the next question. */
+void view_came_from(struct view *v, const struct exchange *x);
 /* To be called about once a second. */
 void views_tick(struct views *c);
 /* Everything that the keeper has said is to be asked again: a new keeper, or REVOKE_ALL. */

@@ -7,6 +7,7 @@
 #include "identity/session.h"
 #include "identity/token.h"
 #include "keeper/keeper.h"
+#include "keeper/usage.h"
 #include "store/users.h"
 
 #define GROUPS_MAX 4096u
@@ -78,8 +79,9 @@ int token_resolve(struct keeper *k, struct span text, uint64_t now, struct arena
     if (r < 0) {
         return r;
     }
-    bool good =
-        ret->revoked == 0 && !ret->owner_disabled && (ret->expires == 0 || now < ret->expires);
+    bool good = ret->revoked == 0 && !ret->owner_disabled &&
+                (ret->expires == 0 || now < ret->expires) &&
+                (!ret->by_former || now < ret->former_ends);
     *status = good ? VIEW_OK : VIEW_UNKNOWN;
     return 0;
 }
@@ -102,12 +104,17 @@ static int fill_user(struct call *c, const char *user)
 
 static int find_token(struct call *c, uint64_t now, enum view_status *status)
 {
-    struct token token;
+    struct actor *a = &c->actor;
+    struct token *found = arena_alloc(&c->arena, sizeof(*found)), token;
     int r = token_resolve(c->keeper, c->in.token, now, &c->arena, &token, status);
+    if (found == NULL) {
+        return -ENOMEM;
+    }
     if (r < 0 || *status != VIEW_OK) {
         return r;
     }
-    struct actor *a = &c->actor;
+    *found = token;
+    a->token = found;
     a->scope_routes = token.routes;
     a->scope_methods = token.methods;
     a->scope_paths = token.paths;
@@ -161,6 +168,12 @@ int actor_find(struct call *c, bool *known)
         c->actor.role = ROLE_NOBODY;
     }
     return r;
+}
+
+bool actor_strays(const struct call *c)
+{
+    const struct token *t = c->actor.token;
+    return t != NULL && !usage_place_fits(c->keeper, t, &c->in.source, c->in.interface);
 }
 
 bool actor_covers(const struct actor *a, struct span method, struct span path)

@@ -19,6 +19,8 @@ must_check int token_resolve(struct keeper *k, struct span text, uint64_t now, s
 
 /* Fills c->actor. *known is false when nobody valid is behind the call's credential. */
 must_check int actor_find(struct call *c, bool *known);
+/* A token that is not good where this call came from. */
+bool actor_strays(const struct call *c);
 /* A token acts on the API of postern only when its scope names the route "portal", and only with
  * the methods and paths it has. True for everybody else. */
 bool actor_covers(const struct actor *a, struct span method, struct span path);

@@ -30,6 +30,7 @@ struct keeper;
 struct operation;
 struct change;
 struct reply;
+struct token;
 
 /* What a question is made of; borrowed by call_new, which copies it. */
 struct call_input {
@@ -38,6 +39,7 @@ struct call_input {
     struct span host;
     struct span method, path, query, type, body;
     struct addr source;
+    struct span interface; /* by which it came, or empty */
     struct span request_id;
     struct span sso, flow; /* the portal's other cookies, as they came */
     struct span agent;     /* printable */
@@ -59,7 +61,8 @@ struct actor {
     uint8_t session[16]; /* with a session */
     uint8_t parent[16];
     struct proven proven;                   /* with a session */
-    struct span scope_methods, scope_paths; /* with a token */
+    const struct token *token;              /* with a token, in the arena */
+    struct span scope_methods, scope_paths; /* of the token */
     struct span scope_routes;
 };
 

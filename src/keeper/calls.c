@@ -8,9 +8,11 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "identity/password.h"
+#include "keeper/actor.h"
 #include "keeper/keeper.h"
 #include "keeper/login.h"
 #include "keeper/operation.h"
+#include "keeper/usage.h"
 
 struct run {
     struct call *call;
@@ -207,6 +209,10 @@ void call_begin(struct keeper *k, struct reply *r)
     }
     if (run.fault < 0) {
         fail_call(c, run.fault);
+    } else if (c->actor.token != NULL && actor_strays(c)) {
+        usage_note_stray(k, c->actor.token->id, &c->in.source, REASON_TOKEN_ZONE);
+    } else if (c->actor.token != NULL) {
+        usage_note(k, c->actor.token, &c->in.source, c->now_ms / 1000);
     }
     finish(k, r);
 }

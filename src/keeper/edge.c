@@ -10,8 +10,8 @@
 #include "keeper/handover.h"
 #include "keeper/keeper.h"
 #include "keeper/login.h"
+#include "keeper/usage.h"
 #include "store/access.h"
-#include "store/tokens.h"
 
 /* An access record is never longer than the sum of its fields. */
 #define ACCESS_RECORDS_MAX 1024u
@@ -121,6 +121,7 @@ static int on_verb(struct peer *edge, const struct message *m)
         .sso = v.sso,
         .flow = v.flow,
         .agent = v.agent,
+        .interface = v.interface,
     };
     memcpy(in.source.byte, v.source, sizeof(in.source.byte));
     begin_call(edge, m->serial, &in);
@@ -141,7 +142,6 @@ static int touch(struct keeper *k, const uint8_t id[STORE_ID_SIZE], uint64_t at,
         /* What has idled out stays out, however late the news of its last use comes. */
         return session_is_live(&s, now) ? sessions_touch(k->store, id, at) : 0;
     }
-    r = r == FAULT_ABSENT ? tokens_touch(k->store, id, at) : r;
     return r == FAULT_ABSENT ? 0 : r;
 }
 
@@ -208,6 +208,7 @@ static int on_access(struct peer *edge, const struct message *m)
         if (stored < 0) {
             log_fault(LOG_LEVEL_WARN, "access", stored, "a batch of access records was lost");
         }
+        usage_read_records(edge->keeper, records, count);
     }
     free(records);
     return r;

@@ -32,6 +32,7 @@ int op_groups_remove(struct call *c);
 
 int op_tokens_list(struct call *c);
 int op_tokens_add(struct call *c);
+int op_tokens_rotate(struct call *c);
 int op_tokens_revoke(struct call *c);
 
 int op_sessions_list(struct call *c);

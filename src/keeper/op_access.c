@@ -34,7 +34,7 @@ static void format_source(const uint8_t source[16], char out[ADDR_TEXT_SIZE])
 /* The reason's number comes from an edge. */
 static const char *reason_word(uint8_t reason)
 {
-    return reason <= REASON_TOKEN_SCOPE ? reason_name((enum reason)reason) : "unknown";
+    return reason < REASON_COUNT ? reason_name((enum reason)reason) : "unknown";
 }
 
 static int each_access(void *context, const struct access_row *row)

@@ -297,6 +297,7 @@ static bool explain_subject(struct call *c, struct subject *subject, int *fault)
         subject->scope_routes = t.routes;
         subject->scope_methods = t.methods;
         subject->scope_paths = t.paths;
+        subject->scope_zones = t.zones;
         owner = arena_string(&c->arena, span_str(t.owner));
     } else if (user.len > 0) {
         subject->kind = SUBJECT_PERSON;

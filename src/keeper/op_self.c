@@ -11,6 +11,7 @@
 #include "keeper/op.h"
 #include "keeper/tiles.h"
 #include "store/access.h"
+#include "store/tokens.h"
 #include "store/trail.h"
 
 int op_whoami(struct call *c)
@@ -183,6 +184,39 @@ static const char *status_word(const struct keeper *k)
 #define CERTIFICATE_WARN_DAYS 14
 #define DAYS_LEFT SPAN("days_left")
 
+#define TOKEN_WARN_WITHIN (14u * 86400)
+#define TOKEN_WARNINGS_MAX 100u
+
+struct endings {
+    json_t *list;
+    uint64_t now;
+};
+
+static int each_ending(void *context, const struct token *t)
+{
+    const struct endings *e = context;
+    char said[2 * STORE_NAME_SIZE + 64];
+    static const struct {
+        uint64_t seconds;
+        const char *word;
+    } UNITS[] = {{86400, "days"}, {3600, "hours"}, {60, "minutes"}};
+    uint64_t left = t->expires - e->now;
+    size_t u = 0;
+    while (u + 1 < countof(UNITS) && left < 2 * UNITS[u].seconds) {
+        u++;
+    }
+    (void)snprintf(said, sizeof(said), "token %s of %s: %llu %s left", t->name, t->owner,
+                   (unsigned long long)(left / UNITS[u].seconds), UNITS[u].word);
+    return json_push(e->list, json_string(said));
+}
+
+/* Only those that have lived most of their time: who makes tokens for a day needs no warning. */
+static int warn_of_tokens(const struct keeper *k, json_t *list)
+{
+    struct endings e = {list, clock_wall_ms() / 1000};
+    return tokens_ending(k->store, e.now, TOKEN_WARN_WITHIN, TOKEN_WARNINGS_MAX, each_ending, &e);
+}
+
 /* What a person should do something about before it breaks. The fleet's lines name each pair as
  * "certificate_days_left" (the default one) or "certificate.NAME.days_left". */
 static json_t *warnings_json(const struct keeper *k)
@@ -204,6 +238,10 @@ static json_t *warnings_json(const struct keeper *k)
         if (json_push(list, json_string(said)) < 0) {
             break;
         }
+    }
+    if (list != NULL && warn_of_tokens(k, list) < 0) {
+        json_decref(list);
+        return NULL;
     }
     return list;
 }

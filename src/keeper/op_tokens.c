@@ -9,18 +9,45 @@
 #include "keeper/op.h"
 #include "store/tokens.h"
 
+/* Where no configuration is in force yet. */
 #define EXPIRES_DEFAULT (90u * 86400)
+#define OVERLAP_DEFAULT 86400u
+#define OVERLAP_MAX (90u * 86400)
 #define EXPIRES_MAX (5u * 365 * 86400)
 
-static json_t *token_json(const struct token *t)
+/* "10.1.2.3", or null for none. */
+static json_t *source_json(const uint8_t source[16], uint64_t when)
+{
+    struct addr addr;
+    char text[ADDR_TEXT_SIZE];
+    memcpy(addr.byte, source, sizeof(addr.byte));
+    addr_format(&addr, text);
+    return when == 0 ? json_null() : json_string(text);
+}
+
+/* The text before the last rotation, for as long as it is good. */
+static json_t *former_json(const struct token *t, uint64_t now)
+{
+    if (t->former_ends <= now) {
+        return json_null();
+    }
+    return json_pack("{s:o,s:o}", "expires", json_time(t->former_ends), "last_used",
+                     json_time(t->former_used));
+}
+
+static json_t *token_json(const struct token *t, uint64_t now)
 {
     char id[2 * STORE_ID_SIZE + 1];
     text_hex(id, span_of(t->id, sizeof(t->id)));
-    return json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:b}", "id", id, "name", t->name,
-                     "owner", t->owner, "routes", json_lines(t->routes), "methods",
-                     json_lines(t->methods), "paths", json_lines(t->paths), "created",
-                     json_time(t->created), "expires", json_time(t->expires), "last_used",
-                     json_time(t->last_used), "owner_disabled", t->owner_disabled);
+    return json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:b}", "id", id,
+                     "name", t->name, "owner", t->owner, "routes", json_lines(t->routes), "methods",
+                     json_lines(t->methods), "paths", json_lines(t->paths), "zones",
+                     json_lines(t->zones), "created", json_time(t->created), "expires",
+                     json_time(t->expires), "rotated", json_time(t->rotated), "former",
+                     former_json(t, now), "last_used", json_time(t->last_used), "last_source",
+                     source_json(t->last_source, t->last_used), "strayed", json_time(t->strayed),
+                     "stray_source", source_json(t->stray_source, t->strayed), "owner_disabled",
+                     t->owner_disabled);
 }
 
 static int each_token(void *context, const struct token *token)
@@ -28,7 +55,7 @@ static int each_token(void *context, const struct token *token)
     struct op_rows *rows = context;
     rows->seen++;
     rows->last = token->seq;
-    return json_push(rows->items, token_json(token));
+    return json_push(rows->items, token_json(token, rows->call->now_ms / 1000));
 }
 
 int op_tokens_list(struct call *c)
@@ -92,7 +119,9 @@ static bool read_scope(struct call *c, const char *name, size_t max, bool (*good
 static bool read_expiry(struct call *c, uint64_t now, uint64_t *ret)
 {
     struct span text = call_string(c, "expires");
-    uint64_t seconds = EXPIRES_DEFAULT;
+    const struct live *live = c->keeper->live;
+    uint64_t seconds =
+        live == NULL ? EXPIRES_DEFAULT : live_snapshot(live)->authentication.token_expires;
     if (span_is(text, "never")) {
         *ret = 0;
         return true;
@@ -103,6 +132,24 @@ static bool read_expiry(struct call *c, uint64_t now, uint64_t *ret)
         return false;
     }
     *ret = now + seconds;
+    return true;
+}
+
+/* Zones that exist: one that nobody knows would be a token that is good nowhere. */
+static bool read_zones(struct call *c, struct span *ret)
+{
+    struct span rest, name;
+    if (!read_scope(c, "zones", 1024, text_is_name, ret)) {
+        return false;
+    }
+    for (rest = *ret; span_cut(&rest, '\n', &name);) {
+        const char *text = arena_string(&c->arena, name);
+        if (c->keeper->live == NULL || text == NULL ||
+            snapshot_zone(live_snapshot(c->keeper->live), text) == NULL) {
+            (void)call_problem(c, 400, "zones", "there is no zone \"%.*s\"", SPAN_FMT(name));
+            return false;
+        }
+    }
     return true;
 }
 
@@ -117,7 +164,7 @@ static bool read_token(struct call *c, struct token *t)
     (void)snprintf(t->owner, sizeof(t->owner), "%.*s", SPAN_FMT(owner));
     if (!read_scope(c, "routes", 4096, is_route, &t->routes) ||
         !read_scope(c, "methods", 256, is_method, &t->methods) ||
-        !read_scope(c, "paths", 8192, pattern_ok, &t->paths)) {
+        !read_scope(c, "paths", 8192, pattern_ok, &t->paths) || !read_zones(c, &t->zones)) {
         return false;
     }
     if (t->routes.len == 0) {
@@ -137,7 +184,7 @@ int op_tokens_add(struct call *c)
     int r = token_new_id(t.id);
     r = r < 0 ? r : token_new_api(text, t.hash);
     r = r < 0 ? r : tokens_add(c->keeper->store, &t);
-    json_t *answer = r < 0 ? NULL : token_json(&t);
+    json_t *answer = r < 0 ? NULL : token_json(&t, t.created);
     if (r == 0) {
         r = answer == NULL ? -ENOMEM : json_put(answer, "token", json_string(text));
     }
@@ -148,14 +195,79 @@ int op_tokens_add(struct call *c)
                                  : call_fault(c, r, "token");
     }
     r = call_audit(c, AUDIT_TOKEN_ADDED, span_str(t.name),
-                   json_pack("{s:s,s:o,s:o,s:o,s:o}", "owner", t.owner, "routes",
+                   json_pack("{s:s,s:o,s:o,s:o,s:o,s:o}", "owner", t.owner, "routes",
                              json_lines(t.routes), "methods", json_lines(t.methods), "paths",
-                             json_lines(t.paths), "expires", json_time(t.expires)));
+                             json_lines(t.paths), "zones", json_lines(t.zones), "expires",
+                             json_time(t.expires)));
     if (r < 0) {
         json_decref(answer);
         return r;
     }
     return call_answer(c, 201, answer);
+}
+
+/* How long the text of now stays good beside the new one. */
+static bool read_overlap(struct call *c, uint64_t now, const struct token *t, uint64_t *ret)
+{
+    struct span text = call_string(c, "overlap");
+    uint64_t seconds = OVERLAP_DEFAULT;
+    if (text.len > 0 && (text_seconds(text, &seconds) < 0 || seconds > OVERLAP_MAX)) {
+        (void)call_problem(c, 400, "overlap",
+                           "expected a duration of at most 90d such as \"24h\", or \"0\"");
+        return false;
+    }
+    *ret = now + seconds;
+    if (t->expires != 0 && *ret > t->expires) {
+        *ret = t->expires;
+    }
+    return true;
+}
+
+/* A text that ends now takes what is open with it; one that ends later is noticed by the edges when
+ * they next ask, which is sooner. */
+static int end_at_once(struct call *c, const struct token *t, uint64_t now, uint64_t former_ends)
+{
+    return former_ends > now && t->former_ends <= now
+               ? 0
+               : call_revoke(c, REVOKE_TOKEN, span_of(t->id, sizeof(t->id)));
+}
+
+int op_tokens_rotate(struct call *c)
+{
+    const char *name = op_name(c, 0, "token");
+    char text[TOKEN_API_TEXT_SIZE];
+    uint8_t hash[TOKEN_HASH_SIZE];
+    uint64_t now = c->now_ms / 1000, expires, former_ends;
+    struct store *store = c->keeper->store;
+    struct token t;
+    if (name == NULL) {
+        return 0;
+    }
+    int r = tokens_find_name(store, name, &c->arena, &t);
+    if (r < 0) {
+        return call_fault(c, r, "token");
+    }
+    if (!read_expiry(c, now, &expires) || !read_overlap(c, now, &t, &former_ends)) {
+        return 0;
+    }
+    r = token_new_api(text, hash);
+    r = r < 0 ? r : tokens_rotate(store, t.id, hash, now, former_ends, expires);
+    r = r < 0 ? r : end_at_once(c, &t, now, former_ends);
+    r = r < 0 ? r : tokens_find_name(store, name, &c->arena, &t);
+    json_t *answer = r < 0 ? NULL : token_json(&t, now);
+    if (r == 0) {
+        r = answer == NULL ? -ENOMEM : json_put(answer, "token", json_string(text));
+    }
+    secret_wipe(text, sizeof(text));
+    r = r < 0 ? r
+              : call_audit(c, AUDIT_TOKEN_ROTATED, span_str(name),
+                           json_pack("{s:o,s:o}", "expires", json_time(expires), "former_expires",
+                                     json_time(t.former_ends)));
+    if (r < 0) {
+        json_decref(answer);
+        return r;
+    }
+    return call_answer(c, 200, answer);
 }
 
 int op_tokens_revoke(struct call *c)

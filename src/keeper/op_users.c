@@ -36,10 +36,13 @@ json_t *op_user_json(struct call *c, const struct user *u)
         }
     }
     const char *totp = !u->totp ? "none" : u->totp_disabled ? "disabled" : "set";
-    return json_pack("{s:s,s:b,s:o,s:o,s:s,s:s,s:i,s:o,s:o}", "name", u->name, "disabled",
-                     u->disabled, "groups", list, "created", json_time(u->created), "password",
-                     password, "totp", totp, "recovery_left", (int)u->recovery_left, "enrol_until",
-                     json_time(u->enrol_until), "spent", spent);
+    static const char *const KINDS[] = {
+        [USER_PERSON] = "person", [USER_SERVICE] = "service", [USER_BREAK_GLASS] = "break-glass"};
+    const char *kind = (size_t)u->kind < countof(KINDS) ? KINDS[u->kind] : "unknown";
+    return json_pack("{s:s,s:s,s:b,s:o,s:o,s:s,s:s,s:i,s:o,s:o}", "name", u->name, "kind", kind,
+                     "disabled", u->disabled, "groups", list, "created", json_time(u->created),
+                     "password", password, "totp", totp, "recovery_left", (int)u->recovery_left,
+                     "enrol_until", json_time(u->enrol_until), "spent", spent);
 }
 
 static int answer_user(struct call *c, unsigned status, const char *name)
@@ -129,6 +132,22 @@ static bool was_owner(struct call *c, const char *name, int *fault)
     bool owner = false;
     *fault = groups_has(c->keeper->store, GROUP_OWNERS, name, &owner);
     return *fault == 0 && owner;
+}
+
+/* false: the call has ended with a problem, or *fault says why nobody knows. */
+static bool can_sign_in(struct call *c, const char *name, int *fault)
+{
+    struct user user;
+    int r = name == NULL ? 0 : users_find(c->keeper->store, name, &user);
+    *fault = r == FAULT_ABSENT ? call_fault(c, r, "user") : r;
+    if (name == NULL || r < 0) {
+        return false;
+    }
+    if (user.kind == USER_SERVICE) {
+        *fault = call_problem(c, 409, NULL, "a service account has nothing to sign in with");
+        return false;
+    }
+    return true;
 }
 
 /* ---- making ---- */
@@ -223,10 +242,16 @@ int op_users_add(struct call *c)
     if (name == NULL) {
         return -ENOMEM;
     }
+    bool service = call_flag(c, "service");
+    if (service &&
+        (call_member(c, "password") != NULL || call_flag(c, "totp") || call_flag(c, "enrol"))) {
+        return call_problem(c, 400, "service", "a service account has nothing to sign in with");
+    }
     if (call_member(c, "password") != NULL && !password_ready(c, name, &r)) {
         return r;
     }
-    r = users_add(c->keeper->store, name, c->now_ms / 1000);
+    r = users_add_kind(c->keeper->store, name, service ? USER_SERVICE : USER_PERSON,
+                       c->now_ms / 1000);
     if (r < 0) {
         return call_fault(c, r, "user");
     }
@@ -334,8 +359,8 @@ int op_users_password(struct call *c)
 {
     const char *name = op_name(c, 0, "user");
     int r;
-    if (name == NULL || !password_ready(c, name, &r)) {
-        return name == NULL ? 0 : r;
+    if (!can_sign_in(c, name, &r) || !password_ready(c, name, &r)) {
+        return r;
     }
     r = credentials_set_password(c->keeper->store, name, c->hash, c->now_ms / 1000);
     if (r < 0) {
@@ -374,19 +399,22 @@ static int add_recovery(struct call *c, const char *name, json_t *answer)
 int op_users_totp(struct call *c)
 {
     const char *name = op_name(c, 0, "user");
-    return name == NULL ? 0 : answer_with(c, name, true, add_totp);
+    int r;
+    return can_sign_in(c, name, &r) ? answer_with(c, name, true, add_totp) : r;
 }
 
 int op_users_recovery(struct call *c)
 {
     const char *name = op_name(c, 0, "user");
-    return name == NULL ? 0 : answer_with(c, name, false, add_recovery);
+    int r;
+    return can_sign_in(c, name, &r) ? answer_with(c, name, false, add_recovery) : r;
 }
 
 int op_users_enrol(struct call *c)
 {
     const char *name = op_name(c, 0, "user");
-    return name == NULL ? 0 : answer_with(c, name, false, add_enrolment);
+    int r;
+    return can_sign_in(c, name, &r) ? answer_with(c, name, false, add_enrolment) : r;
 }
 
 int op_users_end_sessions(struct call *c)

@@ -218,6 +218,9 @@ int operation_run(struct call *c)
         return other ? call_problem(c, 405, NULL, "this path has other methods")
                      : call_problem(c, 404, NULL, "no such operation");
     }
+    if (actor_strays(c)) {
+        return deny(c, reason_text(REASON_TOKEN_ZONE));
+    }
     if (c->op->role != ROLE_NOBODY && !actor_covers(&c->actor, c->in.method, c->in.path)) {
         return deny(c, "the token's scope does not cover this");
     }

@@ -166,7 +166,7 @@ static const char *refusal_text(const struct access_denials *d)
         [ACCESS_SOURCE] = "closed before TLS: nothing admits this network",
         [ACCESS_LIMIT] = "a limit was reached",
     };
-    if (d->last_reason != REASON_ALLOWED && d->last_reason <= REASON_TOKEN_SCOPE)
+    if (d->last_reason != REASON_ALLOWED && d->last_reason < REASON_COUNT)
         return reason_text((enum reason)d->last_reason);
     const char *text = d->last_outcome < countof(HAPPENED) ? HAPPENED[d->last_outcome] : NULL;
     return text != NULL ? text : "refused";

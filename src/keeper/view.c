@@ -8,6 +8,7 @@
 #include "keeper/actor.h"
 #include "keeper/handover.h"
 #include "keeper/keeper.h"
+#include "keeper/usage.h"
 #include "store/users.h"
 
 #define GROUPS_MAX 4096u
@@ -101,6 +102,17 @@ static int fill_token(struct keeper *k, struct view_work *w, const struct msg_se
     v->scope_routes = t.routes;
     v->scope_methods = t.methods;
     v->scope_paths = t.paths;
+    v->scope_zones = t.zones;
+    v->scope_bound = t.bound;
+    memcpy(v->scope_certificate, t.certificate, sizeof(v->scope_certificate));
+    if (t.by_former && (v->ends_at == 0 || t.former_ends < v->ends_at)) {
+        v->ends_at = t.former_ends;
+    }
+    struct addr source;
+    memcpy(source.byte, m->source, sizeof(source.byte));
+    if (usage_place_fits(k, &t, &source, m->interface)) {
+        usage_note(k, &t, &source, now);
+    }
     return groups_of(k->store, w->user, &w->groups);
 }
 

@@ -21,6 +21,8 @@ static enum verdict verdict_of(enum reason reason)
     case REASON_METHOD:
     case REASON_PATH:
     case REASON_TOKEN_SCOPE:
+    case REASON_TOKEN_ZONE:
+    case REASON_TOKEN_CERTIFICATE:
         break;
     }
     return VERDICT_DENY;
@@ -65,6 +67,9 @@ static const struct {
     [REASON_ASSURANCE] = {"assurance", "a stronger login is needed"},
     [REASON_AGE] = {"age", "the login is too long ago and must be repeated"},
     [REASON_TOKEN_SCOPE] = {"token_scope", "the token's own scope does not cover this"},
+    [REASON_TOKEN_ZONE] = {"token_zone", "the token is not good from this network"},
+    [REASON_TOKEN_CERTIFICATE] = {"token_certificate",
+                                  "the token is good only together with its client certificate"},
 };
 
 const char *reason_text(enum reason reason)

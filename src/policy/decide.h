@@ -32,6 +32,9 @@ struct subject {
                                                            * routes ("*": every route); empty = no
                                                            * narrowing for the rest. Paths are
                                                            * patterns (conf/pattern.h) */
+    struct span scope_zones;          /* of a token: names of zones; empty: good anywhere */
+    const uint8_t *scope_certificate; /* of a token that is good only beside a certificate: SHA-256
+                                         of its public key; or NULL */
 };
 /* Groups that some rule names count up to this many; a person who is in more is refused by what
  * lies beyond, never admitted. */
@@ -44,6 +47,8 @@ struct question {
     struct span method;
     struct span path; /* canonical */
     uint64_t now;     /* wall seconds */
+    const uint8_t
+        *certificate; /* SHA-256 of the public key (SPKI) that the client proved, or NULL */
 };
 
 enum verdict { VERDICT_DENY = 0, VERDICT_ALLOW = 1, VERDICT_PROVE = 2 /* log in, or step up */ };
@@ -57,10 +62,13 @@ enum reason {
     REASON_ZONE = 4,    /* … from this place */
     REASON_METHOD = 5,
     REASON_PATH = 6,
-    REASON_ASSURANCE = 7,   /* logged in too weakly */
-    REASON_AGE = 8,         /* proven too long ago */
-    REASON_TOKEN_SCOPE = 9, /* the token's own scope does not cover this */
+    REASON_ASSURANCE = 7,          /* logged in too weakly */
+    REASON_AGE = 8,                /* proven too long ago */
+    REASON_TOKEN_SCOPE = 9,        /* the token's own scope does not cover this */
+    REASON_TOKEN_ZONE = 10,        /* the token is good elsewhere, whatever the rules say */
+    REASON_TOKEN_CERTIFICATE = 11, /* the token is good beside its certificate only */
 };
+#define REASON_COUNT 12u
 
 struct decision {
     enum verdict verdict;
@@ -68,12 +76,15 @@ struct decision {
     const struct rule_def *rule; /* the deciding or nearest rule, or NULL */
 };
 
+/* Does the place satisfy the token's own list of zones? names: one a line; empty: always. */
+bool policy_token_place(const struct policy *p, struct zone_set zones, struct span names);
 /* The tests of a rule, in this order: who, zone, method, path, then assurance and age for a person
  * or the token's own scope for a token. Tokens are admitted only by rules whose `tokens` name them;
  * the assurance of a rule concerns people. Nobody gets VERDICT_PROVE with REASON_NOBODY where some
  * rule of the route admits the place, and VERDICT_DENY with REASON_ZONE where logging in could not
- * help. An age is that of the level which the rule demands. A login that lies in the future by more
- * than a minute counts as too old. */
+ * help. A token where or how it is not good fails at that before anything else, so that a
+ * record of it says so. An age is that of the level which the rule demands. A login that lies in
+ * the future by more than a minute counts as too old. */
 struct decision policy_decide(const struct policy *p, const struct question *q);
 
 /* Could anything at all (the portal or any rule) admit this source? Asked before TLS. */

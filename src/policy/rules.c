@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/map.h"
 #include "conf/pattern.h"
@@ -437,10 +438,42 @@ static void add_asker(struct asker *a, const struct map *names, struct span name
     a->mask |= MASK_NUMBER(number);
 }
 
+static bool lines_have(struct span lines, struct span item)
+{
+    struct span line;
+    while (span_cut(&lines, '\n', &line))
+        if (span_eq(line, item))
+            return true;
+    return false;
+}
+
+bool policy_token_place(const struct policy *p, struct zone_set zones, struct span names)
+{
+    const struct snapshot *s = policy_snapshot(p);
+    bool good = names.len == 0;
+    for (size_t i = 0; i < s->zone_count && !good; i++)
+        good = zone_set_has(zones, i) && lines_have(names, span_str(s->zones[i].name));
+    return good;
+}
+
+/* A word of the token's, not of a rule's: asked once for a decision. */
+static enum reason token_misplaced(const struct policy *p, const struct question *q)
+{
+    const struct subject *s = q->subject;
+    if (s->kind != SUBJECT_TOKEN)
+        return REASON_ALLOWED;
+    if (!policy_token_place(p, q->zones, s->scope_zones))
+        return REASON_TOKEN_ZONE;
+    bool shown = s->scope_certificate == NULL ||
+                 (q->certificate != NULL && memcmp(s->scope_certificate, q->certificate, 32) == 0);
+    return shown ? REASON_ALLOWED : REASON_TOKEN_CERTIFICATE;
+}
+
 void asker_init(struct asker *a, const struct policy *p, const struct question *q)
 {
     const struct subject *s = q->subject;
     a->question = q;
+    a->token = token_misplaced(p, q);
     a->mask = 0;
     a->count = 0;
     if (s->kind == SUBJECT_TOKEN)
@@ -547,15 +580,6 @@ static bool age_ok(const struct rule *r, const struct question *q)
     return proven <= q->now ? q->now - proven <= r->def->max_age : proven - q->now <= CLOCK_SLACK;
 }
 
-static bool lines_have(struct span lines, struct span item)
-{
-    struct span line;
-    while (span_cut(&lines, '\n', &line))
-        if (span_eq(line, item))
-            return true;
-    return false;
-}
-
 static bool scope_ok(const struct question *q)
 {
     const struct subject *s = q->subject;
@@ -572,6 +596,8 @@ enum reason rule_try(const struct rule *r, const struct asker *a)
 {
     const struct question *q = a->question;
     enum subject_kind kind = q->subject->kind;
+    if (a->token != REASON_ALLOWED)
+        return a->token;
     if (kind == SUBJECT_NOBODY)
         return zone_ok(r, q->zones) ? REASON_NOBODY : REASON_ZONE;
     if (!who_ok(r, a))

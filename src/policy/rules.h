@@ -11,7 +11,8 @@ struct rule;
 /* Who asks, as numbers. Made on the stack for each decision. */
 struct asker {
     const struct question *question;
-    uint64_t mask; /* bits that a rule must share to be worth trying; see rules.c */
+    enum reason token; /* why a token is not good here at all, or REASON_ALLOWED */
+    uint64_t mask;     /* bits that a rule must share to be worth trying; see rules.c */
     size_t count;
     uint32_t id[SUBJECT_GROUPS_MAX + 1];
 };

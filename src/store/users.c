@@ -19,18 +19,6 @@ static void read_user(struct query *q, struct user *u)
     u->enrol_until = query_get_u64(q);
 }
 
-static int add(struct store *s, enum statement which, const char *name, uint64_t now)
-{
-    if (!text_is_name(span_str(name)))
-        return FAULT_FORMAT;
-    struct query q;
-    store_query(&q, s, which);
-    query_text(&q, name);
-    query_u64(&q, now);
-    int rc = store_run_query(&q, s);
-    return rc < 0 ? rc : 0;
-}
-
 /* A statement whose only parameter is a name and that has to hit exactly one row. */
 static int one(struct store *s, enum statement which, const char *name)
 {
@@ -53,9 +41,22 @@ static int count(struct store *s, enum statement which, const char *name, uint64
     return rc;
 }
 
+int users_add_kind(struct store *s, const char *name, enum user_kind kind, uint64_t now)
+{
+    if (!text_is_name(span_str(name)))
+        return FAULT_FORMAT;
+    struct query q;
+    store_query(&q, s, STMT_USER_ADD);
+    query_text(&q, name);
+    query_u64(&q, now);
+    query_u64(&q, kind);
+    int rc = store_run_query(&q, s);
+    return rc < 0 ? rc : 0;
+}
+
 int users_add(struct store *s, const char *name, uint64_t now)
 {
-    return add(s, STMT_USER_ADD, name, now);
+    return users_add_kind(s, name, USER_PERSON, now);
 }
 
 int users_find(struct store *s, const char *name, struct user *ret)
@@ -116,7 +117,14 @@ int users_count(struct store *s, uint64_t *ret)
 
 int groups_add(struct store *s, const char *name, uint64_t now)
 {
-    return add(s, STMT_GROUP_ADD, name, now);
+    if (!text_is_name(span_str(name)))
+        return FAULT_FORMAT;
+    struct query q;
+    store_query(&q, s, STMT_GROUP_ADD);
+    query_text(&q, name);
+    query_u64(&q, now);
+    int rc = store_run_query(&q, s);
+    return rc < 0 ? rc : 0;
 }
 
 int groups_remove(struct store *s, const char *name)

@@ -31,8 +31,11 @@ struct user {
     uint64_t enrol_until; /* an unused enrolment code is good until then; 0: none */
 };
 
-/* FAULT_EXISTS; FAULT_FORMAT: not a name. */
+/* A person. FAULT_EXISTS; FAULT_FORMAT: not a name. */
 must_check int users_add(struct store *s, const char *name, uint64_t now);
+/* The same of any kind. A service account can not be given anything to sign in with, nor a session:
+ * whoever tries gets FAULT_FORMAT from the store itself. */
+must_check int users_add_kind(struct store *s, const char *name, enum user_kind kind, uint64_t now);
 must_check int users_find(struct store *s, const char *name, struct user *ret);
 /* FAULT_ABSENT. */
 must_check int users_set_disabled(struct store *s, const char *name, bool disabled);
@@ -53,7 +56,8 @@ must_check int groups_remove(struct store *s, const char *name);
 must_check int groups_find(struct store *s, const char *name, struct group *ret);
 must_check int groups_list(struct store *s, const char *after, uint32_t limit,
                            int (*each)(void *context, const struct group *group), void *context);
-/* Members that are not disabled: so that the last owner is not locked out. */
+/* Members that are not disabled and can sign in, which programs can not: so that the last owner is
+ * not locked out. */
 must_check int groups_count_enabled(struct store *s, const char *name, uint64_t *ret);
 
 /* FAULT_ABSENT when user or group does not exist; being a member already is no fault. */

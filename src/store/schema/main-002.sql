@@ -84,3 +84,18 @@ INSERT INTO passkey_decoy (secret) VALUES (randomblob(32));
 -- sealed: the secret is a blob of store/seal.h, or (0) what an older version has written.
 ALTER TABLE totps ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE enrolments ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;
+
+-- Tokens. zones: names, one a line; none: anywhere. certificate: SHA-256 of the public key (SPKI) that
+-- the client has to prove beside it. former: the text before the last rotation, good until its end.
+-- strayed: the last time that somebody used it where or how it is not good.
+ALTER TABLE tokens ADD COLUMN zones TEXT NOT NULL DEFAULT '';
+ALTER TABLE tokens ADD COLUMN certificate BLOB CHECK (length(certificate) = 32);
+ALTER TABLE tokens ADD COLUMN rotated INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tokens ADD COLUMN former BLOB CHECK (length(former) = 32);
+ALTER TABLE tokens ADD COLUMN former_ends INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tokens ADD COLUMN former_used INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tokens ADD COLUMN last_source BLOB CHECK (length(last_source) = 16);
+ALTER TABLE tokens ADD COLUMN strayed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tokens ADD COLUMN stray_source BLOB CHECK (length(stray_source) = 16);
+CREATE UNIQUE INDEX tokens_by_former ON tokens (former) WHERE former IS NOT NULL;
+CREATE INDEX tokens_by_expiry ON tokens (expires) WHERE revoked = 0 AND expires <> 0;

@@ -227,6 +227,55 @@ static void every_row_of_the_table_holds(void **state)
     snapshot_free(s);
 }
 
+/* Whatever the rules say of the place, and before they are asked. */
+static void a_token_is_good_only_where_and_with_what_it_was_made_for(void **state)
+{
+    (void)state;
+    static const uint8_t KEY[32] = {1}, OTHER[32] = {2};
+    static const struct {
+        const char *source, *zones;
+        const uint8_t *bound, *shown;
+        enum reason reason;
+    } CASES[] = {
+        {"10.1.0.1", "", NULL, NULL, REASON_ALLOWED},
+        {"10.1.0.1", "office", NULL, NULL, REASON_ALLOWED},
+        {"10.1.0.1", "vpn\noffice", NULL, KEY, REASON_ALLOWED},
+        {"10.1.0.1", "vpn", NULL, NULL, REASON_TOKEN_ZONE},
+        {"10.1.0.1", "offic", NULL, NULL, REASON_TOKEN_ZONE},
+        {"10.1.0.1", "nowhere", NULL, NULL, REASON_TOKEN_ZONE},
+        {"192.0.2.1", "office", NULL, NULL, REASON_TOKEN_ZONE},
+        {"192.0.2.1", "", NULL, NULL, REASON_ZONE},
+        {"10.1.0.1", "", KEY, NULL, REASON_TOKEN_CERTIFICATE},
+        {"10.1.0.1", "", KEY, OTHER, REASON_TOKEN_CERTIFICATE},
+        {"10.1.0.1", "office", KEY, KEY, REASON_ALLOWED},
+        {"10.1.0.1", "vpn", KEY, KEY, REASON_TOKEN_ZONE},
+    };
+    struct snapshot *s = sample_parse(POLICY);
+    struct policy *p;
+    assert_int_equal(policy_new(s, &p), 0);
+    for (size_t i = 0; i < countof(CASES); i++) {
+        struct addr source = address(CASES[i].source);
+        struct subject who = {.kind = SUBJECT_TOKEN,
+                              .token = SPAN("ci"),
+                              .scope_routes = SPAN("tomcat"),
+                              .scope_zones = span_str(CASES[i].zones),
+                              .scope_certificate = CASES[i].bound};
+        struct question q = {.subject = &who,
+                             .zones = zones_find(policy_zones(p), &source),
+                             .route = snapshot_route(s, "tomcat"),
+                             .method = SPAN("PUT"),
+                             .path = SPAN("/manager/text/deploy"),
+                             .now = NOW,
+                             .certificate = CASES[i].shown};
+        struct decision d = policy_decide(p, &q);
+        if (d.reason != CASES[i].reason)
+            fail_msg("case %zu: %s", i, reason_name(d.reason));
+        assert_int_equal(d.verdict, d.reason == REASON_ALLOWED ? VERDICT_ALLOW : VERDICT_DENY);
+    }
+    policy_free(p);
+    snapshot_free(s);
+}
+
 static void without_rules_everything_is_refused(void **state)
 {
     (void)state;
@@ -483,6 +532,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_of_the_table_holds),
+        cmocka_unit_test(a_token_is_good_only_where_and_with_what_it_was_made_for),
         cmocka_unit_test(without_rules_everything_is_refused),
         cmocka_unit_test(a_route_of_another_snapshot_is_refused),
         cmocka_unit_test(a_person_in_thousands_of_groups_is_admitted_or_refused_but_never_harms),

@@ -1,5 +1,7 @@
 #include "tests/unit/store/scratch.h"
 
+#include "store/credentials.h"
+#include "store/sessions.h"
 #include "store/users.h"
 
 static struct store *of(void **state)
@@ -140,6 +142,31 @@ static int collect_name(void *context, const char *name)
     return buf_printf(context, "%s ", name);
 }
 
+static void a_service_account_can_be_given_nothing_to_sign_in_with(void **state)
+{
+    struct store *s = of(state);
+    struct user u;
+    uint8_t bytes[32] = {1};
+    uint64_t enabled = 9;
+    struct session session = {.user = "ci", .host = "a:9443", .ends_at = NOW + 9};
+    struct session_key key = {.kind = 1};
+    struct enrolment e = {.user = "ci", .secret_len = 20, .created = NOW, .expires = NOW + 9};
+    assert_int_equal(users_add_kind(s, "ci", USER_SERVICE, NOW), 0);
+    assert_int_equal(users_find(s, "ci", &u), 0);
+    assert_int_equal(u.kind, USER_SERVICE);
+    assert_int_equal(credentials_set_password(s, "ci", "$argon2id$x", NOW), FAULT_FORMAT);
+    assert_int_equal(credentials_set_totp(s, "ci", span_of(bytes, 20), 0, NOW), FAULT_FORMAT);
+    assert_int_equal(
+        credentials_set_recovery(s, "ci", (const uint8_t(*)[STORE_HASH_SIZE]) & bytes, 1, NOW),
+        FAULT_FORMAT);
+    assert_int_equal(enrolments_add(s, &e), FAULT_FORMAT);
+    assert_int_equal(sessions_add(s, &session, &key, 1), FAULT_FORMAT);
+    /* It administers, but it is no owner who could let anybody in. */
+    assert_int_equal(groups_join(s, GROUP_OWNERS, "ci"), 0);
+    assert_int_equal(groups_count_enabled(s, GROUP_OWNERS, &enabled), 0);
+    assert_int_equal(enabled, 0);
+}
+
 static void setting_groups_is_all_or_nothing(void **state)
 {
     struct store *s = of(state);
@@ -185,6 +212,7 @@ int main(void)
         with_store(a_page_is_never_longer_than_the_maximum),
         with_store(the_owners_group_exists_and_stays),
         with_store(memberships_follow_users_and_groups),
+        with_store(a_service_account_can_be_given_nothing_to_sign_in_with),
         with_store(setting_groups_is_all_or_nothing),
         with_store(groups_that_do_not_fit_are_a_limit),
     };
