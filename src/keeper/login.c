@@ -122,7 +122,7 @@ static void tell(struct login *l, const struct signin *s)
 {
     static const enum login_result RESULTS[] = {
         [SIGNIN_OK] = LOGIN_OK, [SIGNIN_SECOND] = LOGIN_SECOND, [SIGNIN_REFUSED] = LOGIN_REFUSED};
-    l->answer.result = RESULTS[s->result];
+    l->answer.result = (uint8_t)RESULTS[s->result];
     if (s->result == SIGNIN_OK) {
         memcpy(l->sso, s->sso, sizeof(l->sso));
         memcpy(l->console, s->console, sizeof(l->console));
