@@ -132,6 +132,7 @@ int run_token_add(struct invocation *v);
 int run_session_revoke(struct invocation *v);
 int run_audit_tail(struct invocation *v);
 int run_audit_verify(struct invocation *v);
+int run_password_list_check(struct invocation *v);
 int run_audit_export(struct invocation *v);
 int run_explain(struct invocation *v);
 int run_probe(struct invocation *v);

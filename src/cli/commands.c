@@ -262,6 +262,9 @@ const struct command COMMANDS[] = {
     {"assertion jwks", {NULL}, {NULL}, "the keys that consoles verify with, as a key set for a file", NULL, "GET", "/.well-known/postern/jwks.json", NULL, NULL, NULL},
     {"assertion rotate", {NULL}, {NULL}, "a new key signs; the old one stays published for an hour", ASSERTION_ROTATE_OPTIONS, "POST", API "/assertion/rotate", NULL, NULL, NULL},
 
+    {"password-list check", {"FILE"}, {NULL}, "is a list of forbidden passwords in order?", NULL, NULL, NULL, NULL, NULL, run_password_list_check},
+    {"password-list info", {NULL}, {NULL}, "the lists of passwords that nobody may choose", NULL, "GET", API "/password-list", NULL, NULL, NULL},
+
     {"sealing show", {NULL}, {NULL}, "the key that seals secrets in the store", NULL, "GET", API "/sealing", NULL, NULL, NULL},
     {"sealing rotate", {NULL}, {NULL}, "a new key seals all secrets in the store", NULL, "POST", API "/sealing/rotate", NULL, NULL, NULL},
 

@@ -398,6 +398,12 @@ static int verify_offline(struct invocation *v)
     return process_become("postern-keeper", argv);
 }
 
+int run_password_list_check(struct invocation *v)
+{
+    const char *argv[6] = {"postern-keeper", "--offline", "password-list", "--list", v->arg[0]};
+    return process_become("postern-keeper", argv);
+}
+
 int run_audit_verify(struct invocation *v)
 {
     int status = 0;

@@ -242,6 +242,11 @@ enum password_verdict password_judge(struct span password, struct span user)
     return v;
 }
 
+size_t password_words(void)
+{
+    return countof(WORDS);
+}
+
 const char *password_verdict_text(enum password_verdict v)
 {
     switch (v) {
@@ -257,6 +262,12 @@ const char *password_verdict_text(enum password_verdict v)
         return "The password is one of those that are tried first, because many people use it.";
     case PASSWORD_NAMED:
         return "The password is little more than a name.";
+    case PASSWORD_KNOWN:
+        return "The password is on a list of passwords that were stolen elsewhere, so attackers "
+               "know it.";
+    case PASSWORD_UNCHECKED:
+        return "The list of stolen passwords cannot be read at the moment, so no password can be "
+               "set. The administrator finds the cause in the log.";
     }
     return "The password is not acceptable.";
 }

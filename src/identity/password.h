@@ -3,7 +3,7 @@
  * The rules are those of NIST SP 800-63B section 5.1.1 for a password that never stands alone: at
  * least 8 code points, at least 64 allowed (256 here), any Unicode, no rules of composition, no
  * expiry, refused when it is commonly used or is made of the person's or the product's own name.
- * Bytes are hashed as they come, without normalisation: browsers send what was typed in NFC.
+ * Bytes are hashed as they come, without normalisation: docs/decisions/0028.
  *
  * Hashing takes about 70 ms and 64 MiB on purpose. These functions share no state, so any thread
  * may call them; the caller limits how many run at a time. */
@@ -29,9 +29,14 @@ enum password_verdict {
     PASSWORD_MALFORMED, /* not UTF-8, or holds a control character */
     PASSWORD_COMMON,    /* on the list of common passwords, or one character over and over, … */
     PASSWORD_NAMED,     /* little more than the user's name or the product's */
+    PASSWORD_KNOWN,     /* on the operator's list: the caller has looked there (wordlist.h) */
+    PASSWORD_UNCHECKED, /* … or could not look */
 };
 
+/* With the built-in list alone. */
 enum password_verdict password_judge(struct span password, struct span user);
+/* How many words the built-in list has. */
+size_t password_words(void);
 /* What a person is told; never NULL. */
 const char *password_verdict_text(enum password_verdict v);
 

@@ -12,6 +12,7 @@
 #include "conf/verify.h"
 #include "http/hygiene.h"
 #include "keeper/hosts.h"
+#include "keeper/known.h"
 #include "keeper/leases.h"
 #include "keeper/trust.h"
 #include "store/resources.h"
@@ -175,6 +176,7 @@ int live_new(const struct snapshot *file, struct store *store, const struct leas
     snapshot_free(own);
     if (r == 0 && secrets_dir != NULL) {
         r = trust_fill(l->snapshot, secrets_dir, errors);
+        r = r < 0 ? r : known_check(l->snapshot, secrets_dir, errors);
     }
     if (r == 0 && leases != NULL) {
         r = leases_check(leases, l->snapshot, errors);

@@ -17,12 +17,13 @@
 #include "conf/yaml.h"
 #include "keeper/json.h"
 #include "keeper/keeper.h"
+#include "keeper/known.h"
 #include "keeper/op.h"
 #include "keeper/operation.h"
 #include "store/users.h"
 
 struct options {
-    const char *store, *state_dir, *owner, *portal_host, *config, *format;
+    const char *store, *state_dir, *owner, *portal_host, *config, *format, *list;
     bool json, recover;
 };
 
@@ -319,7 +320,19 @@ static int run_export(const struct options *o)
 
 /* ---- the table ---- */
 
-enum need { NEED_STORE = 1, NEED_STATE = 2, NEED_OWNER = 4, NEED_PORTAL = 8, NEED_CONFIG = 16 };
+static int run_list(const struct options *o)
+{
+    return known_check_file(o->list);
+}
+
+enum need {
+    NEED_STORE = 1,
+    NEED_STATE = 2,
+    NEED_OWNER = 4,
+    NEED_PORTAL = 8,
+    NEED_CONFIG = 16,
+    NEED_LIST = 32
+};
 
 static const struct command {
     const char *name;
@@ -334,6 +347,7 @@ static const struct command {
     {"slice", NEED_CONFIG, run_slice, "--config F   (the configuration as the keeper receives it)"},
     {"keys", 0, run_keys, "            (every key of the configuration file)"},
     {"operations", 0, run_operations, "      (the API's documentation)"},
+    {"password-list", NEED_LIST, run_list, "--list F   (is it in order?)"},
     {"audit-verify", NEED_STORE, run_verify, "--store F [--state-dir D] [--json]"},
     {"audit-export", NEED_STORE, run_export, "--store F [--format jsonl|csv]"},
 };
@@ -359,6 +373,7 @@ static bool read_options(int argc, char **argv, struct options *o)
         {"--owner", &o->owner, NULL},   {"--portal-host", &o->portal_host, NULL},
         {"--config", &o->config, NULL}, {"--format", &o->format, NULL},
         {"--json", NULL, &o->json},     {"--recover", NULL, &o->recover},
+        {"--list", &o->list, NULL},
     };
     for (int i = 0; i < argc; i++) {
         size_t row = 0;
@@ -386,7 +401,7 @@ int offline_main(int argc, char **argv)
     unsigned given = (o.store != NULL ? NEED_STORE : 0u) | (o.state_dir != NULL ? NEED_STATE : 0u) |
                      (o.owner != NULL ? NEED_OWNER : 0u) |
                      (o.portal_host != NULL ? NEED_PORTAL : 0u) |
-                     (o.config != NULL ? NEED_CONFIG : 0u);
+                     (o.config != NULL ? NEED_CONFIG : 0u) | (o.list != NULL ? NEED_LIST : 0u);
     for (size_t i = 0; i < countof(COMMANDS); i++) {
         if (strcmp(argv[0], COMMANDS[i].name) == 0) {
             return (COMMANDS[i].needs & ~given) != 0 ? usage() : COMMANDS[i].run(&o);

@@ -49,6 +49,7 @@ int op_leases_add(struct call *c);
 int op_jwks(struct call *c);
 int op_assertion_show(struct call *c);
 int op_assertion_rotate(struct call *c);
+int op_password_list(struct call *c);
 int op_sealing_show(struct call *c);
 int op_sealing_rotate(struct call *c);
 

@@ -8,6 +8,7 @@
 #include "keeper/attempts.h"
 #include "keeper/json.h"
 #include "keeper/keeper.h"
+#include "keeper/known.h"
 #include "keeper/live.h"
 #include "keeper/op.h"
 #include "store/credentials.h"
@@ -192,7 +193,7 @@ static bool password_ready(struct call *c, const char *user, int *fault)
         return true;
     }
     struct span password = call_string(c, "password");
-    enum password_verdict verdict = password_judge(password, span_str(user));
+    enum password_verdict verdict = known_judge(c->keeper, password, span_str(user));
     if (verdict != PASSWORD_GOOD) {
         (void)call_problem(c, 400, "password", "%s", password_verdict_text(verdict));
     } else {

@@ -13,6 +13,7 @@
 #include "keeper/html.h"
 #include "keeper/json.h"
 #include "keeper/keeper.h"
+#include "keeper/known.h"
 #include "keeper/op.h"
 #include "store/credentials.h"
 
@@ -180,7 +181,7 @@ static int submit(struct call *c, const struct enrolment *e, const uint8_t hash[
     if (!secret_eq(in->password, in->again)) {
         return show(c, e, "The two passwords are not the same.");
     }
-    enum password_verdict verdict = password_judge(in->password, span_str(e->user));
+    enum password_verdict verdict = known_judge(c->keeper, in->password, span_str(e->user));
     if (verdict != PASSWORD_GOOD) {
         return show(c, e, password_verdict_text(verdict));
     }

@@ -181,6 +181,10 @@ const struct operation OPERATIONS[] = {
      FIELDS({"revoke", FIELD_FLAG, false, "do not publish the old key any more: it may be known"}),
      NULL},
 
+    {"GET", "/api/v1/password-list", ROLE_OWNER, 0,
+     "The lists of passwords that nobody may choose: how many are built in, and the operator's "
+     "file.",
+     op_password_list, NULL, NULL},
     {"GET", "/api/v1/sealing", ROLE_OWNER, 0,
      "The key that seals secrets in the store (of TOTP), by its number.", op_sealing_show, NULL,
      NULL},

@@ -541,6 +541,60 @@ def test_a_lost_key_costs_the_factor_and_not_the_person(keeper, edge, owner, wha
             assert "current 00" in file.read()
 
 
+@pytest.mark.parametrize("form", ["sha1", "words"])
+def test_a_password_of_the_operators_list_is_refused_with_the_reason(tmp_path, form):
+    os.chmod(tmp_path, 0o700)
+    known = ["Frühling in Wien 77", "correct horse battery staple", "quiet purple submarine"]
+    instance = Keeper(tmp_path, CONFIG + "authentication: {{password_list: known.txt}}\n")
+
+    def write(words):
+        lines = [word.encode() if form == "words" else hashlib.sha1(word.encode()).hexdigest().upper().encode() + b":3"
+                 for word in words]
+        with open(os.path.join(instance.secrets, "known.txt"), "wb") as file:
+            file.write(b"\n".join(sorted(lines)) + b"\n")
+
+    write(known)
+    instance.start()
+    try:
+        control = instance.control()
+        for word in known:
+            status, body = control.ask("POST", "/users", {"name": "ann", "password": word})
+            assert status == 400 and "stolen" in body["detail"], body
+        assert control.ask("GET", "/users/ann")[0] == 404
+        status, body = control.ask("GET", "/password-list")
+        assert status == 200 and body["form"] == form and body["file"] == "known.txt" and body["built_in"] > 200
+        # The page of an enrolment asks as well.
+        edge = instance.edge()
+        page = edge.wire.ask("enrol", step=0, code=instance.first["code"])
+        secret = re.search(rb"<code>([A-Z2-7]{32})</code>", page.body)[1].decode()
+        page = edge.wire.ask("enrol", step=1, code=instance.first["code"], password=known[1], again=known[1],
+                             totp=totp(secret))
+        assert b"stolen" in page.body
+        # Another file is in force at once; without one no password is good.
+        write(["something else entirely"])
+        assert control.ask("POST", "/users", {"name": "ann", "password": known[1]})[0] == 201
+        os.unlink(os.path.join(instance.secrets, "known.txt"))
+        status, body = control.ask("POST", "/users", {"name": "bob", "password": "a perfectly good one"})
+        assert status == 400 and "cannot be read" in body["detail"], body
+    finally:
+        instance.stop()
+
+
+def test_an_unsorted_password_list_is_refused_before_it_is_in_force(tmp_path):
+    path = tmp_path / "list"
+    path.write_text("alpha\ngamma\nbeta\n")
+    code, out, errors = offline("password-list", "--list", str(path), check=False)
+    assert code == 1 and "line 3" in errors
+    path.write_text("alpha\nbeta\ngamma\n")
+    code, out, _ = offline("password-list", "--list", str(path))
+    assert "3 lines in order, words" in out
+    os.chmod(tmp_path, 0o700)
+    instance = Keeper(tmp_path, CONFIG + "authentication: {{password_list: known.txt}}\n")
+    (tmp_path / "secrets/known.txt").write_text("zebra\nalpha\n")
+    code, out, errors = offline("check", "--config", instance.config, check=False)
+    assert code == 1 and "password_list" in out + errors and "LC_ALL=C" in out + errors
+
+
 def test_many_attempts_at_once_do_not_all_find_the_account_fresh(keeper, edge, owner):
     serials = [
         edge.wire.send("login", user="owner", password="wrong", code="1", source=address("127.0.0.1"))
