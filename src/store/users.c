@@ -15,6 +15,7 @@ static void read_user(struct query *q, struct user *u)
     u->password_disabled = query_get_u64(q) != 0;
     u->totp = query_get_u64(q) != 0;
     u->totp_disabled = query_get_u64(q) != 0;
+    query_get_text(q, u->mail, sizeof(u->mail));
     u->recovery_left = (uint32_t)query_get_u64(q);
     u->enrol_until = query_get_u64(q);
 }
@@ -82,6 +83,18 @@ int users_set_disabled(struct store *s, const char *name, bool disabled)
     store_query(&q, s, STMT_USER_DISABLE);
     query_text(&q, name);
     query_u64(&q, disabled);
+    return store_run_one(&q, s);
+}
+
+int users_set_mail(struct store *s, const char *name, const char *mail)
+{
+    struct query q;
+    int rc = fits(span_str(mail), USER_MAIL_SIZE - 1);
+    if (rc < 0)
+        return rc;
+    store_query(&q, s, STMT_USER_MAIL);
+    query_text(&q, name);
+    query_text(&q, mail);
     return store_run_one(&q, s);
 }
 

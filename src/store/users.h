@@ -9,6 +9,8 @@
 
 #define GROUP_OWNERS "owners"
 
+#define USER_MAIL_SIZE 255u
+
 /* Numbers are stored: they never change. */
 enum user_kind {
     USER_PERSON = 0,
@@ -27,6 +29,7 @@ struct user {
     bool password_disabled; /* too many consecutive failures */
     bool totp;
     bool totp_disabled;
+    char mail[USER_MAIL_SIZE]; /* where the person is told of what happens; "": nowhere */
     uint32_t recovery_left;
     uint64_t enrol_until; /* an unused enrolment code is good until then; 0: none */
 };
@@ -39,6 +42,8 @@ must_check int users_add_kind(struct store *s, const char *name, enum user_kind 
 must_check int users_find(struct store *s, const char *name, struct user *ret);
 /* FAULT_ABSENT. */
 must_check int users_set_disabled(struct store *s, const char *name, bool disabled);
+/* mail: as spelling_mailbox() of conf/spelling.h says, or "". FAULT_ABSENT, FAULT_LIMIT. */
+must_check int users_set_mail(struct store *s, const char *name, const char *mail);
 must_check int users_remove(struct store *s, const char *name);
 /* By name, those after `after` ("" or NULL: from the first). */
 must_check int users_list(struct store *s, const char *after, uint32_t limit,

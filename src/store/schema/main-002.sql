@@ -99,3 +99,37 @@ ALTER TABLE tokens ADD COLUMN strayed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE tokens ADD COLUMN stray_source BLOB CHECK (length(stray_source) = 16);
 CREATE UNIQUE INDEX tokens_by_former ON tokens (former) WHERE former IS NOT NULL;
 CREATE INDEX tokens_by_expiry ON tokens (expires) WHERE revoked = 0 AND expires <> 0;
+
+-- Where a person is told of what happens to the account; empty: nowhere.
+ALTER TABLE users ADD COLUMN mail TEXT NOT NULL DEFAULT '';
+
+-- What each person has signed in with. agent: as the browser names itself.
+CREATE TABLE agents (
+    user TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    agent TEXT NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (user, agent)
+) STRICT, WITHOUT ROWID;
+
+-- Notices to people, until they are on their way and a while longer (store/notices.h). channel: enum
+-- notice_channel. No reference to users: somebody who was removed is still told so.
+CREATE TABLE notices (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+    user TEXT NOT NULL,
+    channel INTEGER NOT NULL,
+    address TEXT NOT NULL,
+    event TEXT NOT NULL,
+    source BLOB NOT NULL CHECK (length(source) = 16),
+    detail TEXT NOT NULL,
+    made INTEGER NOT NULL,
+    folded INTEGER NOT NULL DEFAULT 0,
+    due INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    error TEXT NOT NULL DEFAULT '',
+    sent INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE INDEX notices_waiting ON notices (due) WHERE sent = 0;
+CREATE INDEX notices_sent ON notices (sent) WHERE sent > 0;
+CREATE INDEX notices_of ON notices (user, channel, made);

@@ -23,6 +23,8 @@ static const char *const MAY_SCAN[] = {
     "ENROLMENT_PRUNE", /* at most one per user, once a minute */
     "FLOW_BOUND",      /* once a minute, by the index of expiry */
     "HANDOVER_PRUNE",  /* live for a minute */
+    "NOTICE_WAITING",  /* by the index of those that wait, which are bounded */
+    "NOTICE_OLDEST",   /* its first row */
     "SESSION_EXPIRE",  /* those not ended, by their own index */
     "AUDIT_WALK",      /* export: everything is what was asked for */
     "PASSKEY_DECOY",   /* one row */
