@@ -26,7 +26,7 @@ struct question {
     struct list link;
     struct courier *courier;
     uv_work_t work;
-    enum msg_type type; /* MSG_RESOLVE, MSG_PROBE, MSG_BIND */
+    enum msg_type type; /* MSG_RESOLVE, MSG_PROBE, MSG_BIND, MSG_FETCH */
     uint32_t serial;
     uint64_t keeper_number; /* who asked */
     uint64_t until_ms;
@@ -35,6 +35,7 @@ struct question {
     struct lookup lookup;
     struct probe probe;
     struct directory *directory; /* of MSG_BIND, else NULL */
+    struct fetch *fetch;         /* of MSG_FETCH, else NULL */
 };
 
 static void on_ready(uv_poll_t *poll, int status, int events);
@@ -164,6 +165,20 @@ static void answer_bind(struct question *q)
     sent(c, channel_send_bound(&c->keeper, q->serial, &m, -1));
 }
 
+static void answer_fetch(struct question *q)
+{
+    struct courier *c = q->courier;
+    const struct fetch *f = q->fetch;
+    struct msg_fetched m = {.result = (uint8_t)f->result,
+                            .text = span_str(f->text),
+                            .status = f->status,
+                            .type = span_str(f->type),
+                            .body = f->result == FETCHED_OK ? buf_view(&f->body) : SPAN_NONE};
+    c->seen.fetched++;
+    c->seen.failed += f->result != FETCHED_OK;
+    sent(c, channel_send_fetched(&c->keeper, q->serial, &m, -1));
+}
+
 static void answer(struct question *q)
 {
     q->answered = true;
@@ -173,6 +188,8 @@ static void answer(struct question *q)
         answer_lookup(q);
     else if (q->type == MSG_BIND)
         answer_bind(q);
+    else if (q->type == MSG_FETCH)
+        answer_fetch(q);
     else
         answer_probe(q);
 }
@@ -183,6 +200,7 @@ static void answer_without(struct question *q, const char *why)
 {
     struct question *empty = calloc(1, sizeof(*empty));
     struct directory nothing = {.result = BOUND_DOWN};
+    struct fetch unfetched = {.result = FETCHED_LATE};
     q->answered = true;
     if (empty == NULL)
         return;
@@ -194,7 +212,9 @@ static void answer_without(struct question *q, const char *why)
     (void)snprintf(empty->lookup.text, sizeof(empty->lookup.text), "%s", why);
     (void)snprintf(empty->probe.text, sizeof(empty->probe.text), "%s", why);
     (void)snprintf(nothing.text, sizeof(nothing.text), "%s", why);
+    (void)snprintf(unfetched.text, sizeof(unfetched.text), "%s", why);
     empty->directory = &nothing;
+    empty->fetch = &unfetched;
     answer(empty);
     free(empty);
 }
@@ -206,6 +226,9 @@ static void question_free(struct question *q)
     if (q->directory != NULL)
         directory_fini(q->directory);
     free(q->directory);
+    if (q->fetch != NULL)
+        fetch_fini(q->fetch);
+    free(q->fetch);
     free(q);
 }
 
@@ -214,6 +237,7 @@ static void question_end(struct question *q)
     list_remove(&q->link);
     q->courier->count--;
     q->courier->binding -= q->type == MSG_BIND;
+    q->courier->fetching -= q->type == MSG_FETCH;
     question_free(q);
 }
 
@@ -224,6 +248,8 @@ static void on_work(uv_work_t *work)
         lookup_name(q->name, &q->lookup);
     else if (q->type == MSG_BIND)
         directory_run(q->directory, q->courier->prober.trusted);
+    else if (q->type == MSG_FETCH)
+        fetch_run(q->fetch, q->courier->prober.trusted);
     else
         probe_run(&q->courier->prober, &q->probe);
 }
@@ -259,7 +285,8 @@ static void on_clock(uv_timer_t *t)
 static int begin(struct question *q)
 {
     struct courier *c = q->courier;
-    if (c->count >= QUESTIONS_MAX || (q->type == MSG_BIND && c->binding >= DIRECTORY_AT_ONCE))
+    if (c->count >= QUESTIONS_MAX || (q->type == MSG_BIND && c->binding >= DIRECTORY_AT_ONCE) ||
+        (q->type == MSG_FETCH && c->fetching >= FETCHES_AT_ONCE))
         return FAULT_BUSY;
     int rc = uv_queue_work(&c->loop, &q->work, on_work, on_worked);
     if (rc < 0)
@@ -267,6 +294,7 @@ static int begin(struct question *q)
     list_push(&c->questions, &q->link);
     c->count++;
     c->binding += q->type == MSG_BIND;
+    c->fetching += q->type == MSG_FETCH;
     if (!uv_is_active((uv_handle_t *)&c->clock))
         rc = uv_timer_start(&c->clock, on_clock, CLOCK_MS, CLOCK_MS);
     return rc < 0 ? rc : 0;
@@ -292,6 +320,16 @@ static int read_bind(struct question *q, const struct message *m)
     return 0;
 }
 
+static int read_fetch(struct question *q, const struct message *m)
+{
+    q->fetch = calloc(1, sizeof(*q->fetch));
+    int rc = q->fetch == NULL ? -ENOMEM : fetch_read(q->fetch, m->payload);
+    if (rc < 0)
+        return rc;
+    q->until_ms = q->fetch->until_ms = clock_mono_ms() + q->fetch->ask.patience_ms;
+    return 0;
+}
+
 static int read_question(struct question *q, const struct message *m)
 {
     struct msg_resolve r;
@@ -304,6 +342,8 @@ static int read_question(struct question *q, const struct message *m)
     }
     if (m->type == MSG_BIND)
         return read_bind(q, m);
+    if (m->type == MSG_FETCH)
+        return read_fetch(q, m);
     if (m->type != MSG_PROBE || msg_probe_decode(m->payload, &p) < 0)
         return FAULT_FORMAT;
     copy_text(q->probe.host, p.host);
@@ -354,14 +394,15 @@ static int on_status(struct courier *c, const struct message *m)
 {
     struct buf text;
     buf_init(&text, 8192);
-    (void)buf_printf(
-        &text,
-        "keeper=%s\nopen=%u\nresolved=%llu\nprobed=%llu\nbound=%llu\nfailed=%llu\nlate=%llu\n"
-        "refused=%llu\nthreads=%u\n",
-        c->keeper_poll != NULL ? "connected" : "absent", c->count,
-        (unsigned long long)c->seen.resolved, (unsigned long long)c->seen.probed,
-        (unsigned long long)c->seen.bound, (unsigned long long)c->seen.failed,
-        (unsigned long long)c->seen.late, (unsigned long long)c->seen.refused, COURIER_THREADS);
+    (void)buf_printf(&text,
+                     "keeper=%s\nopen=%u\nresolved=%llu\nprobed=%llu\nbound=%llu\nfetched=%"
+                     "llu\nfailed=%llu\nlate=%llu\n"
+                     "refused=%llu\nthreads=%u\n",
+                     c->keeper_poll != NULL ? "connected" : "absent", c->count,
+                     (unsigned long long)c->seen.resolved, (unsigned long long)c->seen.probed,
+                     (unsigned long long)c->seen.bound, (unsigned long long)c->seen.fetched,
+                     (unsigned long long)c->seen.failed, (unsigned long long)c->seen.late,
+                     (unsigned long long)c->seen.refused, COURIER_THREADS);
     (void)buf_text(&text, c->sandbox);
     struct msg_status_is is = {.text = buf_view(&text)};
     int rc = channel_send_status_is(&c->control, m->serial, &is, -1);

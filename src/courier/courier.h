@@ -1,6 +1,6 @@
 /* The courier: the process that goes out. It asks name servers and looks at the certificates of
- * strangers and speaks to directories, so that no process which has something to lose has to read
- * their answers.
+ * strangers and speaks to directories and servers of the web, so that no process which has
+ * something to lose has to read their answers.
  *
  *   keeper ──resolve, probe, bind───▶ question ──▶ a thread of the pool ──▶ name server, upstream,
  *          ◀─resolved, probed, bound── answer  ◀──┘   at most 5 s, or what   directory
@@ -16,6 +16,8 @@
  *   reach.c     a name becomes a connection
  *   probe.c     a connection, a handshake, what was shown
  *   directory.c who somebody is, by LDAP; ldapvisit.c, ldapgroups.c, ldapwire.c
+ *   fetch.c     one request to a server of the web, by libcurl
+ *   authorities.c whom a question trusts
  *   facts.c     a certificate in words
  *   system.c    the files of this system: which, and whether they were replaced */
 #ifndef COURIER_COURIER_H
@@ -25,6 +27,7 @@
 
 #include "base/list.h"
 #include "courier/directory.h"
+#include "courier/fetch.h"
 #include "courier/probe.h"
 #include "courier/system.h"
 #include "ipc/channel.h"
@@ -44,8 +47,9 @@ struct courier {
     uint64_t
         keeper_number; /* counts the channels to the keeper; answers go to the one that asked */
     struct list questions;
-    unsigned count;   /* in the list */
-    unsigned binding; /* of them, questions to directories */
+    unsigned count;    /* in the list */
+    unsigned binding;  /* of them, questions to directories */
+    unsigned fetching; /* and to servers of the web */
     struct directory_memory directories;
     uv_timer_t clock;
     struct system system;
@@ -53,7 +57,7 @@ struct courier {
     const char
         *authorities; /* file of the authorities that edges trust without a word of their own */
     struct {
-        uint64_t resolved, probed, bound, failed, late, refused;
+        uint64_t resolved, probed, bound, fetched, failed, late, refused;
     } seen;
     char sandbox[2048];
     bool ending;

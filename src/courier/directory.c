@@ -3,15 +3,13 @@
 
 #include <errno.h>
 #include <malloc.h>
-#include <openssl/bio.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/text.h"
+#include "courier/authorities.h"
 #include "courier/ldapvisit.h"
 
 /* ---- the library's memory ---- */
@@ -165,33 +163,13 @@ static bool visit_server(struct directory *d, X509_STORE *trusted, size_t i)
     return rc == 0;
 }
 
-/* The authorities of the question; NULL with a text. */
-static X509_STORE *authorities(struct directory *d, X509_STORE *system)
-{
-    if (d->ask.authorities.len == 0)
-        return X509_STORE_up_ref(system) == 1 ? system : NULL;
-    X509_STORE *own = X509_STORE_new();
-    BIO *text = BIO_new_mem_buf(d->ask.authorities.at, (int)d->ask.authorities.len);
-    X509 *one = NULL;
-    unsigned count = 0;
-    while (own != NULL && text != NULL &&
-           (one = PEM_read_bio_X509(text, NULL, NULL, NULL)) != NULL) {
-        count += X509_STORE_add_cert(own, one) == 1;
-        X509_free(one);
-    }
-    BIO_free(text);
-    ERR_clear_error();
-    if (count > 0)
-        return own;
-    X509_STORE_free(own);
-    d->result = BOUND_FAULT;
-    (void)snprintf(d->text, sizeof(d->text), "its authorities can not be read");
-    return NULL;
-}
-
 void directory_run(struct directory *d, X509_STORE *system)
 {
-    X509_STORE *trusted = authorities(d, system);
+    X509_STORE *trusted = authorities_of(d->ask.authorities, system);
+    if (trusted == NULL) {
+        d->result = BOUND_FAULT;
+        (void)snprintf(d->text, sizeof(d->text), "its authorities can not be read");
+    }
     bool final = trusted == NULL;
     for (size_t i = 0; i < d->count && !final; i++) {
         found_nothing(d);

@@ -54,6 +54,8 @@ static int serve(enum sandbox_mode mode)
     int rc = courier_init(&courier, CONTROL_FD);
     if (rc == 0)
         rc = directory_setup();
+    if (rc == 0)
+        rc = fetch_setup();
     /* What it trusts is read while it may still read it. */
     if (rc == 0)
         rc = prober_init(&courier.prober, courier.authorities);

@@ -141,6 +141,14 @@ enum resolve_result {
     RESOLVE_DENIED = 3, /* it has an address that no console may have (conf/egress.h) */
 };
 
+enum fetched_result {
+    FETCHED_OK = 0,
+    FETCHED_DOWN = 1,      /* no connection, no TLS, no HTTP */
+    FETCHED_LATE = 2,      /* no whole answer in time */
+    FETCHED_LARGE = 3,     /* more than was asked for */
+    FETCHED_UNTRUSTED = 4, /* a certificate that is not its own */
+};
+
 enum bind_purpose {
     BIND_SIGNIN = 0, /* the person's password is tried */
     BIND_LOOK = 1,   /* the entry and its groups, no password */

@@ -165,6 +165,8 @@ static const struct row ROWS[] = {
     {SCMP_SYS(socket), COURIER, {{1, INT, AF_INET6}, {2, SOCKET_TYPE, SOCK_DGRAM}}},
     {SCMP_SYS(socket), COURIER, {{1, INT, AF_NETLINK}}, EACCES},
     {SCMP_SYS(socket), C, {{1, INT, AF_UNIX}}, EACCES},
+    /* libcurl would like a pair to be woken by from another thread, and does without. */
+    {SCMP_SYS(socketpair), C, {{0}}, EACCES},
     {SCMP_SYS(setsockopt), C, {{2, INT, IPPROTO_IP}}},
     {SCMP_SYS(setsockopt), C, {{2, INT, IPPROTO_IPV6}}},
     {SCMP_SYS(sendmmsg), COURIER, {{0}}},

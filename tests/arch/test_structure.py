@@ -74,7 +74,7 @@ def test_foreign_event_loop_and_tls_headers_stay_at_their_border():
                "cbor.h": {"identity"},
                "yaml.h": {"conf"},
                "sodium.h": {"identity"},
-               "ldap.h": {"courier"}, "lber.h": {"courier"}, "openldap.h": {"courier"},
+               "ldap.h": {"courier"}, "lber.h": {"courier"}, "openldap.h": {"courier"}, "curl/curl.h": {"courier"},
                "seccomp.h": {"sandbox"}}
     wrong = []
     for folder in MAY_INCLUDE:
@@ -86,13 +86,13 @@ def test_foreign_event_loop_and_tls_headers_stay_at_their_border():
 
 
 NEVER_LINKED = {
-    "postern-edge": {"sqlite3", "pq", "fido2", "jansson", "sodium", "yaml", "qrencode", "ldap"},
-    "postern-keeper": {"ssl", "nghttp2", "ldap"},
-    "postern-supervisor": {"ssl", "crypto", "sqlite3", "nghttp2", "jansson", "sodium", "fido2", "ldap"},
-    "postern-signer": {"ssl", "uv", "sqlite3", "jansson", "nghttp2", "sodium", "yaml", "fido2", "ldap"},
+    "postern-edge": {"sqlite3", "pq", "fido2", "jansson", "sodium", "yaml", "qrencode", "ldap", "curl"},
+    "postern-keeper": {"ssl", "nghttp2", "ldap", "curl"},
+    "postern-supervisor": {"ssl", "crypto", "sqlite3", "nghttp2", "jansson", "sodium", "fido2", "ldap", "curl"},
+    "postern-signer": {"ssl", "uv", "sqlite3", "jansson", "nghttp2", "sodium", "yaml", "fido2", "ldap", "curl"},
     "postern-courier": {"sqlite3", "pq", "fido2", "jansson", "sodium", "yaml", "qrencode", "nghttp2"},
-    "postern-connect": {"uv", "sqlite3", "pq", "fido2", "jansson", "sodium", "yaml", "nghttp2", "ldap"},
-    "postern": {"ssl", "crypto", "sqlite3", "uv", "nghttp2", "sodium", "fido2", "ldap"},
+    "postern-connect": {"uv", "sqlite3", "pq", "fido2", "jansson", "sodium", "yaml", "nghttp2", "ldap", "curl"},
+    "postern": {"ssl", "crypto", "sqlite3", "uv", "nghttp2", "sodium", "fido2", "ldap", "curl"},
 }
 # Passkeys are the keeper's.
 for never in set(NEVER_LINKED) - {"postern-keeper"}:
