@@ -46,6 +46,9 @@ enum key_type {
     KEY_ENDPOINT,
     KEY_UPSTREAM, /* lists only */
     KEY_HOST_HEADER,
+    KEY_CLIENT_CERTIFICATE,
+    KEY_HOST_CERTIFICATE, /* the same of a host, which may leave it to the listener */
+    KEY_CRL,              /* lists of revoked certificates as text */
     KEY_TYPE_COUNT
 };
 

@@ -127,13 +127,23 @@ static void put_section(struct buf *out, enum slice which, const struct section 
     }
 }
 
+static bool is_read(const struct client_def *c)
+{
+    return (c->ca_file[0] == 0 || c->authorities[0] != 0) &&
+           (c->crl_file[0] == 0 || c->lists[0] != 0);
+}
+
 /* An edge that did not get the authorities of a route would trust somebody else instead. */
 static bool is_complete(const struct snapshot *s)
 {
     for (size_t i = 0; i < s->route_count; i++)
-        if (s->routes[i].upstream_ca_file[0] != 0 && s->routes[i].authorities[0] == 0)
+        if ((s->routes[i].upstream_ca_file[0] != 0 && s->routes[i].authorities[0] == 0) ||
+            !is_read(&s->routes[i].client))
             return false;
-    return true;
+    for (size_t i = 0; i < s->listener_count; i++)
+        if (!is_read(&s->listeners[i].client))
+            return false;
+    return is_read(&s->portal_client);
 }
 
 int slice_encode(const struct snapshot *s, enum slice which, struct buf *out)

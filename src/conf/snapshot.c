@@ -212,3 +212,31 @@ enum upstream_trust route_trust(const struct route_def *r)
         return TRUST_CA;
     return r->upstream_pins.count > 0 ? TRUST_PIN : TRUST_SYSTEM;
 }
+
+const struct client_def *snapshot_client(const struct snapshot *s, const struct listener_def *l,
+                                         struct span host)
+{
+    if (span_is(host, s->portal_host))
+        return s->portal_client.mode == CLIENT_INHERIT ? &l->client : &s->portal_client;
+    for (size_t i = 0; i < s->route_count; i++) {
+        const struct route_def *r = &s->routes[i];
+        if (r->client.mode != CLIENT_INHERIT && span_is(host, r->host))
+            return &r->client;
+    }
+    return &l->client;
+}
+
+static bool asks(const struct client_def *c)
+{
+    return c->mode == CLIENT_OPTIONAL || c->mode == CLIENT_REQUIRED;
+}
+
+bool snapshot_asks_clients(const struct snapshot *s)
+{
+    bool found = asks(&s->portal_client);
+    for (size_t i = 0; i < s->listener_count; i++)
+        found |= asks(&s->listeners[i].client);
+    for (size_t i = 0; i < s->route_count; i++)
+        found |= asks(&s->routes[i].client);
+    return found;
+}

@@ -43,6 +43,22 @@ enum hsts { HSTS_AUTO = 0, HSTS_ALWAYS = 1, HSTS_NEVER = 2 };
 /* The oldest version of TLS that a listener takes. */
 enum tls_floor { TLS_FLOOR_13 = 0, TLS_FLOOR_12 = 1 };
 
+/* Whether clients are asked for a certificate. */
+enum client_certificate {
+    CLIENT_OFF = 0,
+    CLIENT_OPTIONAL = 1, /* none at all, or a good one */
+    CLIENT_REQUIRED = 2,
+    CLIENT_INHERIT = 3, /* of a host: as the listener */
+};
+
+struct client_def {
+    enum client_certificate mode;
+    const char *ca_file;     /* inside the secrets directory, or ""; not in an edge's slice */
+    const char *crl_file;    /* the same */
+    const char *authorities; /* what ca_file holds, or "" */
+    const char *lists;       /* what crl_file holds, or "" */
+};
+
 struct listener_def {
     const char *name; /* "main"; letters, digits, '-' */
     struct addr addr;
@@ -60,8 +76,9 @@ struct listener_def {
     size_t proxy_count;
     enum proxy_protocol proxy_protocol;
     enum forwarded_by forwarded;
-    const char *interface; /* only what comes in there; "": wherever the address is */
-    uint16_t public_port;  /* as clients know it, behind a proxy; 0: port */
+    const char *interface;    /* only what comes in there; "": wherever the address is */
+    uint16_t public_port;     /* as clients know it, behind a proxy; 0: port */
+    struct client_def client; /* for every name that says nothing else */
 };
 
 struct zone_def {
@@ -137,6 +154,7 @@ struct route_def {
     uint32_t websocket_idle;    /* between bytes of tunnels, either way; 0: as stream_idle */
     const char *title;          /* for the tile; "" → name */
     const char *start;          /* path that the tile opens; "/" */
+    struct client_def client;   /* of its host */
     enum origin origin;
 };
 
@@ -194,6 +212,7 @@ struct snapshot {
     /* The machine: from the file only, most of it good for a restart only. */
     const char *portal_host;
     struct names portal_zones;
+    struct client_def portal_client;
     struct listener_def *listeners;
     size_t listener_count;
     struct limits limits;
@@ -261,6 +280,11 @@ bool snapshot_takes_tls12(const struct snapshot *s);
 bool snapshot_serves_portal(const struct snapshot *s, const struct listener_def *l);
 /* Is the console told who asks in this way ("jwt", "headers")? */
 bool route_tells(const struct route_def *r, const char *how);
+/* What is asked of clients of this host (lower case, no port) on this listener. Linear. */
+const struct client_def *snapshot_client(const struct snapshot *s, const struct listener_def *l,
+                                         struct span host);
+/* Is anybody asked for a certificate anywhere? */
+bool snapshot_asks_clients(const struct snapshot *s);
 /* The port under which clients reach the first listener that serves the portal; SNAPSHOT_PORT when
  * none does. */
 uint16_t snapshot_portal_port(const struct snapshot *s);

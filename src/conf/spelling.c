@@ -136,17 +136,26 @@ bool spelling_method(struct span text)
     return text.len > 0 && text.len <= 16;
 }
 
-bool spelling_pem(struct span text)
+static bool is_pem_of(struct span text, struct span begin)
 {
-    static const struct span BEGIN = {(const uint8_t *)"-----BEGIN CERTIFICATE-----", 27};
     bool found = false;
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.at[i];
         if ((c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7f)
             return false;
-        found = found || (c == '-' && span_starts(span_sub(text, i, SIZE_MAX), BEGIN));
+        found = found || (c == '-' && span_starts(span_sub(text, i, SIZE_MAX), begin));
     }
     return found;
+}
+
+bool spelling_pem(struct span text)
+{
+    return is_pem_of(text, SPAN("-----BEGIN CERTIFICATE-----"));
+}
+
+bool spelling_crl(struct span text)
+{
+    return is_pem_of(text, SPAN("-----BEGIN X509 CRL-----"));
 }
 
 bool spelling_pin(struct span text)

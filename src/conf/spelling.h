@@ -32,6 +32,7 @@ bool spelling_method(struct span text);
 /* Text that may hold certificates in PEM (RFC 7468): whether it does is for whoever can read them.
  */
 bool spelling_pem(struct span text);
+bool spelling_crl(struct span text); /* the same with revocation lists */
 /* "sha256/" and the base64 of 32 bytes. */
 #define SPELLING_PIN "sha256/"
 bool spelling_pin(struct span text);

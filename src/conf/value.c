@@ -39,6 +39,11 @@ static const char *const IDENTITY_WORDS[] = {"jwt", "headers"};
 static const char *const BALANCE_WORDS[] = {
     [BALANCE_SESSION] = "session", [BALANCE_ROUND_ROBIN] = "round-robin"};
 
+static const char *const CLIENT_WORDS[] = {[CLIENT_OFF] = "off",
+                                           [CLIENT_OPTIONAL] = "optional",
+                                           [CLIENT_REQUIRED] = "required",
+                                           [CLIENT_INHERIT] = "inherit"};
+
 static const char *const HOST_WORDS[] = {"preserve"};
 
 /* ---- types ----------------------------------------------------------------------------------- */
@@ -105,6 +110,11 @@ static const struct type TYPES[KEY_TYPE_COUNT] = {
                       "http://ADDRESS:PORT, https://ADDRESS:PORT, unix:/path or tcp://ADDRESS:PORT",
                       NULL},
     [KEY_HOST_HEADER] = {"preserve or host", "preserve or a host name in lower case", NULL, 4},
+    [KEY_CLIENT_CERTIFICATE] = {"word", "off, optional or required", NULL, 4, CLIENT_WORDS,
+                                CLIENT_INHERIT},
+    [KEY_HOST_CERTIFICATE] = {"word", "inherit, off, optional or required", NULL, 4, CLIENT_WORDS,
+                              countof(CLIENT_WORDS)},
+    [KEY_CRL] = {"revocation lists", "revocation lists in PEM", spelling_crl},
 };
 
 bool value_is_text(const struct key *k)

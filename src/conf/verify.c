@@ -290,6 +290,57 @@ static void check_route_host(struct check *c, size_t i)
         report(c, &strip, "expected a path to strip, found none");
 }
 
+/* ---- certificates of clients ---- */
+
+/* What is asked for can be verified, and what is said about it is about something. An edge knows no
+ * file names, only what they hold. */
+static void check_client(struct check *c, enum section_id id, size_t i, const struct client_def *d)
+{
+    struct place mode = place_key(id, i, "client_certificate");
+    struct place ca = place_key(id, i, "client_ca_file");
+    struct place crl = place_key(id, i, "client_crl_file");
+    bool asks = d->mode == CLIENT_OPTIONAL || d->mode == CLIENT_REQUIRED;
+    bool has = d->ca_file[0] != 0 || d->authorities[0] != 0;
+    if (asks && !has)
+        report(c, &mode, "expected client_ca_file beside it, found none");
+    if (!asks && d->ca_file[0] != 0)
+        report(c, &ca, "expected client_certificate: optional or required beside it, found none");
+    if (!asks && d->crl_file[0] != 0)
+        report(c, &crl, "expected client_certificate: optional or required beside it, found none");
+}
+
+/* A host is asked before it is known which of its paths is meant. */
+static void check_same_client(struct check *c, const struct route_def *a, const struct route_def *b)
+{
+    const struct client_def *x = &a->client, *y = &b->client;
+    struct place at = place_key(SECTION_ROUTES, (size_t)(b - c->s->routes), "client_certificate");
+    if (x->mode != y->mode || strcmp(x->ca_file, y->ca_file) != 0 ||
+        strcmp(x->crl_file, y->crl_file) != 0 || strcmp(x->authorities, y->authorities) != 0)
+        report(c, &at, "expected what route \"%s\" of the same host says, found something else",
+               a->name);
+}
+
+static void check_clients(struct check *c)
+{
+    const struct snapshot *s = c->s;
+    check_client(c, SECTION_PORTAL, 0, &s->portal_client);
+    for (size_t i = 0; i < s->listener_count; i++) {
+        struct place at = place_key(SECTION_LISTENERS, i, "client_certificate");
+        check_client(c, SECTION_LISTENERS, i, &s->listeners[i].client);
+        if (s->listeners[i].kind == LISTENER_PLAIN && s->listeners[i].client.mode != CLIENT_OFF)
+            report(c, &at, "expected off on a plain listener, found another word");
+    }
+    for (size_t i = 0; i < s->route_count; i++) {
+        const struct route_def *r = &s->routes[i];
+        struct place at = place_key(SECTION_ROUTES, i, "client_certificate");
+        check_client(c, SECTION_ROUTES, i, &r->client);
+        if (r->host[0] == 0 && r->client.mode != CLIENT_INHERIT)
+            report(c, &at,
+                   "expected inherit without a host (the listener's own holds), found "
+                   "another word");
+    }
+}
+
 static int by_place(const void *a, const void *b)
 {
     const struct route_def *x = *(const struct route_def *const *)a;
@@ -313,6 +364,8 @@ static void check_route_places(struct check *c)
     qsort(sorted, s->route_count, sizeof(*sorted), by_place);
     for (size_t i = 1; i < s->route_count; i++) {
         const struct route_def *a = sorted[i - 1], *b = sorted[i];
+        if (b->host[0] != 0 && strcmp(a->host, b->host) == 0)
+            check_same_client(c, a, b);
         if (b->host[0] == 0 || strcmp(a->host, b->host) != 0 || strcmp(a->path, b->path) != 0)
             continue;
         bool whole = b->path[0] == 0;
@@ -492,6 +545,7 @@ static void check_routes(struct check *c)
     if (by_port == NULL)
         c->fault = -ENOMEM;
     check_route_places(c);
+    check_clients(c);
     for (size_t i = 0; i < s->route_count && c->fault == 0; i++) {
         const struct route_def *r = &s->routes[i];
         struct place whole = place_key(SECTION_ROUTES, i, NULL);

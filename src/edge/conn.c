@@ -10,6 +10,7 @@
 
 #include "base/fault.h"
 #include "edge/access.h"
+#include "edge/client.h"
 #include "edge/h2.h"
 #include "edge/listener.h"
 #include "edge/proxy.h"
@@ -74,6 +75,8 @@ static void on_conn_closed(uv_handle_t *handle)
     struct edge *e = c->edge;
     (void)close(c->wire.fd);
     listener_leave(c->listener);
+    client_free(c->client);
+    demands_unref(c->demands);
     buf_fini(&c->in);
     free(c);
     e->conn_count--;
@@ -179,6 +182,11 @@ static bool step_handshake(struct conn *c)
         e->count.handshakes_failed++;
         if (e->signer.broken)
             control_signer_lost(e);
+        conn_retire(c);
+        return false;
+    }
+    if (client_new(c->wire.ssl, c->demands, &c->client) < 0) {
+        e->count.handshakes_failed++;
         conn_retire(c);
         return false;
     }
@@ -611,7 +619,9 @@ void conn_open(struct edge *e, int fd, const struct arrived *who, struct listene
         goto refused;
     }
     bool companion = def != NULL && def->kind == LISTENER_PLAIN;
+    struct demands *demands = def == NULL ? NULL : generation_demands_of(e->generation, def);
     if ((def != NULL && def->http2 && !companion && tls_offer_h2(c->wire.ssl) < 0) ||
+        demands_watch(c->wire.ssl, demands) < 0 ||
         watch_init(&c->watch, e->loop, fd, on_conn_poll, c) < 0) {
         wire_fini(&c->wire);
         free(c);
@@ -622,6 +632,7 @@ void conn_open(struct edge *e, int fd, const struct arrived *who, struct listene
     if (listener_def(l)->min_tls == TLS_FLOOR_12)
         (void)SSL_set_min_proto_version(c->wire.ssl, TLS1_2_VERSION);
     c->companion = c->sniff = companion;
+    c->demands = demands_ref(demands);
     c->listener = l;
     listener_join(l);
     c->source = source;

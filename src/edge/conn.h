@@ -48,6 +48,8 @@ enum conn_wait {
     WAIT_LINGER,
 };
 
+struct client;
+struct demands;
 struct h2;
 struct listener;
 struct source;
@@ -90,6 +92,8 @@ struct conn {
     struct exchange *exchange;
     struct conn *carrier;      /* of an HTTP/2 stream; it has no wire and no watch of its own */
     struct h2 *h2;             /* the session that a carrier carries */
+    struct demands *demands;   /* a reference, or NULL; see client.h */
+    struct client *client;     /* NULL: nobody was asked for a certificate */
     struct listener *listener; /* a reference */
     struct source *source;
     struct addr addr;

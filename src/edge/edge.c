@@ -1,4 +1,5 @@
 #include "edge/edge.h"
+#include "edge/client.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -66,6 +67,7 @@ int edge_init(struct edge *e, uv_loop_t *loop, uint32_t id)
     list_init(&e->pools);
     list_init(&e->dials);
     list_init(&e->resting);
+    clienttrusts_init(&e->trusts, tls_library_context());
     map_init(&e->sources, 1u << 20);
     pressure_init(e);
     buf_init(&e->build, EDGE_BUILD_MAX);
@@ -183,6 +185,7 @@ void edge_commit(struct edge *e, struct generation *g, SSL_CTX *tls)
         e->phase = EDGE_SERVING;
     if (old != NULL) {
         e->revoking_us = clock_mono_us();
+        (void)clients_recheck(e);
         (void)gate_recheck(e);
         e->revoking_us = 0;
     }

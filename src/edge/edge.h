@@ -16,6 +16,7 @@
 #include "edge/watch.h"
 #include "edge/wire.h"
 #include "net/tls.h"
+#include "pki/clienttrust.h"
 
 struct access_log;
 struct gate;
@@ -62,6 +63,7 @@ struct edge {
     struct tls_signer signer;
     struct watch *signer_watch; /* NULL while there is no link */
     SSL_CTX *tls;
+    struct clienttrusts trusts; /* of clients' certificates, in all generations */
 
     struct keeper *keeper; /* keeper.h */
     struct views *views;   /* view.h, made by gate_init */

@@ -36,7 +36,8 @@ struct generation {
     struct pool **pools; /* of all endpoints, in the order of routes and their upstreams */
     size_t *first;       /* per route: where its pools begin; one more than there are routes */
     unsigned refs;
-    bool hsts;       /* answers say Strict-Transport-Security */
+    struct demands **demands; /* per listener, see client.h; NULL: nobody is asked anywhere */
+    bool hsts;                /* answers say Strict-Transport-Security */
     uint32_t serial; /* of this process, never 0: tells whether something borrowed is still good */
 };
 struct generation *generation_ref(struct generation *g);
@@ -82,6 +83,7 @@ struct exchange {
     enum access_outcome outcome;
     struct span destination;     /* canonical path of a WebDAV Destination, or empty */
     enum access_stream stream;   /* of a tunnel: why it ends, as far as is known */
+    bool forwarded;              /* for somebody behind a proxy: the connection is not his */
     bool token_in_authorization; /* the Authorization header was ours: strip it */
     struct keeper_ask *ask;      /* outstanding question, or NULL */
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "base/text.h"
+#include "edge/client.h"
 #include "edge/companion.h"
 #include "edge/conn.h"
 #include "edge/credential.h"
@@ -480,6 +481,7 @@ static bool learn_client(struct exchange *x)
     }
     /* The way to the proxy is known, the client's is not. */
     x->source = client;
+    x->forwarded = true;
     x->interface = "";
     x->zones = zones_find(policy_zones(x->generation->policy), &client);
     if (policy_admits_source(x->generation->policy, x->zones))
@@ -523,6 +525,13 @@ void gate_enter(struct exchange *x)
      * here. */
     if (span_is(r->method, "TRACE") || span_is(r->method, "CONNECT")) {
         refuse(x, ACCESS_DENIED, 405, "This method is never allowed here.", "method");
+        return;
+    }
+    if (!client_fits(x)) {
+        x->decision = (struct decision){.verdict = VERDICT_DENY, .reason = REASON_NOBODY};
+        refuse(x, ACCESS_DENIED, 421,
+               "Another certificate is asked for under this name than this connection has shown.",
+               "certificate");
         return;
     }
     bool own = span_starts(r->canonical, SPAN("/.postern/")) || span_is(r->canonical, "/.postern");

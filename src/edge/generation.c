@@ -4,6 +4,7 @@
 #include "base/fault.h"
 #include "base/text.h"
 #include "conf/slice.h"
+#include "edge/client.h"
 #include "edge/health.h"
 #include "edge/pool.h"
 
@@ -19,6 +20,9 @@ void generation_unref(struct generation *g)
         return;
     for (size_t i = 0; g->first != NULL && i < g->first[g->snapshot->route_count]; i++)
         pool_unref(g->pools[i]);
+    for (size_t i = 0; g->demands != NULL && i < g->snapshot->listener_count; i++)
+        demands_unref(g->demands[i]);
+    free(g->demands);
     free(g->first);
     free(g->pools);
     policy_free(g->policy);
@@ -145,6 +149,8 @@ int generation_make(struct edge *e, struct span slice, struct generation **ret)
         g->hsts = snapshot_sends_hsts(g->snapshot);
         rc = make_pools(e, g);
     }
+    if (rc == 0)
+        rc = generation_demands(e, g);
     if (rc < 0) {
         generation_unref(g);
         return rc;

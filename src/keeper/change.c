@@ -392,6 +392,21 @@ void change_refresh(struct keeper *k)
     k->changes.current = c;
 }
 
+void change_reread(struct keeper *k)
+{
+    struct change *c = change_new();
+    int r = c == NULL ? -ENOMEM : turn_run(&k->turn, refresh_step, c);
+    if (r < 0) {
+        log_fault(LOG_LEVEL_ERROR, "client_trust_not_read", r,
+                  "clients are verified with what was read before");
+        change_free(c);
+        return;
+    }
+    log_event(LOG_LEVEL_INFO, "client_trust_read");
+    c->is_refresh = true;
+    k->changes.current = c;
+}
+
 /* ---- what the supervisor says of it ---- */
 
 static struct change *in_flight(struct keeper *k, uint64_t number)

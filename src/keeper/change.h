@@ -73,6 +73,8 @@ void change_go_on(struct keeper *k);
 /* The addresses of names have changed: the same configuration with the new ones. Nothing may be in
  * flight. */
 void change_refresh(struct keeper *k);
+/* The same with what the files of certificates hold now. */
+void change_reread(struct keeper *k);
 
 /* From the supervisor. */
 void change_configure(struct keeper *k, uint64_t generation, int fd);

@@ -28,6 +28,7 @@
 #include "keeper/probes.h"
 #include "keeper/revoke.h"
 #include "keeper/sealing.h"
+#include "keeper/trustwatch.h"
 #include "keeper/turn.h"
 #include "store/store.h"
 
@@ -92,6 +93,7 @@ struct keeper {
     struct revokes revokes;
     struct control *control;
     uv_timer_t minute;
+    struct trustwatch trustwatch;
     uv_signal_t term, interrupt;
     bool stopping;
     int exit_code;

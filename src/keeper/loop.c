@@ -120,6 +120,7 @@ static int open_loop(struct keeper *k)
     r = turn_start(&k->turn);
     r = r < 0 ? r : hosts_start(&k->hosts, k);
     r = r < 0 ? r : errands_start(&k->errands, k);
+    r = r < 0 ? r : trustwatch_start(&k->trustwatch, k);
     r = r < 0 ? r : uv_timer_init(&k->loop, &k->minute);
     r = r < 0 ? r : uv_signal_init(&k->loop, &k->term);
     r = r < 0 ? r : uv_signal_init(&k->loop, &k->interrupt);

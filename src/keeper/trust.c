@@ -11,31 +11,53 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "pki/clienttrust.h"
 
 #define ROUTE_BYTES_MAX 262144u
 #define SYSTEM_BYTES_MAX 2097152u
+#define CLIENT_BYTES_MAX 262144u
+#define LISTS_BYTES_MAX 2097152u
 
-/* Certificates in the text; a fault when one can not be read. What stands between them is nobody's
- * business (RFC 7468 section 2). */
-static int count_certificates(struct span pem)
+static bool next_certificate(BIO *bio)
+{
+    X509 *x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    X509_free(x);
+    return x != NULL;
+}
+
+static bool next_list(BIO *bio)
+{
+    X509_CRL *crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
+    X509_CRL_free(crl);
+    return crl != NULL;
+}
+
+/* How many there are in the text; a fault when one can not be read. What stands between them is
+ * nobody's business (RFC 7468 section 2). */
+static int count_in(struct span pem, bool (*next)(BIO *bio))
 {
     BIO *bio = BIO_new_mem_buf(pem.at, (int)pem.len);
     int count = 0;
     if (bio == NULL)
         return -ENOMEM;
-    for (;;) {
-        X509 *x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-        if (x == NULL)
-            break;
+    while (next(bio))
         count++;
-        X509_free(x);
-    }
-    /* The end of the text is told as a missing start line; anything else was no certificate. */
+    /* The end of the text is told as a missing start line; anything else was something else. */
     unsigned long error = ERR_peek_last_error();
     bool over = ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
     ERR_clear_error();
     BIO_free(bio);
     return over ? count : FAULT_FORMAT;
+}
+
+static int count_certificates(struct span pem)
+{
+    return count_in(pem, next_certificate);
+}
+
+static int count_lists(struct span pem)
+{
+    return count_in(pem, next_list);
 }
 
 /* The file's text in the arena. What no text of the configuration may hold is no PEM either. */
@@ -75,45 +97,89 @@ static int read_file(const char *path, size_t most, struct arena *a, const char 
     return 0;
 }
 
-static int take(const char *path, size_t most, struct arena *a, const char **ret, const char *route,
-                const char *key, struct buf *errors)
+/* Who in the configuration speaks of a file, and what stands in it. */
+struct asker {
+    const char *kind, *name, *key;
+    int (*count)(struct span pem);
+    const char *what;
+};
+
+static int take(const char *path, size_t most, struct arena *a, const char **ret,
+                const struct asker *by, struct buf *errors)
 {
     const char *text = "";
     int rc = read_file(path, most, a, &text);
     if (rc < 0) {
-        (void)buf_printf(errors, "route %s: %s: cannot read %s: %s\n", route, key, path,
-                         fault_text(rc));
+        (void)buf_printf(errors, "%s %s: %s: cannot read %s: %s\n", by->kind, by->name, by->key,
+                         path, fault_text(rc));
         return rc == -ENOMEM ? rc : FAULT_FORMAT;
     }
-    rc = count_certificates(span_str(text));
+    rc = by->count(span_str(text));
     if (rc <= 0) {
-        (void)buf_printf(errors, "route %s: %s: expected certificates in PEM, found %s in %s\n",
-                         route, key, rc == 0 ? "none" : "something else", path);
+        (void)buf_printf(errors, "%s %s: %s: expected %s in PEM, found %s in %s\n", by->kind,
+                         by->name, by->key, by->what, rc == 0 ? "none" : "something else", path);
         return rc == -ENOMEM ? rc : FAULT_FORMAT;
     }
     *ret = text;
     return 0;
 }
 
+/* The same of a file in the secrets directory. */
+static int take_secret(struct snapshot *s, const char *secrets_dir, const char *file, size_t most,
+                       const char **ret, const struct asker *by, struct buf *errors)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof(path), "%s/%s", secrets_dir, file);
+    if (n < 0 || (size_t)n >= sizeof(path) || strchr(file, '/') != NULL) {
+        (void)buf_printf(errors, "%s %s: %s: not a file name in the secrets directory\n", by->kind,
+                         by->name, by->key);
+        return FAULT_FORMAT;
+    }
+    return take(path, most, &s->arena, ret, by, errors);
+}
+
+static int fill_client(struct snapshot *s, struct client_def *c, const char *secrets_dir,
+                       const char *kind, const char *name, struct buf *errors)
+{
+    const struct asker ca = {kind, name, "client_ca_file", count_certificates, "certificates"};
+    const struct asker crl = {kind, name, "client_crl_file", count_lists, "revocation lists"};
+    uint64_t authority, list;
+    int rc = 0;
+    if (c->ca_file[0] != 0)
+        rc =
+            take_secret(s, secrets_dir, c->ca_file, CLIENT_BYTES_MAX, &c->authorities, &ca, errors);
+    if (rc == 0 && c->crl_file[0] != 0)
+        rc = take_secret(s, secrets_dir, c->crl_file, LISTS_BYTES_MAX, &c->lists, &crl, errors);
+    if (rc == 0 && c->authorities[0] != 0 &&
+        clienttrust_ends(span_str(c->authorities), span_str(c->lists), &authority, &list) < 0) {
+        (void)buf_printf(errors, "%s %s: client_ca_file: too many certificates or lists\n", kind,
+                         name);
+        rc = FAULT_FORMAT;
+    }
+    return rc;
+}
+
 static int fill_route(struct snapshot *s, struct route_def *r, const char *secrets_dir,
                       struct buf *errors)
 {
-    char path[4096];
+    const struct asker by = {"route", r->name, "upstream_ca_file", count_certificates,
+                             "certificates"};
     if (r->upstream_ca[0] != 0 && count_certificates(span_str(r->upstream_ca)) <= 0) {
         (void)buf_printf(errors, "route %s: upstream_ca: expected certificates in PEM\n", r->name);
         return FAULT_FORMAT;
     }
-    if (r->upstream_ca_file[0] == 0)
-        return 0;
-    int n = snprintf(path, sizeof(path), "%s/%s", secrets_dir, r->upstream_ca_file);
-    if (n < 0 || (size_t)n >= sizeof(path) || strchr(r->upstream_ca_file, '/') != NULL) {
-        (void)buf_printf(errors,
-                         "route %s: upstream_ca_file: not a file name in the secrets directory\n",
-                         r->name);
-        return FAULT_FORMAT;
-    }
-    return take(path, ROUTE_BYTES_MAX, &s->arena, &r->authorities, r->name, "upstream_ca_file",
-                errors);
+    int rc = r->upstream_ca_file[0] == 0
+                 ? 0
+                 : take_secret(s, secrets_dir, r->upstream_ca_file, ROUTE_BYTES_MAX,
+                               &r->authorities, &by, errors);
+    return rc < 0 ? rc : fill_client(s, &r->client, secrets_dir, "route", r->name, errors);
+}
+
+/* The first fault; what comes after it is looked at all the same, for its messages. */
+static void keep(int *first, int rc)
+{
+    if (*first == 0)
+        *first = rc;
 }
 
 int trust_fill(struct snapshot *s, const char *secrets_dir, struct buf *errors)
@@ -121,12 +187,17 @@ int trust_fill(struct snapshot *s, const char *secrets_dir, struct buf *errors)
     int first = 0;
     for (size_t i = 0; i < s->route_count; i++) {
         struct route_def *r = &s->routes[i];
+        const struct asker by = {"route", r->name, "tls.authorities", count_certificates,
+                                 "certificates"};
         int rc = fill_route(s, r, secrets_dir, errors);
         if (rc == 0 && route_trust(r) == TRUST_SYSTEM && s->system_trust[0] == 0)
-            rc = take(s->authorities_file, SYSTEM_BYTES_MAX, &s->arena, &s->system_trust, r->name,
-                      "tls.authorities", errors);
-        if (first == 0)
-            first = rc;
+            rc = take(s->authorities_file, SYSTEM_BYTES_MAX, &s->arena, &s->system_trust, &by,
+                      errors);
+        keep(&first, rc);
     }
+    for (size_t i = 0; i < s->listener_count; i++)
+        keep(&first, fill_client(s, &s->listeners[i].client, secrets_dir, "listener",
+                                 s->listeners[i].name, errors));
+    keep(&first, fill_client(s, &s->portal_client, secrets_dir, "portal", s->portal_host, errors));
     return first;
 }

@@ -1,6 +1,7 @@
-/* What TLS upstreams are trusted by, read for the edges, which open no file: the authorities of a
- * route's upstream_ca_file, and those of the system when a route has nothing of its own. The text
- * travels in the edges' slice. */
+/* What TLS upstreams and the certificates of clients are trusted by, read for the edges, which open
+ * no file: the authorities of a route's upstream_ca_file, those of the system when a route has
+ * nothing of its own, and what client_ca_file and client_crl_file hold. The text travels in the
+ * edges' slice. */
 #ifndef KEEPER_TRUST_H
 #define KEEPER_TRUST_H
 
@@ -8,7 +9,7 @@
 #include "conf/snapshot.h"
 
 /* Fills the derived texts of s in. Certificates that can not be read are a mistake of the
- * configuration: FAULT_FORMAT with "route …: …" lines in errors; -ENOMEM. */
+ * configuration: FAULT_FORMAT with "route NAME: …" lines in errors; -ENOMEM. */
 must_check int trust_fill(struct snapshot *s, const char *secrets_dir, struct buf *errors);
 
 #endif

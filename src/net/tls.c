@@ -14,6 +14,7 @@
 
 #include "base/fault.h"
 #include "base/secret.h"
+#include "net/demand.h"
 #include "net/tlshosts.h"
 #include "net/tlskey.h"
 
@@ -81,6 +82,8 @@ int tls_library_init(void)
         tls_library.shown_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
     if (tls_library.h2_index < 0)
         tls_library.h2_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    if (demands_library_init() < 0)
+        return -ENOMEM;
     tls_library.ctx = OSSL_LIB_CTX_new();
     if (tls_library.owned_index < 0 || tls_library.shown_index < 0 || tls_library.h2_index < 0 ||
         tls_library.ctx == NULL)
@@ -251,6 +254,9 @@ static int set_policy(SSL_CTX *ctx)
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_timeout(ctx, TICKET_SECONDS);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
+    /* Connections that are asked for a certificate, see net/demand.h. */
+    SSL_CTX_set_cert_verify_callback(ctx, demands_verify, NULL);
+    SSL_CTX_set_max_cert_list(ctx, CLIENTCERT_BYTES_MAX);
     SSL_CTX_set_security_callback(ctx, on_security);
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
     return 0;
@@ -433,16 +439,21 @@ static int context_for(struct shown *w, SSL_CTX *first, const struct faces *f, u
 
 /* Before anything else of the hello is looked at, so that a ticket is judged in the context of the
  * host that is asked for. Contexts differ in their certificates only: what else a context says is
- * not taken over here. */
+ * not taken over here, and what is demanded of the client is set afterwards, connection by
+ * connection. */
 static int on_hello(SSL *ssl, int *alert, void *arg)
 {
     const struct shown *w = arg;
     const unsigned char *at = NULL;
     size_t len = 0;
-    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &at, &len) != 1)
-        return SSL_CLIENT_HELLO_SUCCESS;
-    const struct tlshost *host = tlshosts_find(w->hosts, tlshosts_asked(span_of(at, len)));
-    if (host != NULL && SSL_set_SSL_CTX(ssl, host->context) == NULL) {
+    struct span asked = SPAN_NONE;
+    const struct tlshost *host = NULL;
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &at, &len) == 1)
+        asked = tlshosts_asked(span_of(at, len));
+    if (w->hosts != NULL)
+        host = tlshosts_find(w->hosts, asked);
+    if ((host != NULL && SSL_set_SSL_CTX(ssl, host->context) == NULL) ||
+        demands_apply(ssl, asked) < 0) {
         *alert = SSL_AD_INTERNAL_ERROR;
         return SSL_CLIENT_HELLO_ERROR;
     }
@@ -462,8 +473,6 @@ static int tell_hosts_apart(SSL_CTX *first, struct shown *w, const struct faces 
         rc = context_for(w, first, f, host->pairs, generation, &ctx);
         host->context = ctx;
     }
-    if (rc == 0)
-        SSL_CTX_set_client_hello_cb(first, on_hello, w);
     return rc;
 }
 
@@ -485,6 +494,8 @@ static int fill(SSL_CTX *ctx, struct tls_signer *s, uint64_t generation)
         rc = fill_context(ctx, w, f, 1, generation);
     if (rc == 0 && f->count > 1)
         rc = tell_hosts_apart(ctx, w, f, generation);
+    if (rc == 0)
+        SSL_CTX_set_client_hello_cb(ctx, on_hello, w);
     faces_fini(f);
     free(f);
     return rc;
