@@ -123,7 +123,7 @@ int run_ca_show(struct invocation *v);
 int run_ca_trust(struct invocation *v);
 int run_ca_renew(struct invocation *v);
 int run_user_add(struct invocation *v);
-int run_user_password(struct invocation *v);
+int run_recover(struct invocation *v);
 int run_route_add(struct invocation *v);
 int run_rule_add(struct invocation *v);
 int run_zone_add(struct invocation *v);

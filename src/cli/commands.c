@@ -44,8 +44,13 @@ static const struct option_def USER_ADD_OPTIONS[] = {
     NO_MORE,
 };
 
-static const struct option_def PASSWORD_OPTIONS[] = {
-    {"password-stdin", OPTION_LOCAL_FLAG, NULL, NULL, "read the password from standard input"},
+static const struct option_def RESET_OPTIONS[] = {
+    {"lost", OPTION_LIST, NULL, "WHAT", "password or authenticator; may be repeated"},
+    NO_MORE,
+};
+
+static const struct option_def RECOVER_OPTIONS[] = {
+    {"owner", OPTION_FLAG, NULL, NULL, "make the person an owner as well"},
     NO_MORE,
 };
 
@@ -236,13 +241,14 @@ const struct command COMMANDS[] = {
     {"probe", {"URL"}, {"url"}, "look at the certificate of a console", PROBE_OPTIONS, "POST", API "/probe", NULL, NULL, run_probe},
     {"guard", {"CMD..."}, {NULL}, "run an application behind postern, for as long as it runs", GUARD_OPTIONS, NULL, NULL, NULL, NULL, run_guard},
 
+    {"recover", {"NAME"}, {NULL}, "give a person access back who has nothing left; whether postern runs or not", RECOVER_OPTIONS, "POST", API "/users/{0}/recover", NULL, NULL, run_recover},
+
     {"user add", {"NAME"}, {"name"}, "add a person", USER_ADD_OPTIONS, "POST", API "/users", NULL, NULL, run_user_add},
     {"user list", {NULL}, {NULL}, "list people", PAGE_OPTIONS, "GET", API "/users", "users", "name kind groups disabled password totp recovery_left", NULL},
     {"user show", {"NAME"}, {NULL}, "one person", NULL, "GET", API "/users/{0}", NULL, NULL, NULL},
     {"user enrol", {"NAME"}, {NULL}, "a new single-use enrolment link", NULL, "POST", API "/users/{0}/enrol", NULL, NULL, NULL},
-    {"user password", {"NAME"}, {NULL}, "set a password; ends the person's sessions", PASSWORD_OPTIONS, "PUT", API "/users/{0}/password", NULL, NULL, run_user_password},
-    {"user totp", {"NAME"}, {NULL}, "a new TOTP secret, shown once; ends the person's sessions", NULL, "POST", API "/users/{0}/totp", NULL, NULL, NULL},
-    {"user recovery", {"NAME"}, {NULL}, "ten new recovery codes, shown once", NULL, "POST", API "/users/{0}/recovery", NULL, NULL, NULL},
+    {"user reset", {"NAME"}, {NULL}, "what a person lost is void; a link sets it anew, and does not tell you", RESET_OPTIONS, "POST", API "/users/{0}/reset", NULL, NULL, NULL},
+    {"user recovery", {"NAME"}, {NULL}, "ten new recovery codes, shown once; on this host only", NULL, "POST", API "/users/{0}/recovery", NULL, NULL, NULL},
     {"user groups", {"NAME", "GROUP..."}, {NULL, "groups"}, "the groups a person is in, all of them", NULL, "PUT", API "/users/{0}/groups", NULL, NULL, NULL},
     {"user disable", {"NAME"}, {NULL}, "no login any more; ends sessions and tokens at once", NULL, "POST", API "/users/{0}/disable", NULL, NULL, NULL},
     {"user enable", {"NAME"}, {NULL}, "login again; forgets failed attempts", NULL, "POST", API "/users/{0}/enable", NULL, NULL, NULL},

@@ -62,11 +62,6 @@ static int run_with_password(struct invocation *v)
     return rc;
 }
 
-int run_user_password(struct invocation *v)
-{
-    return run_with_password(v);
-}
-
 /* Nobody should know another person's password: without further options the person gets a link. */
 int run_user_add(struct invocation *v)
 {

@@ -202,6 +202,7 @@ struct authentication_conf {
     uint32_t sessions_per_user; /* 32 */
     uint32_t token_expires;     /* 90 d */
     const char *password_list;  /* file name in the secrets directory, or "" */
+    struct names approvers;     /* groups; owners */
 };
 
 struct snapshot {

@@ -152,7 +152,7 @@ int actor_find(struct call *c, bool *known)
         r = find_token(c, now, &status);
         break;
     case CREDENTIAL_HOST:
-        c->actor.role = ROLE_OWNER;
+        c->actor.role = ROLE_HOST;
         c->actor.text = "host";
         status = VIEW_OK;
         break;

@@ -49,7 +49,8 @@ struct call_input {
     } enrol; /* of the enrolment page */
 };
 
-enum call_role { ROLE_NOBODY = 0, ROLE_PERSON = 1, ROLE_OWNER = 2 };
+/* ROLE_HOST: the owner of this host, over keeper.sock. */
+enum call_role { ROLE_NOBODY = 0, ROLE_PERSON = 1, ROLE_OWNER = 2, ROLE_HOST = 3 };
 
 /* Who asks, found by authentication. Strings live in the call's arena. */
 struct actor {

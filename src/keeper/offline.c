@@ -20,11 +20,14 @@
 #include "keeper/known.h"
 #include "keeper/op.h"
 #include "keeper/operation.h"
+#include "keeper/recover.h"
+#include "store/credentials.h"
+#include "store/sessions.h"
 #include "store/users.h"
 
 struct options {
     const char *store, *state_dir, *owner, *portal_host, *config, *format, *list;
-    bool json, recover;
+    bool json, make_owner;
 };
 
 static int complain(const char *fmt, ...) printf_like(1, 2);
@@ -79,7 +82,7 @@ static int open_store(const char *path, enum store_mode mode, struct store **ret
 
 /* ---- init ---- */
 
-static int make_owner(struct keeper *k, const struct options *o, bool fresh, json_t **code)
+static int make_owner(struct keeper *k, const struct options *o, json_t **code)
 {
     uint64_t now = clock_wall_ms() / 1000;
     struct audit_draft made = {
@@ -88,14 +91,19 @@ static int make_owner(struct keeper *k, const struct options *o, bool fresh, jso
     user.event = AUDIT_USER_ADDED;
     enrol.event = AUDIT_ENROLMENT_MADE;
     user.target = enrol.target = span_str(o->owner);
-    int r = fresh ? keeper_record(k, &made) : 0;
-    if (r == 0) {
-        r = users_add(k->store, o->owner, now);
-        r = r == FAULT_EXISTS && !fresh ? 0 : r < 0 ? r : keeper_record(k, &user);
-    }
+    int r = keeper_record(k, &made);
+    r = r < 0 ? r : users_add(k->store, o->owner, now);
+    r = r < 0 ? r : keeper_record(k, &user);
     r = r < 0 ? r : groups_join(k->store, GROUP_OWNERS, o->owner);
-    r = r < 0 ? r : op_enrol_code(k, o->owner, now, code);
+    r = r < 0 ? r : recover_link(k, o->owner, ENROL_ALL, false, "", now, code);
     return r < 0 ? r : keeper_record(k, &enrol);
+}
+
+static int recover_owner(struct keeper *k, const struct options *o, json_t **code)
+{
+    uint64_t now = clock_wall_ms() / 1000;
+    int r = recover_user(k, o->owner, o->make_owner, now, SPAN("{\"offline\":true}"), code);
+    return r < 0 ? r : sessions_end_user(k->store, o->owner, now, NULL, NULL);
 }
 
 /* The code is known; the link needs the name that the portal will have. */
@@ -112,31 +120,27 @@ static json_t *owner_answer(const struct options *o, json_t *code)
     return answer;
 }
 
-static int run_init(const struct options *o)
+/* Runs step in one transaction on the store, which no other process should be serving; answers with
+ * the link it made. */
+static int with_store(const struct options *o, enum store_mode mode,
+                      int (*step)(struct keeper *, const struct options *, json_t **))
 {
     struct keeper k = {0};
-    struct stat st;
     char head[4096];
     json_t *code = NULL;
-    bool exists = stat(o->store, &st) == 0;
-    if (exists != o->recover) {
-        return exists ? complain("%s exists already; --recover makes a new link for its owner",
-                                 o->store)
-                      : complain("%s does not exist", o->store);
-    }
     if (!text_is_name(span_str(o->owner))) {
         return complain(
             "'%s' cannot be a user's name: lower-case letters, digits, '.', '_', '-', '@'",
             o->owner);
     }
-    if (open_store(o->store, exists ? STORE_OPEN : STORE_CREATE, &k.store) < 0) {
+    if (open_store(o->store, mode, &k.store) < 0) {
         return 1;
     }
     head_path(o, head);
     int r = sealing_open(&k.sealing, o->state_dir, k.store);
     r = r < 0 ? r : head_settle(head, k.store);
     r = r < 0 ? r : store_begin(k.store);
-    r = r < 0 ? r : make_owner(&k, o, !exists, &code);
+    r = r < 0 ? r : step(&k, o, &code);
     if (r == 0) {
         r = store_commit(k.store);
     } else if (store_in_transaction(k.store)) {
@@ -148,7 +152,7 @@ static int run_init(const struct options *o)
     json_t *answer = r < 0 ? NULL : owner_answer(o, code);
     json_decref(code);
     if (r < 0) {
-        return complain("cannot make the owner: %s", fault_text(r));
+        return complain("%s: %s", o->owner, r == FAULT_ABSENT ? "no such user" : fault_text(r));
     }
     if (o->json) {
         return print_json(answer);
@@ -156,6 +160,23 @@ static int run_init(const struct options *o)
     (void)printf("%s\n", json_string_value(json_object_get(answer, "link")));
     json_decref(answer);
     return 0;
+}
+
+static int run_init(const struct options *o)
+{
+    struct stat st;
+    if (stat(o->store, &st) == 0) {
+        return complain("%s exists already; `postern recover` makes a new link for its owner",
+                        o->store);
+    }
+    return with_store(o, STORE_CREATE, make_owner);
+}
+
+static int run_recover(const struct options *o)
+{
+    struct stat st;
+    return stat(o->store, &st) < 0 ? complain("%s does not exist", o->store)
+                                   : with_store(o, STORE_OPEN, recover_owner);
 }
 
 /* ---- check, dump, slice ---- */
@@ -341,7 +362,9 @@ static const struct command {
     const char *help;
 } COMMANDS[] = {
     {"init", NEED_STORE | NEED_STATE | NEED_OWNER | NEED_PORTAL, run_init,
-     "--store F --state-dir D --owner NAME --portal-host HOST[:PORT] [--recover] [--json]"},
+     "--store F --state-dir D --owner NAME --portal-host HOST[:PORT] [--json]"},
+    {"recover", NEED_STORE | NEED_STATE | NEED_OWNER | NEED_PORTAL, run_recover,
+     "--store F --state-dir D --owner NAME --portal-host HOST[:PORT] [--make-owner] [--json]"},
     {"check", NEED_CONFIG, run_check, "--config F [--json]"},
     {"dump", NEED_CONFIG, run_dump, "--config F"},
     {"slice", NEED_CONFIG, run_slice, "--config F   (the configuration as the keeper receives it)"},
@@ -372,7 +395,7 @@ static bool read_options(int argc, char **argv, struct options *o)
         {"--store", &o->store, NULL},   {"--state-dir", &o->state_dir, NULL},
         {"--owner", &o->owner, NULL},   {"--portal-host", &o->portal_host, NULL},
         {"--config", &o->config, NULL}, {"--format", &o->format, NULL},
-        {"--json", NULL, &o->json},     {"--recover", NULL, &o->recover},
+        {"--json", NULL, &o->json},     {"--make-owner", NULL, &o->make_owner},
         {"--list", &o->list, NULL},
     };
     for (int i = 0; i < argc; i++) {

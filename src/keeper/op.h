@@ -19,11 +19,15 @@ int op_users_remove(struct call *c);
 int op_users_disable(struct call *c);
 int op_users_enable(struct call *c);
 int op_users_groups(struct call *c);
-int op_users_password(struct call *c);
-int op_users_totp(struct call *c);
+int op_users_reset(struct call *c);
+int op_users_recover(struct call *c);
 int op_users_recovery(struct call *c);
 int op_users_enrol(struct call *c);
 int op_users_end_sessions(struct call *c);
+
+int op_approvals_list(struct call *c);
+int op_approvals_approve(struct call *c);
+int op_approvals_refuse(struct call *c);
 
 int op_groups_list(struct call *c);
 int op_groups_get(struct call *c);
@@ -64,6 +68,9 @@ int page_second_show(struct call *c);
 int page_second_submit(struct call *c);
 int page_home(struct call *c);
 int page_session_end(struct call *c);
+int page_approvals(struct call *c);
+int page_approvals_approve(struct call *c);
+int page_approvals_refuse(struct call *c);
 int page_enrol_show(struct call *c);
 int page_enrol_submit(struct call *c);
 
@@ -90,8 +97,6 @@ must_check int op_list_done(struct op_rows *rows, int fault, const char *name, b
 const char *op_name(struct call *c, size_t index, const char *what);
 json_t *op_user_json(struct call *c, const struct user *user);
 json_t *op_session_json(const struct session *session);
-/* New single-use enrolment code for the user: {"code", "link", "expires"}. */
-must_check int op_enrol_code(struct keeper *k, const char *user, uint64_t now, json_t **ret);
 /* https://PORTAL:PORT of the snapshot in force, or "" before there is one. */
 void op_portal_url(const struct keeper *k, struct buf *out);
 /* Ten new recovery codes for the user, as an array of strings. */

@@ -25,7 +25,7 @@ int op_whoami(struct call *c)
                        json_pack("{s:s,s:o,s:o,s:s}", "kind", KINDS[c->actor.kind], "user",
                                  json_text(span_str(c->actor.user)), "groups",
                                  json_lines(c->actor.groups), "role",
-                                 c->actor.role == ROLE_OWNER ? "owner" : "person"));
+                                 c->actor.role >= ROLE_OWNER ? "owner" : "person"));
 }
 
 int op_my_consoles(struct call *c)

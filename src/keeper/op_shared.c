@@ -5,15 +5,12 @@
 #include "base/text.h"
 #include "identity/recovery.h"
 #include "identity/session.h"
-#include "identity/token.h"
-#include "identity/totp.h"
 #include "keeper/json.h"
 #include "keeper/keeper.h"
 #include "keeper/op.h"
 #include "policy/decide.h"
 #include "store/credentials.h"
 
-#define ENROL_LIFE (24u * 3600)
 #define LIST_DEFAULT 100u
 
 bool op_page(struct call *c, struct page *page)
@@ -75,30 +72,6 @@ void op_portal_url(const struct keeper *k, struct buf *out)
     if (snapshot_portal_port(s) != 443) {
         (void)buf_printf(out, ":%u", snapshot_portal_port(s));
     }
-}
-
-int op_enrol_code(struct keeper *k, const char *user, uint64_t now, json_t **ret)
-{
-    struct enrolment e = {
-        .created = now, .expires = now + ENROL_LIFE, .secret_len = TOTP_SECRET_LEN};
-    char code[TOKEN_TEXT_SIZE];
-    (void)snprintf(e.user, sizeof(e.user), "%s", user);
-    int r = token_new(code, e.hash);
-    r = r < 0 ? r : totp_new_secret(e.secret);
-    r = r < 0 ? r : enrolments_add(k->store, &e);
-    secret_wipe(&e, sizeof(e));
-    if (r == 0) {
-        struct buf link;
-        buf_init(&link, 512);
-        op_portal_url(k, &link);
-        (void)buf_printf(&link, "/enrol?code=%s", code);
-        *ret = json_pack("{s:s,s:o,s:o}", "code", code, "link", json_text(buf_view(&link)),
-                         "expires", json_time(now + ENROL_LIFE));
-        buf_fini(&link);
-        r = *ret == NULL ? -ENOMEM : 0;
-    }
-    secret_wipe(code, sizeof(code));
-    return r;
 }
 
 int op_recovery_codes(struct keeper *k, const char *user, uint64_t now, json_t **ret)

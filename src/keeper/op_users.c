@@ -11,6 +11,7 @@
 #include "keeper/known.h"
 #include "keeper/live.h"
 #include "keeper/op.h"
+#include "keeper/recover.h"
 #include "store/credentials.h"
 #include "store/throttles.h"
 
@@ -179,7 +180,7 @@ static int add_totp(struct call *c, const char *name, json_t *answer)
 static int add_enrolment(struct call *c, const char *name, json_t *answer)
 {
     json_t *code = NULL;
-    int r = op_enrol_code(c->keeper, name, c->now_ms / 1000, &code);
+    int r = recover_link(c->keeper, name, ENROL_ALL, false, c->actor.user, c->now_ms / 1000, &code);
     r = r < 0 ? r : json_put(answer, "enrol", code);
     return r < 0 ? r : call_audit(c, AUDIT_ENROLMENT_MADE, span_str(name), NULL);
 }
@@ -247,6 +248,11 @@ int op_users_add(struct call *c)
     if (service &&
         (call_member(c, "password") != NULL || call_flag(c, "totp") || call_flag(c, "enrol"))) {
         return call_problem(c, 400, "service", "a service account has nothing to sign in with");
+    }
+    if (c->actor.kind != CREDENTIAL_HOST &&
+        (call_member(c, "password") != NULL || call_flag(c, "totp"))) {
+        return call_problem(c, 403, NULL,
+                            "nobody chooses another person's credentials; make an enrolment link");
     }
     if (call_member(c, "password") != NULL && !password_ready(c, name, &r)) {
         return r;
@@ -356,22 +362,6 @@ int op_users_groups(struct call *c)
     return r < 0 ? r : answer_user(c, 200, name);
 }
 
-int op_users_password(struct call *c)
-{
-    const char *name = op_name(c, 0, "user");
-    int r;
-    if (!can_sign_in(c, name, &r) || !password_ready(c, name, &r)) {
-        return r;
-    }
-    r = credentials_set_password(c->keeper->store, name, c->hash, c->now_ms / 1000);
-    if (r < 0) {
-        return call_fault(c, r, "user");
-    }
-    r = op_end_user(c, name);
-    r = r < 0 ? r : call_audit(c, AUDIT_PASSWORD_SET, span_str(name), NULL);
-    return r < 0 ? r : answer_user(c, 200, name);
-}
-
 /* Answers with the user and one more thing that is shown once. The old sessions end: a new factor
  * is asked for when the old one may be in other hands. */
 static int answer_with(struct call *c, const char *name, bool end_sessions,
@@ -397,13 +387,6 @@ static int add_recovery(struct call *c, const char *name, json_t *answer)
     return r < 0 ? r : call_audit(c, AUDIT_RECOVERY_MADE, span_str(name), NULL);
 }
 
-int op_users_totp(struct call *c)
-{
-    const char *name = op_name(c, 0, "user");
-    int r;
-    return can_sign_in(c, name, &r) ? answer_with(c, name, true, add_totp) : r;
-}
-
 int op_users_recovery(struct call *c)
 {
     const char *name = op_name(c, 0, "user");
@@ -411,11 +394,24 @@ int op_users_recovery(struct call *c)
     return can_sign_in(c, name, &r) ? answer_with(c, name, false, add_recovery) : r;
 }
 
+/* An invite is for who has nothing yet. For others it would be a way around their factors. */
 int op_users_enrol(struct call *c)
 {
     const char *name = op_name(c, 0, "user");
-    int r;
-    return can_sign_in(c, name, &r) ? answer_with(c, name, false, add_enrolment) : r;
+    struct user user;
+    int r = name == NULL ? 0 : users_find(c->keeper->store, name, &user);
+    if (name == NULL || r < 0) {
+        return name == NULL ? 0 : call_fault(c, r, "user");
+    }
+    if (user.kind != USER_PERSON) {
+        return call_problem(c, 409, NULL, "this account is not a person's");
+    }
+    if (c->actor.kind != CREDENTIAL_HOST &&
+        (user.password_set != 0 || user.totp || user.recovery_left > 0)) {
+        return call_problem(c, 409, NULL,
+                            "this person has enrolled; say what is lost with reset instead");
+    }
+    return answer_with(c, name, false, add_enrolment);
 }
 
 int op_users_end_sessions(struct call *c)

@@ -225,7 +225,8 @@ int operation_run(struct call *c)
         return deny(c, "the token's scope does not cover this");
     }
     if (c->op->role > c->actor.role) {
-        return deny(c, "only members of the group owners may do this");
+        return deny(c, c->op->role == ROLE_HOST ? "only the owner of this host may do this, there"
+                                                : "only members of the group owners may do this");
     }
     if ((c->op->flags & OPERATION_CHANGE) != 0) {
         if (k->live == NULL) {
@@ -259,7 +260,8 @@ int operation_document(struct buf *out)
 {
     static const char *const ROLES[] = {[ROLE_NOBODY] = "anybody",
                                         [ROLE_PERSON] = "anybody who is logged in",
-                                        [ROLE_OWNER] = "owners"};
+                                        [ROLE_OWNER] = "owners",
+                                        [ROLE_HOST] = "the owner of this host, over `keeper.sock`"};
     (void)buf_text(out,
                    "# The API of postern\n\n"
                    "Made from the table of operations by `postern-keeper --offline operations`; do "

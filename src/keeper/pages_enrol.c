@@ -1,11 +1,16 @@
 /* The enrolment page: a password, a TOTP secret that is shown as text and as a picture, and
  * recovery codes that are shown once. Showing the page changes nothing, because the secret was made
- * with the code. */
+ * with the code.
+ *
+ * Somebody who lost one factor proves himself with the other here: whoever else holds the link, the
+ * administrator who made it before all, gets nowhere with it. Somebody who lost everything waits
+ * until an approver has said that it is he (pages_approvals.c), and only then is anything set. */
 #include <errno.h>
 #include <qrencode.h>
 #include <stdlib.h>
 
 #include "base/fault.h"
+#include "base/rng.h"
 #include "identity/password.h"
 #include "identity/token.h"
 #include "identity/totp.h"
@@ -52,7 +57,28 @@ static void field(struct buf *page, const char *name, const char *label, const c
                      label, name, type, more);
 }
 
-static int show(struct call *c, const struct enrolment *e, const char *error)
+static void open_page(struct call *c, const struct enrolment *e, const char *title)
+{
+    buf_clear(&c->page);
+    html_open(&c->page, title, SPAN_NONE);
+    html_raw(&c->page, "<section class=\"card\"><p>Account <strong>");
+    html_str(&c->page, e->user);
+    html_raw(&c->page, "</strong>. ");
+}
+
+static void open_form(struct call *c, const struct enrolment *e)
+{
+    struct buf *page = &c->page;
+    html_raw(page, "<form method=\"post\" action=\"/enrol\">"
+                   "<input type=\"hidden\" name=\"code\" value=\"");
+    html_text(page, c->in.enrol.code);
+    html_raw(page,
+             "\"><input type=\"hidden\" name=\"username\" autocomplete=\"username\" value=\"");
+    html_str(page, e->user);
+    html_raw(page, "\">");
+}
+
+static int show_secret(struct call *c, const struct enrolment *e)
 {
     struct buf *page = &c->page;
     struct buf uri;
@@ -67,40 +93,87 @@ static int show(struct call *c, const struct enrolment *e, const char *error)
         return r < 0 ? r : -ENOMEM;
     }
     base32_encode(secret, view);
-    buf_clear(page);
-    html_open(page, "Set up your login", SPAN_NONE);
-    html_raw(page, "<section class=\"card\"><p>Account <strong>");
-    html_str(page, e->user);
-    html_raw(page, "</strong>. Choose a password, and scan the picture with an authenticator "
-                   "application or type its secret in.</p>");
+    svg_code(page, text);
+    html_raw(page, "<p>Secret: <code>");
+    html_str(page, secret);
+    html_raw(page, "</code></p>");
+    secret_wipe(text, strlen(text));
+    free(text);
+    secret_wipe(secret, sizeof(secret));
+    buf_fini(&uri);
+    return 0;
+}
+
+/* What each kind of link says first. */
+static const char *intro(const struct enrolment *e)
+{
+    static const char *const TEXTS[] = {
+        [ENROL_PASSWORD] = "Choose a new password, and show that it is you with a code of your "
+                           "authenticator application or a recovery code.</p>",
+        [ENROL_TOTP] = "Show that it is you with your password, and scan the picture with your "
+                       "new authenticator application or type its secret in.</p>",
+        [ENROL_ALL] = "Choose a password, and scan the picture with an authenticator application "
+                      "or type its secret in.</p>",
+    };
+    return TEXTS[e->renews & ENROL_ALL];
+}
+
+static int show(struct call *c, const struct enrolment *e, const char *error)
+{
+    struct buf *page = &c->page;
+    bool password = (e->renews & ENROL_PASSWORD) != 0, totp = (e->renews & ENROL_TOTP) != 0;
+    open_page(c, e, "Set up your login");
+    html_raw(page, intro(e));
     if (error != NULL) {
         html_raw(page, "<p class=\"error\" role=\"alert\">");
         html_str(page, error);
         html_raw(page, "</p>");
     }
-    svg_code(page, text);
-    html_raw(page, "<p>Secret: <code>");
-    html_str(page, secret);
-    html_raw(page, "</code></p><form method=\"post\" action=\"/enrol\">"
-                   "<input type=\"hidden\" name=\"code\" value=\"");
-    html_text(page, c->in.enrol.code);
-    html_raw(page,
-             "\"><input type=\"hidden\" name=\"username\" autocomplete=\"username\" value=\"");
-    html_str(page, e->user);
-    html_raw(page, "\">");
-    field(page, "password", "Password (at least 8 characters)", "password",
-          "autocomplete=\"new-password\" maxlength=\"256\"");
-    field(page, "again", "The same password again", "password",
-          "autocomplete=\"new-password\" maxlength=\"256\"");
-    field(page, "totp", "Code that the application shows now", "text",
-          "autocomplete=\"one-time-code\" inputmode=\"numeric\" maxlength=\"8\"");
+    int r = totp ? show_secret(c, e) : 0;
+    open_form(c, e);
+    if (password) {
+        field(page, "password", "Password (at least 8 characters)", "password",
+              "autocomplete=\"new-password\" maxlength=\"256\"");
+        field(page, "again", "The same password again", "password",
+              "autocomplete=\"new-password\" maxlength=\"256\"");
+    } else {
+        field(page, "password", "Your password", "password",
+              "autocomplete=\"current-password\" maxlength=\"256\"");
+    }
+    if (totp) {
+        field(page, "totp", "Code that the application shows now", "text",
+              "autocomplete=\"one-time-code\" inputmode=\"numeric\" maxlength=\"8\"");
+    } else {
+        field(page, "totp", "Code of your authenticator application, or a recovery code", "text",
+              "autocomplete=\"one-time-code\" maxlength=\"64\"");
+    }
     html_raw(page, "<button class=\"button\" type=\"submit\">Set up</button></form></section>");
     html_close(page);
     c->status = error == NULL ? 200 : 422;
-    secret_wipe(text, strlen(text));
-    free(text);
-    secret_wipe(secret, sizeof(secret));
-    buf_fini(&uri);
+    return r;
+}
+
+/* What was chosen waits for an approver. */
+static int show_waiting(struct call *c, const struct enrolment *e)
+{
+    struct buf *page = &c->page;
+    bool approved = e->approver[0] != '\0';
+    open_page(c, e, "Waiting for an approver");
+    if (approved) {
+        html_str(page, e->approver);
+        html_raw(page, " has said that it is you. The last step puts it into force.</p>");
+    } else {
+        html_raw(page, "Somebody who knows you has to say that it is you. Call an approver, and "
+                       "tell this code:</p><p class=\"code\"><code id=\"word\">");
+        html_str(page, e->word);
+        html_raw(page, "</code></p><p class=\"muted\">Nothing has been changed so far.</p>");
+    }
+    open_form(c, e);
+    html_raw(page, "<button class=\"button\" type=\"submit\">");
+    html_raw(page, approved ? "Set up" : "Look again");
+    html_raw(page, "</button></form></section>");
+    html_close(page);
+    c->status = 200;
     return 0;
 }
 
@@ -124,7 +197,7 @@ int page_enrol_show(struct call *c)
     uint8_t hash[TOKEN_HASH_SIZE];
     int r = find(c, hash, &e);
     if (r == 1) {
-        r = show(c, &e, NULL);
+        r = e.asked != 0 ? show_waiting(c, &e) : show(c, &e, NULL);
     }
     secret_wipe(&e, sizeof(e));
     return r;
@@ -152,15 +225,14 @@ static int show_done(struct call *c, const char *user, json_t *codes)
     return 0;
 }
 
-static int finish(struct call *c, const struct enrolment *e, const uint8_t hash[TOKEN_HASH_SIZE],
-                  uint64_t step)
+static int finish(struct call *c, const struct enrolment *e, const char *password, uint64_t step)
 {
     struct store *store = c->keeper->store;
     json_t *codes = NULL;
     uint64_t now = c->now_ms / 1000;
     /* Finishing sets recovery codes too; the ones that are shown are made right after, inside the
      * same mark. */
-    int r = enrolments_finish(store, hash, now, c->hash, step, NULL, 0);
+    int r = enrolments_finish(store, e->hash, now, password, step, NULL, 0);
     r = r < 0 ? r : op_recovery_codes(c->keeper, e->user, now, &codes);
     r = r < 0 ? r : op_end_user(c, e->user);
     r = r < 0 ? r : attempts_restore(store, e->user);
@@ -174,27 +246,165 @@ static int finish(struct call *c, const struct enrolment *e, const uint8_t hash[
     return r;
 }
 
-static int submit(struct call *c, const struct enrolment *e, const uint8_t hash[TOKEN_HASH_SIZE])
+static const char WRONG_CODE[] =
+    "The code is not right. Codes change every 30 seconds; check that the clocks of both devices "
+    "are right.";
+
+/* Does the new application show the right code? 1, 0 with the page, or a fault. */
+static int new_code(struct call *c, const struct enrolment *e, uint64_t *step)
+{
+    int r =
+        totp_verify(span_of(e->secret, e->secret_len), c->in.enrol.totp, c->now_ms / 1000, 0, step);
+    if (r == FAULT_DENIED || r == FAULT_FORMAT || r == FAULT_STALE) {
+        return show(c, e, WRONG_CODE);
+    }
+    return r < 0 ? r : 1;
+}
+
+/* Is the new password acceptable? 1, or 0 with the page. */
+static int new_password(struct call *c, const struct enrolment *e)
 {
     const struct call_enrol *in = &c->in.enrol;
-    uint64_t step;
+    enum password_verdict verdict = known_judge(c->keeper, in->password, span_str(e->user));
     if (!secret_eq(in->password, in->again)) {
         return show(c, e, "The two passwords are not the same.");
     }
-    enum password_verdict verdict = known_judge(c->keeper, in->password, span_str(e->user));
-    if (verdict != PASSWORD_GOOD) {
-        return show(c, e, password_verdict_text(verdict));
+    return verdict == PASSWORD_GOOD ? 1 : show(c, e, password_verdict_text(verdict));
+}
+
+/* Charges an attempt to prove the factor that is left. 1, 0 with the page, or a fault. */
+static int charge(struct call *c, const struct enrolment *e, struct attempt *a)
+{
+    uint32_t wait = 0;
+    *a = (struct attempt){.keeper = c->keeper,
+                          .user = e->user,
+                          .source = c->in.source,
+                          .request_id = c->in.request_id};
+    c->keep = true;
+    c->at_deadline = true;
+    int r = attempts_charge(a, &wait);
+    if (r < 0 || wait == 0) {
+        return r < 0 ? r : 1;
     }
-    int r = totp_verify(span_of(e->secret, e->secret_len), in->totp, c->now_ms / 1000, 0, &step);
-    if (r == FAULT_DENIED || r == FAULT_FORMAT || r == FAULT_STALE) {
-        return show(c, e,
-                    "The code is not right. Codes change every 30 seconds; check that the "
-                    "clocks of both devices are right.");
+    c->retry_after = wait;
+    r = attempts_throttled(a);
+    r = r < 0 ? r : show(c, e, "Too many attempts. Wait, then try again.");
+    c->status = 429;
+    return r;
+}
+
+static int wrong(struct call *c, const struct enrolment *e, const struct attempt *a,
+                 enum factor factor, const char *text)
+{
+    int r = attempts_failed(a, factor);
+    r = r < 0 ? r : attempts_refused(a, factor == FACTOR_PASSWORD ? "password" : "code");
+    r = r < 0 ? r : show(c, e, text);
+    c->status = 403;
+    return r;
+}
+
+/* The password is lost, a code proves the person. */
+static int submit_password(struct call *c, const struct enrolment *e)
+{
+    struct attempt a;
+    enum factor factor;
+    bool good = false;
+    int r = new_password(c, e);
+    if (r != 1 || !c->hashed) {
+        return r != 1 ? r : call_hash(c, c->in.enrol.password);
     }
-    if (r < 0) {
+    r = charge(c, e, &a);
+    if (r != 1) {
         return r;
     }
-    return c->hashed ? finish(c, e, hash, step) : call_hash(c, in->password);
+    r = attempts_code(&a, c->in.enrol.totp, &good, &factor);
+    if (r == 0 && !good) {
+        return wrong(c, e, &a, factor, WRONG_CODE);
+    }
+    r = r < 0 ? r : attempts_forgive(&a, 1);
+    return r < 0 ? r : finish(c, e, c->hash, 0);
+}
+
+/* The authenticator is lost, the password proves the person. */
+static int submit_totp(struct call *c, const struct enrolment *e)
+{
+    struct attempt a;
+    struct password known = {0};
+    uint64_t step;
+    int r = new_code(c, e, &step);
+    if (r != 1) {
+        return r;
+    }
+    if (!c->compared) {
+        r = credentials_password(c->keeper->store, e->user, &known);
+        r = r == FAULT_ABSENT ? 0 : r;
+        r = r < 0 ? r : call_compare(c, c->in.enrol.password, known.disabled ? "" : known.hash);
+        secret_wipe(&known, sizeof(known));
+        return r;
+    }
+    r = charge(c, e, &a);
+    if (r != 1) {
+        return r;
+    }
+    if (!c->matches) {
+        return wrong(c, e, &a, FACTOR_PASSWORD, "This is not your password.");
+    }
+    r = attempts_forgive(&a, 1);
+    return r < 0 ? r : finish(c, e, "", step);
+}
+
+/* Easily told over the telephone: nothing that is like something else in it. */
+static int new_word(char out[ENROL_WORD_SIZE])
+{
+    static const char LETTERS[] = "23456789abcdefghijkmnpqrstuvwxyz";
+    uint8_t random[6];
+    int r = rng_fill(random, sizeof(random));
+    for (size_t i = 0; i < sizeof(random); i++) {
+        out[i + (i > 2)] = LETTERS[random[i] % 32];
+    }
+    out[3] = '-';
+    out[ENROL_WORD_SIZE - 1] = '\0';
+    return r;
+}
+
+/* Nothing is left that could prove the person: what was chosen is put aside. */
+static int ask(struct call *c, const struct enrolment *e, uint64_t step)
+{
+    struct enrolment waits = *e;
+    if (strlen(c->hash) >= sizeof(waits.password)) {
+        return FAULT_LIMIT;
+    }
+    memcpy(waits.password, c->hash, strlen(c->hash) + 1);
+    waits.step = step;
+    waits.asked = c->now_ms / 1000;
+    memcpy(waits.source, c->in.source.byte, sizeof(waits.source));
+    waits.approver[0] = '\0';
+    int r = new_word(waits.word);
+    r = r < 0 ? r : enrolments_ask(c->keeper->store, &waits);
+    r = r < 0 ? r : call_audit(c, AUDIT_ENROLMENT_ASKED, span_str(e->user), NULL);
+    r = r < 0 ? r : show_waiting(c, &waits);
+    secret_wipe(&waits, sizeof(waits));
+    return r;
+}
+
+static int submit(struct call *c, const struct enrolment *e)
+{
+    uint64_t step = 0;
+    if (e->confirm && e->asked != 0 && c->in.enrol.password.len == 0) {
+        return e->approver[0] != '\0' ? finish(c, e, e->password, e->step) : show_waiting(c, e);
+    }
+    if (!e->confirm && e->renews != ENROL_ALL) {
+        return e->renews == ENROL_PASSWORD ? submit_password(c, e) : submit_totp(c, e);
+    }
+    int r = new_password(c, e);
+    r = r == 1 ? new_code(c, e, &step) : r;
+    if (r != 1) {
+        return r;
+    }
+    if (!c->hashed) {
+        return call_hash(c, c->in.enrol.password);
+    }
+    return e->confirm ? ask(c, e, step) : finish(c, e, c->hash, step);
 }
 
 int page_enrol_submit(struct call *c)
@@ -203,7 +413,7 @@ int page_enrol_submit(struct call *c)
     uint8_t hash[TOKEN_HASH_SIZE];
     int r = find(c, hash, &e);
     if (r == 1) {
-        r = submit(c, &e, hash);
+        r = submit(c, &e);
     }
     secret_wipe(&e, sizeof(e));
     return r;

@@ -78,6 +78,11 @@ int credentials_rehash(struct store *s, const char *user, const char *old, const
     return rc == FAULT_ABSENT ? FAULT_STALE : rc;
 }
 
+int credentials_remove_password(struct store *s, const char *user)
+{
+    return one(s, STMT_PASSWORD_REMOVE, user);
+}
+
 int credentials_disable_password(struct store *s, const char *user)
 {
     return one(s, STMT_PASSWORD_DISABLE, user);
@@ -265,6 +270,9 @@ static int add_enrolment(struct store *s, const struct enrolment *e)
     query_u64(&q, kept.sealed);
     query_u64(&q, e->created);
     query_u64(&q, e->expires);
+    query_u64(&q, e->renews);
+    query_text(&q, e->maker);
+    query_u64(&q, e->confirm);
     rc = store_run_query(&q, s);
     secret_wipe(&kept, sizeof(kept));
     return rc < 0 ? rc : 0;
@@ -278,23 +286,35 @@ int enrolments_add(struct store *s, const struct enrolment *e)
     return rc < 0 ? rc : store_settle(s, add_enrolment(s, e));
 }
 
-int enrolments_find(struct store *s, const uint8_t hash[STORE_HASH_SIZE], uint64_t now,
-                    struct enrolment *ret)
+/* The secret stays as it is kept. */
+static void read_enrolment(struct query *q, struct enrolment *e, struct kept *kept)
 {
-    struct query q;
+    query_get_fixed(q, e->hash, sizeof(e->hash));
+    query_get_text(q, e->user, sizeof(e->user));
+    read_kept(q, kept);
+    e->created = query_get_u64(q);
+    e->expires = query_get_u64(q);
+    e->renews = (uint32_t)query_get_u64(q);
+    query_get_text(q, e->maker, sizeof(e->maker));
+    e->confirm = query_get_u64(q) != 0;
+    query_get_text(q, e->password, sizeof(e->password));
+    e->step = query_get_u64(q);
+    query_get_text(q, e->word, sizeof(e->word));
+    e->tries = (uint32_t)query_get_u64(q);
+    e->asked = query_get_u64(q);
+    query_get_fixed(q, e->source, sizeof(e->source));
+    query_get_text(q, e->approver, sizeof(e->approver));
+}
+
+/* The one row of an open query; ends it. */
+static int find_enrolment(struct store *s, struct query *q, uint64_t now, struct enrolment *ret)
+{
     struct enrolment e = {0};
     struct kept kept = {0};
-    store_query(&q, s, STMT_ENROLMENT_FIND);
-    query_blob(&q, hash, STORE_HASH_SIZE);
-    int row = query_step(&q);
-    if (row == 1) {
-        query_get_fixed(&q, e.hash, sizeof(e.hash));
-        query_get_text(&q, e.user, sizeof(e.user));
-        read_kept(&q, &kept);
-        e.created = query_get_u64(&q);
-        e.expires = query_get_u64(&q);
-    }
-    int rc = store_close_query(&q, s);
+    int row = query_step(q);
+    if (row == 1)
+        read_enrolment(q, &e, &kept);
+    int rc = store_close_query(q, s);
     if (rc == 0 && row == 0)
         rc = FAULT_ABSENT;
     else if (rc == 0 &&
@@ -307,6 +327,73 @@ int enrolments_find(struct store *s, const uint8_t hash[STORE_HASH_SIZE], uint64
     return rc;
 }
 
+int enrolments_find(struct store *s, const uint8_t hash[STORE_HASH_SIZE], uint64_t now,
+                    struct enrolment *ret)
+{
+    struct query q;
+    store_query(&q, s, STMT_ENROLMENT_FIND);
+    query_blob(&q, hash, STORE_HASH_SIZE);
+    return find_enrolment(s, &q, now, ret);
+}
+
+int enrolments_find_user(struct store *s, const char *user, uint64_t now, struct enrolment *ret)
+{
+    struct query q;
+    store_query(&q, s, STMT_ENROLMENT_FIND_USER);
+    query_text(&q, user);
+    return find_enrolment(s, &q, now, ret);
+}
+
+int enrolments_ask(struct store *s, const struct enrolment *e)
+{
+    struct query q;
+    store_query(&q, s, STMT_ENROLMENT_ASK);
+    query_blob(&q, e->hash, sizeof(e->hash));
+    query_text(&q, e->password);
+    query_u64(&q, e->step);
+    query_text(&q, e->word);
+    query_u64(&q, e->asked);
+    query_blob(&q, e->source, sizeof(e->source));
+    query_text(&q, "");
+    return store_run_one(&q, s);
+}
+
+int enrolments_waiting(struct store *s, uint64_t now,
+                       int (*each)(void *context, const struct enrolment *e), void *context)
+{
+    struct query q;
+    int stop = 0;
+    struct enrolment e = {0};
+    struct kept kept = {0};
+    store_query(&q, s, STMT_ENROLMENT_WAITING);
+    query_u64(&q, now);
+    query_text(&q, "");
+    while (stop == 0 && query_step(&q) == 1) {
+        e = (struct enrolment){0};
+        read_enrolment(&q, &e, &kept);
+        if (q.fault == 0)
+            stop = each(context, &e);
+    }
+    secret_wipe(&kept, sizeof(kept));
+    secret_wipe(&e, sizeof(e));
+    int rc = store_close_query(&q, s);
+    return rc < 0 ? rc : stop;
+}
+
+int enrolments_try(struct store *s, const char *user)
+{
+    return one(s, STMT_ENROLMENT_TRY, user);
+}
+
+int enrolments_approve(struct store *s, const char *user, const char *approver)
+{
+    struct query q;
+    store_query(&q, s, STMT_ENROLMENT_APPROVE);
+    query_text(&q, user);
+    query_text(&q, approver);
+    return store_run_one(&q, s);
+}
+
 static int finish_enrolment(struct store *s, const struct enrolment *e, uint64_t now,
                             const char *password_hash, uint64_t step,
                             const uint8_t (*recovery)[STORE_HASH_SIZE], size_t count)
@@ -315,9 +402,9 @@ static int finish_enrolment(struct store *s, const struct enrolment *e, uint64_t
     store_query(&q, s, STMT_ENROLMENT_USE);
     query_blob(&q, e->hash, sizeof(e->hash));
     int rc = store_run_one(&q, s);
-    if (rc == 0)
+    if (rc == 0 && (e->renews & ENROL_PASSWORD) != 0)
         rc = credentials_set_password(s, e->user, password_hash, now);
-    if (rc == 0)
+    if (rc == 0 && (e->renews & ENROL_TOTP) != 0)
         rc = credentials_set_totp(s, e->user, span_of(e->secret, e->secret_len), step, now);
     if (rc == 0)
         rc = replace_recovery(s, e->user, recovery, count, now);

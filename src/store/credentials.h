@@ -28,6 +28,8 @@ must_check int credentials_rehash(struct store *s, const char *user, const char 
                                   const char *hash);
 /* Enables password and TOTP of the user, those that there are. */
 must_check int credentials_enable(struct store *s, const char *user);
+/* FAULT_ABSENT: there is none. */
+must_check int credentials_remove_password(struct store *s, const char *user);
 /* After too many failures. FAULT_ABSENT. */
 must_check int credentials_disable_password(struct store *s, const char *user);
 
@@ -56,8 +58,16 @@ must_check int credentials_set_recovery(struct store *s, const char *user,
 must_check int credentials_use_recovery(struct store *s, const char *user,
                                         const uint8_t hash[STORE_HASH_SIZE]);
 
-/* A single-use invitation to set all credentials. The TOTP secret that its page shows is made with
- * it, so that showing the page changes nothing. */
+/* What an enrolment sets anew; the rest of the credentials stays as it is. */
+enum enrol_part { ENROL_PASSWORD = 1, ENROL_TOTP = 2, ENROL_ALL = 3 };
+
+#define ENROL_WORD_SIZE 8u
+
+/* A single-use invitation to set credentials: all of them, or those that were lost. The TOTP secret
+ * that its page shows is made with it, so that showing the page changes nothing.
+ *
+ * One with `confirm` is of somebody who has nothing left to prove himself with. What he chooses is
+ * kept here, out of force, until another person has said that it is he (approver). */
 struct enrolment {
     uint8_t hash[STORE_HASH_SIZE]; /* SHA-256 of the code */
     char user[STORE_NAME_SIZE];
@@ -65,6 +75,17 @@ struct enrolment {
     size_t secret_len;
     uint64_t created;
     uint64_t expires;
+    uint32_t renews;             /* bits of enum enrol_part */
+    char maker[STORE_NAME_SIZE]; /* who made it; "": the host's owner */
+    bool confirm;
+    /* Of one that waits, or has been confirmed; not set by the caller of enrolments_add. */
+    char password[PASSWORD_HASH_SIZE];
+    uint64_t step;
+    char word[ENROL_WORD_SIZE];     /* what the two people compare */
+    uint32_t tries;                 /* wrong words */
+    uint64_t asked;                 /* 0: does not wait */
+    uint8_t source[16];             /* where it was asked from */
+    char approver[STORE_NAME_SIZE]; /* "": nobody yet */
 };
 
 /* Replaces an unused code of the same user: only the newest link works. FAULT_ABSENT: no such user.
@@ -73,11 +94,24 @@ must_check int enrolments_add(struct store *s, const struct enrolment *e);
 /* FAULT_ABSENT: unknown or used. FAULT_STALE: expired, or its key is gone. */
 must_check int enrolments_find(struct store *s, const uint8_t hash[STORE_HASH_SIZE], uint64_t now,
                                struct enrolment *ret);
-/* Uses the code and sets password, TOTP (the enrolment's own secret) and recovery codes of its
- * user: all of it or nothing. step: the TOTP step that confirmed. Faults as enrolments_find. */
+must_check int enrolments_find_user(struct store *s, const char *user, uint64_t now,
+                                    struct enrolment *ret);
+/* Uses the code and sets what it renews (the TOTP secret is the enrolment's own) and the recovery
+ * codes of its user: all of it or nothing. step: the TOTP step that confirmed. password_hash is not
+ * read when the password stays. Faults as enrolments_find. */
 must_check int enrolments_finish(struct store *s, const uint8_t hash[STORE_HASH_SIZE], uint64_t now,
                                  const char *password_hash, uint64_t step,
                                  const uint8_t (*recovery)[STORE_HASH_SIZE], size_t count);
+/* From now on it waits for somebody else, with password, step, word, asked and source of e; an
+ * earlier wait of the same is replaced. FAULT_ABSENT: none that is to be confirmed. */
+must_check int enrolments_ask(struct store *s, const struct enrolment *e);
+/* Those that wait, oldest first, 100 at the most; without their secrets. */
+must_check int enrolments_waiting(struct store *s, uint64_t now,
+                                  int (*each)(void *context, const struct enrolment *e),
+                                  void *context);
+/* FAULT_ABSENT: no such enrolment waits. */
+must_check int enrolments_try(struct store *s, const char *user);
+must_check int enrolments_approve(struct store *s, const char *user, const char *approver);
 /* Forgets the user's unused code, if there is one. */
 must_check int enrolments_revoke(struct store *s, const char *user);
 

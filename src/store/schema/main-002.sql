@@ -133,3 +133,17 @@ CREATE TABLE notices (
 CREATE INDEX notices_waiting ON notices (due) WHERE sent = 0;
 CREATE INDEX notices_sent ON notices (sent) WHERE sent > 0;
 CREATE INDEX notices_of ON notices (user, channel, made);
+-- Enrolments of people who lost a factor, and those that wait for another person's word. renews:
+-- bits of enum enrol_part of store/credentials.h. word: what the two people compare. password, step:
+-- what was chosen and is not in force yet.
+ALTER TABLE enrolments ADD COLUMN renews INTEGER NOT NULL DEFAULT 3;
+ALTER TABLE enrolments ADD COLUMN maker TEXT NOT NULL DEFAULT '';
+ALTER TABLE enrolments ADD COLUMN confirm INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE enrolments ADD COLUMN password TEXT NOT NULL DEFAULT '';
+ALTER TABLE enrolments ADD COLUMN step INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE enrolments ADD COLUMN word TEXT NOT NULL DEFAULT '';
+ALTER TABLE enrolments ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE enrolments ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE enrolments ADD COLUMN source BLOB NOT NULL DEFAULT (zeroblob(16));
+ALTER TABLE enrolments ADD COLUMN approver TEXT NOT NULL DEFAULT '';
+CREATE INDEX enrolments_waiting ON enrolments (asked) WHERE asked <> 0;

@@ -90,7 +90,8 @@ static void a_recovery_code_is_used_once_and_by_its_owner(void **state)
 
 static struct enrolment invitation(const char *user, uint8_t code)
 {
-    struct enrolment e = {.secret_len = 20, .created = NOW, .expires = NOW + 60};
+    struct enrolment e = {
+        .secret_len = 20, .created = NOW, .expires = NOW + 60, .renews = ENROL_ALL};
     fill(e.hash, sizeof(e.hash), code);
     fill(e.secret, 20, 0x5a);
     (void)snprintf(e.user, sizeof(e.user), "%s", user);

@@ -205,7 +205,8 @@ static const uint8_t CODES[10][STORE_HASH_SIZE] = {{1}, {2}, {3}, {4}, {5},
 
 static void prepare(struct scratch *x)
 {
-    struct enrolment e = {.user = "ann", .secret_len = 20, .created = NOW, .expires = NOW + 60};
+    struct enrolment e = {
+        .user = "ann", .secret_len = 20, .created = NOW, .expires = NOW + 60, .renews = ENROL_ALL};
     memcpy(e.hash, invitation, sizeof(e.hash));
     scratch_dir(x);
     scratch_open(x, STORE_CREATE);

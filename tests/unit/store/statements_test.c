@@ -19,20 +19,21 @@ static const struct {
 
 /* Those that may look at a whole table, and why that is bounded. */
 static const char *const MAY_SCAN[] = {
-    "USER_COUNT",      /* for the health page */
-    "ENROLMENT_PRUNE", /* at most one per user, once a minute */
-    "FLOW_BOUND",      /* once a minute, by the index of expiry */
-    "HANDOVER_PRUNE",  /* live for a minute */
-    "NOTICE_WAITING",  /* by the index of those that wait, which are bounded */
-    "NOTICE_OLDEST",   /* its first row */
-    "SESSION_EXPIRE",  /* those not ended, by their own index */
-    "AUDIT_WALK",      /* export: everything is what was asked for */
-    "PASSKEY_DECOY",   /* one row */
-    "AUDIT_LAST",      /* from the end, one row */
-    "ACCESS_BOUNDS",   /* from both ends, one row each */
-    "ACCESS_AGED",     /* from the beginning, as many as the budget */
-    "ACCESS_LOST",     /* one row */
-    "ACCESS_LOSS",     /* one row */
+    "USER_COUNT",        /* for the health page */
+    "ENROLMENT_PRUNE",   /* at most one per user, once a minute */
+    "ENROLMENT_WAITING", /* by the index of those that wait, 100 rows */
+    "FLOW_BOUND",        /* once a minute, by the index of expiry */
+    "HANDOVER_PRUNE",    /* live for a minute */
+    "NOTICE_WAITING",    /* by the index of those that wait, which are bounded */
+    "NOTICE_OLDEST",     /* its first row */
+    "SESSION_EXPIRE",    /* those not ended, by their own index */
+    "AUDIT_WALK",        /* export: everything is what was asked for */
+    "PASSKEY_DECOY",     /* one row */
+    "AUDIT_LAST",        /* from the end, one row */
+    "ACCESS_BOUNDS",     /* from both ends, one row each */
+    "ACCESS_AGED",       /* from the beginning, as many as the budget */
+    "ACCESS_LOST",       /* one row */
+    "ACCESS_LOSS",       /* one row */
 };
 
 static bool may_scan(const char *name)
