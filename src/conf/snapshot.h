@@ -168,6 +168,8 @@ struct rule_def {
     struct names paths;       /* empty: all. "/a/b" exact, "/a/" and two stars: itself and below */
     enum assurance assurance; /* people need at least this; default MFA */
     uint32_t max_age;         /* and proven at most so long ago; 0: no limit */
+    bool demand;              /* admits nobody: what others admit must satisfy this, too; people only.
+                                 Without zones it holds everywhere */
     enum origin origin;
 };
 

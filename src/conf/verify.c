@@ -582,8 +582,13 @@ static void check_rules(struct check *c)
     for (size_t i = 0; i < s->rule_count; i++) {
         const struct rule_def *r = &s->rules[i];
         struct place whole = place_key(SECTION_RULES, i, NULL);
+        struct place places = place_key(SECTION_RULES, i, "zones");
         if (r->users.count + r->groups.count + r->tokens.count == 0)
             report(c, &whole, "expected users, groups or tokens, found none");
+        if (r->zones.count == 0 && !r->demand)
+            report(c, &places, "expected at least one zone, found none");
+        if (r->tokens.count > 0 && r->demand)
+            report(c, &whole, "expected users or groups in a demand, found tokens");
         for (size_t k = 0; k < r->zones.count; k++) {
             struct place at = place_item(SECTION_RULES, i, "zones", k);
             check_reference(c, SECTION_ZONES, &at, r->zones.name[k]);
@@ -708,6 +713,8 @@ static void check_public(struct check *c)
     check_zone_list(c, SECTION_PORTAL, 0, &s->portal_zones);
     for (size_t i = 0; i < s->rule_count; i++) {
         struct place at = place_key(SECTION_RULES, i, "assurance");
+        if (s->rules[i].demand)
+            continue;
         check_zone_list(c, SECTION_RULES, i, &s->rules[i].zones);
         if (s->rules[i].assurance < ASSURANCE_MFA)
             report(c, &at, "expected mfa or more while a listener is not on loopback, found \"%s\"",

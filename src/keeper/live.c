@@ -377,8 +377,8 @@ bool live_may_reach(const struct live *l, const struct route_def *route, struct 
     const struct snapshot *s = l->snapshot;
     for (size_t i = 0; i < s->rule_count; i++) {
         const struct rule_def *rule = &s->rules[i];
-        if (!names_have(&rule->routes, span_str(route->name)) &&
-            !names_have(&rule->routes, SPAN("*"))) {
+        if (rule->demand || (!names_have(&rule->routes, span_str(route->name)) &&
+                             !names_have(&rule->routes, SPAN("*")))) {
             continue;
         }
         if (token.len > 0 ? names_have(&rule->tokens, token)

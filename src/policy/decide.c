@@ -28,26 +28,52 @@ static enum verdict verdict_of(enum reason reason)
     return VERDICT_DENY;
 }
 
-struct decision policy_decide(const struct policy *p, const struct question *q)
+static struct decision admit(const struct policy *p, const struct asker *asker)
 {
-    struct asker asker;
+    const struct question *q = asker->question;
     struct decision d = {VERDICT_DENY, REASON_NO_RULE, NULL};
-    assert(q->route != NULL && q->subject != NULL);
-    asker_init(&asker, p, q);
     struct rule_walk walk = rules_for(p, q->route);
     /* The first rule is tried whatever its mask, so that there is a nearest one; a later rule that
      * fails at who could not be nearer. Nobody has no mask: every rule says whether its place is
      * right, and the first that says so cannot be surpassed. */
     bool nobody = q->subject->kind == SUBJECT_NOBODY;
     const struct rule *r = rules_next(p, &walk, RULES_ALL);
-    for (; r != NULL; r = rules_next(p, &walk, nobody ? RULES_ALL : asker.mask)) {
-        enum reason reason = rule_try(r, &asker);
+    for (; r != NULL; r = rules_next(p, &walk, nobody ? RULES_ALL : asker->mask)) {
+        enum reason reason = rule_try(r, asker);
         if (reason == REASON_ALLOWED)
             return (struct decision){VERDICT_ALLOW, REASON_ALLOWED, rule_def_of(r)};
         if (reason > d.reason || reason == REASON_NOBODY)
             d = (struct decision){verdict_of(reason), reason, rule_def_of(r)};
         if (reason == REASON_NOBODY)
             break;
+    }
+    return d;
+}
+
+/* Harder to satisfy: whoever proves that much satisfies the other too, as far as one proof can. */
+static bool demands_more(const struct rule_def *a, const struct rule_def *b)
+{
+    if (a->assurance != b->assurance)
+        return a->assurance > b->assurance;
+    return a->max_age != 0 && (b->max_age == 0 || a->max_age < b->max_age);
+}
+
+struct decision policy_decide(const struct policy *p, const struct question *q)
+{
+    struct asker asker;
+    assert(q->route != NULL && q->subject != NULL);
+    asker_init(&asker, p, q);
+    struct decision d = admit(p, &asker);
+    if (d.verdict != VERDICT_ALLOW || q->subject->kind != SUBJECT_PERSON)
+        return d;
+    struct rule_walk walk = rules_demanding(p, q->route);
+    const struct rule *r;
+    while ((r = rules_next(p, &walk, asker.mask)) != NULL) {
+        enum reason reason = rule_try(r, &asker);
+        const struct rule_def *def = rule_def_of(r);
+        bool unmet = reason == REASON_ASSURANCE || reason == REASON_AGE;
+        if (unmet && (d.verdict == VERDICT_ALLOW || demands_more(def, d.rule)))
+            d = (struct decision){VERDICT_PROVE, reason, def};
     }
     return d;
 }

@@ -82,7 +82,9 @@ bool policy_token_place(const struct policy *p, struct zone_set zones, struct sp
  * or the token's own scope for a token. Tokens are admitted only by rules whose `tokens` name them;
  * the assurance of a rule concerns people. Nobody gets VERDICT_PROVE with REASON_NOBODY where some
  * rule of the route admits the place, and VERDICT_DENY with REASON_ZONE where logging in could not
- * help. A token where or how it is not good fails at that before anything else, so that a
+ * help. What a rule admits must satisfy
+ * every demand (conf rule_def) that fits; else the verdict is VERDICT_PROVE and the rule the demand
+ * that asks most. A token where or how it is not good fails at that before anything else, so that a
  * record of it says so. An age is that of the level which the rule demands. A login that lies in
  * the future by more than a minute counts as too old. */
 struct decision policy_decide(const struct policy *p, const struct question *q);
@@ -119,7 +121,9 @@ must_check int assurance_parse(struct span name, enum assurance *ret);
 
 /* Every rule tried, in order and up to the one that admits, each with the test it failed at (null:
  * it admits): for `postern explain`. Appends JSON:
- * {"verdict":…,"reason":…,"text":…,"rule":…,"zones":[…],"tried":[{"rule":…,"failed":…}]}. */
+ * {"verdict":…,"reason":…,"text":…,"rule":…,"zones":[…],"tried":[{"rule":…,"failed":…}]};
+ * with VERDICT_PROVE for somebody also "needs":{"assurance":…,"max_age":seconds}. After the rule
+ * that admits come the demands, with what each failed at. */
 must_check int policy_explain(const struct policy *p, const struct question *q, struct buf *out);
 
 #endif

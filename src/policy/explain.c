@@ -25,6 +25,34 @@ static void put_zones(struct buf *out, const struct policy *p, struct zone_set z
     (void)buf_text(out, "]");
 }
 
+/* What has to be proven, by somebody of whom it is not known surely enough who he is. */
+static void put_needs(struct buf *out, const struct decision *d)
+{
+    if (d->verdict == VERDICT_PROVE && d->reason != REASON_NOBODY)
+        (void)buf_printf(out, ",\"needs\":{\"assurance\":\"%s\",\"max_age\":%u}",
+                         assurance_name(d->rule->assurance), d->rule->max_age);
+}
+
+/* until: up to the first that admits. What the last one failed at. */
+static enum reason put_walk(struct buf *out, const struct policy *p, const struct asker *asker,
+                            struct rule_walk walk, bool until, bool *first)
+{
+    enum reason reason = REASON_NO_RULE;
+    const struct rule *r;
+    while (!(until && reason == REASON_ALLOWED) && !out->bad &&
+           (r = rules_next(p, &walk, RULES_ALL)) != NULL) {
+        reason = rule_try(r, asker);
+        (void)buf_text(out, *first ? "{\"rule\":" : ",{\"rule\":");
+        put_rule(out, rule_def_of(r));
+        if (reason == REASON_ALLOWED)
+            (void)buf_text(out, ",\"failed\":null}");
+        else
+            (void)buf_printf(out, ",\"failed\":\"%s\"}", reason_name(reason));
+        *first = false;
+    }
+    return reason;
+}
+
 int policy_explain(const struct policy *p, const struct question *q, struct buf *out)
 {
     struct decision d = policy_decide(p, q);
@@ -32,23 +60,14 @@ int policy_explain(const struct policy *p, const struct question *q, struct buf 
                      verdict_name(d.verdict), reason_name(d.reason), reason_text(d.reason));
     put_rule(out, d.rule);
     put_zones(out, p, q->zones);
+    put_needs(out, &d);
     (void)buf_text(out, ",\"tried\":[");
     struct asker asker;
     asker_init(&asker, p, q);
-    struct rule_walk walk = rules_for(p, q->route);
     bool first = true;
-    enum reason reason = REASON_NO_RULE;
-    const struct rule *r;
-    while (reason != REASON_ALLOWED && (r = rules_next(p, &walk, RULES_ALL)) != NULL && !out->bad) {
-        reason = rule_try(r, &asker);
-        (void)buf_text(out, first ? "{\"rule\":" : ",{\"rule\":");
-        put_rule(out, rule_def_of(r));
-        if (reason == REASON_ALLOWED)
-            (void)buf_text(out, ",\"failed\":null}");
-        else
-            (void)buf_printf(out, ",\"failed\":\"%s\"}", reason_name(reason));
-        first = false;
-    }
+    enum reason reason = put_walk(out, p, &asker, rules_for(p, q->route), true, &first);
+    if (reason == REASON_ALLOWED && q->subject->kind == SUBJECT_PERSON)
+        (void)put_walk(out, p, &asker, rules_demanding(p, q->route), false, &first);
     (void)buf_text(out, "]}");
     return out->bad ? FAULT_LIMIT : 0;
 }

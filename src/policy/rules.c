@@ -64,7 +64,9 @@ struct policy {
     struct rule *rules;
     struct rule_list *by_route; /* of each route of the snapshot: the rules that name it */
     struct rule_list every;     /* the rules for every route */
-    struct map hosts;           /* host → site, for routes without a port */
+    struct rule_list *demands;  /* as by_route and every, of those that only demand */
+    struct rule_list demands_every;
+    struct map hosts; /* host → site, for routes without a port */
     struct site *sites;
     size_t site_count;
     const struct route_def **port_routes;
@@ -156,7 +158,8 @@ static int compile_rule(struct policy *p, struct rule *r, const struct rule_def 
         uint32_t zone;
         if (find_number(zones, span_str(def->zones.name[i]), &zone)) {
             r->zones[r->zone_count++] = zone;
-            p->any_zones[zone / 64] |= (uint64_t)1 << zone % 64;
+            if (!def->demand)
+                p->any_zones[zone / 64] |= (uint64_t)1 << zone % 64;
         }
     }
     return 0;
@@ -200,13 +203,14 @@ static int compile_rules(struct policy *p)
 static void list_rule(struct policy *p, const struct map *routes, size_t rule, bool count_only)
 {
     const struct names *names = &p->snapshot->rules[rule].routes;
+    bool demand = p->snapshot->rules[rule].demand;
     for (size_t i = 0; i < names->count; i++) {
-        struct rule_list *list = &p->every;
+        struct rule_list *list = demand ? &p->demands_every : &p->every;
         uint32_t route;
         if (strcmp(names->name[i], "*") != 0) {
             if (!find_number(routes, span_str(names->name[i]), &route))
                 continue;
-            list = &p->by_route[route];
+            list = demand ? &p->demands[route] : &p->by_route[route];
         }
         if (!count_only) {
             /* A rule may name a route twice, or by name and by star. */
@@ -233,15 +237,21 @@ static int index_rules(struct policy *p)
     struct map routes;
     map_init(&routes, SIZE_MAX);
     p->by_route = arena_array(&p->arena, s->route_count, sizeof(*p->by_route));
-    int rc = p->by_route == NULL ? -ENOMEM : 0;
+    p->demands = arena_array(&p->arena, s->route_count, sizeof(*p->demands));
+    int rc = p->by_route == NULL || p->demands == NULL ? -ENOMEM : 0;
     for (size_t i = 0; i < s->route_count && rc == 0; i++)
         rc = put_number(&routes, s->routes[i].name, i);
     for (size_t i = 0; i < s->rule_count && rc == 0; i++)
         list_rule(p, &routes, i, true);
     if (rc == 0)
         rc = size_list(p, &p->every);
-    for (size_t i = 0; i < s->route_count && rc == 0; i++)
+    if (rc == 0)
+        rc = size_list(p, &p->demands_every);
+    for (size_t i = 0; i < s->route_count && rc == 0; i++) {
         rc = size_list(p, &p->by_route[i]);
+        if (rc == 0)
+            rc = size_list(p, &p->demands[i]);
+    }
     for (size_t i = 0; i < s->rule_count && rc == 0; i++)
         list_rule(p, &routes, i, false);
     map_fini(&routes);
@@ -501,6 +511,14 @@ struct rule_walk rules_for(const struct policy *p, const struct route_def *route
     return (struct rule_walk){cursor_of(&p->by_route[at]), cursor_of(&p->every)};
 }
 
+struct rule_walk rules_demanding(const struct policy *p, const struct route_def *route)
+{
+    size_t at = (size_t)(route - p->snapshot->routes);
+    if (at >= p->snapshot->route_count)
+        return (struct rule_walk){.named.count = 0};
+    return (struct rule_walk){cursor_of(&p->demands[at]), cursor_of(&p->demands_every)};
+}
+
 static size_t seek(struct rule_cursor *c, uint64_t mask)
 {
     size_t at = c->at;
@@ -544,6 +562,8 @@ static bool who_ok(const struct rule *r, const struct asker *a)
 
 static bool zone_ok(const struct rule *r, struct zone_set zones)
 {
+    if (r->def->demand && r->def->zones.count == 0)
+        return true;
     for (size_t i = 0; i < r->zone_count; i++)
         if (zone_set_has(zones, r->zones[i]))
             return true;

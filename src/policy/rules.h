@@ -28,6 +28,8 @@ struct rule_walk {
     } named, every;
 };
 struct rule_walk rules_for(const struct policy *p, const struct route_def *route);
+/* The same for the rules that admit nobody and demand something of those whom others admit. */
+struct rule_walk rules_demanding(const struct policy *p, const struct route_def *route);
 /* The next rule that shares a bit with mask; RULES_ALL: the next. NULL at the end. A rule that is
  * passed over fails at REASON_WHO. */
 #define RULES_ALL UINT64_MAX

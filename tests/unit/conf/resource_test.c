@@ -47,7 +47,6 @@ static const struct {
      "max_age: expected a duration from 0s to 7d, found a fraction\n"
      "paths[0]: expected a path pattern such as /a/b, /a/*/c or /a/**, found \"a\"\n"
      "methods[0]: expected an HTTP method in upper case, found \"get\"; did you mean \"GET\"?\n"
-     "zones: expected at least one item: a name (a-z, 0-9, then also . _ - @, at most 63), found nothing\n"
      "routes: expected at least one item: a name (a-z, 0-9, then also . _ - @, at most 63) or *, found nothing\n"},
     /* clang-format on */
 };
@@ -137,7 +136,7 @@ static void a_document_has_a_fixed_form(void **state)
     text = sample_text(&out);
     assert_string_equal(text, "{\"name\":\"bots\",\"users\":[],\"groups\":[],\"tokens\":[\"ci\"],"
                               "\"zones\":[\"lab\"],\"routes\":[\"*\"],\"methods\":[],\"paths\":[],"
-                              "\"assurance\":\"mfa\",\"max_age\":0}");
+                              "\"assurance\":\"mfa\",\"max_age\":0,\"demand\":false}");
     free(text);
     snapshot_free(s);
 }

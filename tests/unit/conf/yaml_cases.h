@@ -706,7 +706,7 @@ static const struct {
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:8080'}}\n"
      "rules: [{name: r, users: [alice], routes: [t]}]\n",
-     "f:3: rules.r.zones: expected at least one item: a name (a-z, 0-9, then also . _ - @, at most 63), found nothing\n"},
+     "f:3: rules.r.zones: expected at least one zone, found none\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:8080'}}\n"
      "rules: [{name: r, users: [alice], zones: [local]}]\n",

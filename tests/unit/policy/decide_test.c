@@ -227,6 +227,93 @@ static void every_row_of_the_table_holds(void **state)
     snapshot_free(s);
 }
 
+/* Demands hold wherever they stand, and the hardest one is asked for. */
+static void what_a_rule_admits_must_satisfy_every_demand_that_fits(void **state)
+{
+    (void)state;
+    static const char CONF[] =
+        "portal: {host: p.test}\n"
+        "zones: {office: [10.1.0.0/16], lab: [10.2.0.0/16]}\n"
+        "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:80'},\n"
+        "         u: {host: u.test, upstream: 'http://127.0.0.1:81'}}\n"
+        "rules:\n"
+        "  - {name: all, users: ['*'], tokens: [ci], zones: [office, lab, local], routes: ['*']}\n"
+        "  - {name: writes, users: ['*'], routes: [t], methods: [POST], paths: [/manager/**],\n"
+        "     assurance: phishing-resistant, max_age: 10m, demand: true}\n"
+        "  - {name: lab, users: ['*'], zones: [lab], routes: ['*'], assurance: hardware, demand: true}\n"
+        "  - {name: fresh, groups: [ops], routes: [t], max_age: 1h, demand: true}\n";
+    static const struct {
+        const char *source, *groups, *route, *method, *path;
+        enum assurance level;
+        uint64_t age;
+        enum verdict verdict;
+        enum reason reason;
+        const char *rule;
+    } CASES[] = {
+        {"10.1.0.1", "", "t", "GET", "/manager/html", MFA, 9999, ALLOW("all")},
+        {"10.1.0.1", "", "t", "POST", "/other", MFA, 9999, ALLOW("all")},
+        {"10.1.0.1", "", "u", "POST", "/manager/html", MFA, 9999, ALLOW("all")},
+        {"10.1.0.1", "", "t", "POST", "/manager/html", MFA, 1, PROVE(ASSURANCE, "writes")},
+        {"10.1.0.1", "", "t", "POST", "/manager", PHR, 601, PROVE(AGE, "writes")},
+        {"10.1.0.1", "", "t", "POST", "/manager", PHR, 600, ALLOW("all")},
+        {"10.1.0.1", "", "t", "POST", "/manager", HW, 600, ALLOW("all")},
+        {"10.2.0.1", "", "u", "GET", "/", PHR, 1, PROVE(ASSURANCE, "lab")},
+        {"10.2.0.1", "", "t", "POST", "/manager/x", MFA, 1, PROVE(ASSURANCE, "lab")},
+        {"10.2.0.1", "", "t", "POST", "/manager/x", HW, 601, PROVE(AGE, "writes")},
+        {"10.1.0.1", "ops", "t", "GET", "/", MFA, 3601, PROVE(AGE, "fresh")},
+        {"10.1.0.1", "ops", "t", "POST", "/manager/x", MFA, 3601, PROVE(ASSURANCE, "writes")},
+        {"10.1.0.1", "dev", "t", "GET", "/", MFA, 3601, ALLOW("all")},
+        /* Nobody is admitted by a demand. */
+        {"192.0.2.1", "", "t", "GET", "/", HW, 1, DENY(ZONE, "all")},
+    };
+    struct snapshot *s = sample_parse(CONF);
+    struct policy *p;
+    assert_int_equal(policy_new(s, &p), 0);
+    for (size_t i = 0; i < countof(CASES); i++) {
+        struct addr source = address(CASES[i].source);
+        struct subject who = {.kind = SUBJECT_PERSON,
+                              .user = SPAN("ann"),
+                              .groups = span_str(CASES[i].groups),
+                              .proven = proven_as(CASES[i].level, NOW - CASES[i].age)};
+        struct question q = {.subject = &who,
+                             .zones = zones_find(policy_zones(p), &source),
+                             .route = snapshot_route(s, CASES[i].route),
+                             .method = span_str(CASES[i].method),
+                             .path = span_str(CASES[i].path),
+                             .now = NOW};
+        struct decision d = policy_decide(p, &q);
+        if (d.verdict != CASES[i].verdict || d.reason != CASES[i].reason ||
+            strcmp(d.rule->name, CASES[i].rule) != 0)
+            fail_msg("case %zu: %s %s %s", i, verdict_name(d.verdict), reason_name(d.reason),
+                     d.rule->name);
+    }
+    /* Programs prove nothing: what they may is in their rule and their scope. */
+    struct addr source = address("10.2.0.1");
+    struct subject token = {
+        .kind = SUBJECT_TOKEN, .token = SPAN("ci"), .scope_routes = SPAN("*")};
+    struct question q = {.subject = &token,
+                         .zones = zones_find(policy_zones(p), &source),
+                         .route = snapshot_route(s, "t"),
+                         .method = SPAN("POST"),
+                         .path = SPAN("/manager/x"),
+                         .now = NOW};
+    assert_int_equal(policy_decide(p, &q).verdict, VERDICT_ALLOW);
+
+    struct subject weak = {
+        .kind = SUBJECT_PERSON, .user = SPAN("ann"), .proven = proven_as(MFA, NOW)};
+    struct buf out;
+    buf_init(&out, 4096);
+    q.subject = &weak;
+    assert_int_equal(policy_explain(p, &q, &out), 0);
+    char *text = sample_text(&out);
+    assert_non_null(strstr(text, "\"rule\":\"lab\""));
+    assert_non_null(strstr(text, "\"needs\":{\"assurance\":\"hardware\",\"max_age\":0}"));
+    assert_non_null(strstr(text, "{\"rule\":\"writes\",\"failed\":\"assurance\"}"));
+    free(text);
+    policy_free(p);
+    snapshot_free(s);
+}
+
 /* Whatever the rules say of the place, and before they are asked. */
 static void a_token_is_good_only_where_and_with_what_it_was_made_for(void **state)
 {
@@ -532,6 +619,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_of_the_table_holds),
+        cmocka_unit_test(what_a_rule_admits_must_satisfy_every_demand_that_fits),
         cmocka_unit_test(a_token_is_good_only_where_and_with_what_it_was_made_for),
         cmocka_unit_test(without_rules_everything_is_refused),
         cmocka_unit_test(a_route_of_another_snapshot_is_refused),
