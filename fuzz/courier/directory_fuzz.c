@@ -48,7 +48,9 @@ static void check_answer(const struct directory *d)
 {
     struct span rest = buf_view(&d->groups), line;
     check(d->result < BOUND_RESULTS);
-    check((d->result == BOUND_OK) == (d->dn[0] != 0) && (d->dn[0] != 0) == (d->id[0] != 0));
+    bool somebody =
+        d->result == BOUND_OK || d->result == BOUND_REFUSED || d->result == BOUND_DISABLED;
+    check(somebody == (d->dn[0] != 0) && (d->dn[0] != 0) == (d->id[0] != 0));
     check(d->result == BOUND_OK || (rest.len == 0 && d->omitted == 0));
     check_line(d->dn);
     check_line(d->name);

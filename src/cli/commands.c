@@ -38,6 +38,7 @@ static const struct option_def INIT_OPTIONS[] = {
 static const struct option_def USER_ADD_OPTIONS[] = {
     {"group", OPTION_LIST, "groups", "NAME", "put into this group; may be repeated"},
     {"password-stdin", OPTION_LOCAL_FLAG, NULL, NULL, "read the password from standard input"},
+    {"directory", OPTION_TEXT, NULL, "NAME", "this directory checks the password"},
     {"totp", OPTION_FLAG, NULL, NULL, "make a TOTP secret and show it once"},
     {"enrol", OPTION_FLAG, NULL, NULL, "make a single-use enrolment link (the default without a password)"},
     {"service", OPTION_FLAG, NULL, NULL, "an account of programs: owns tokens, never signs in"},
@@ -243,6 +244,8 @@ const struct command COMMANDS[] = {
     {"guard", {"CMD..."}, {NULL}, "run an application behind postern, for as long as it runs", GUARD_OPTIONS, NULL, NULL, NULL, NULL, run_guard},
 
     {"recover", {"NAME"}, {NULL}, "give a person access back who has nothing left; whether postern runs or not", RECOVER_OPTIONS, "POST", API "/users/{0}/recover", NULL, NULL, run_recover},
+    {"directory list", {NULL}, {NULL}, "the directories, and whether each answers", NULL, "GET", API "/directories", "directories", "name state since why", NULL},
+    {"directory test", {"NAME", "USER"}, {NULL, "user"}, "what a directory says of somebody, and what would become of it", NULL, "POST", API "/directories/{0}/test", NULL, NULL, NULL},
 
     {"user add", {"NAME"}, {"name"}, "add a person", USER_ADD_OPTIONS, "POST", API "/users", NULL, NULL, run_user_add},
     {"user list", {NULL}, {NULL}, "list people", PAGE_OPTIONS, "GET", API "/users", "users", "name kind groups disabled password totp recovery_left", NULL},

@@ -256,7 +256,7 @@ static void print_doctor(json_t *answer)
     }
 }
 
-/* What the keeper knows of the names of upstreams. */
+/* What the keeper knows of the names of upstreams, and of directories. */
 static void print_names(json_t *answer)
 {
     const char *key;
@@ -270,6 +270,8 @@ static void print_names(json_t *answer)
         {
             if (strncmp(key, "name.", 5) == 0)
                 (void)printf("name %s: %s\n", key + 5, json_string_value(value));
+            else if (strncmp(key, "directory.", 10) == 0)
+                (void)printf("directory %s: %s\n", key + 10, json_string_value(value));
         }
     }
 }

@@ -1,11 +1,25 @@
-/* Where a directory is, and which of its groups are which of ours: two spellings of the
- * configuration. */
+/* Where a directory is, what it is like, and which of its groups are which of ours: spellings of
+ * the configuration. */
 #ifndef CONF_DIRECTORY_H
 #define CONF_DIRECTORY_H
 
 #include "base/macros.h"
 #include "base/span.h"
 #include "conf/ldapname.h"
+
+/* What is looked for in an entry beside the names that the configuration gives. */
+enum directory_flavour {
+    DIRECTORY_LDAP = 0,
+    DIRECTORY_ACTIVE = 1, /* userAccountControl and accountExpires say who is disabled */
+};
+
+/* Where the groups of an entry stand. */
+enum directory_groups {
+    GROUPS_NONE = 0,
+    GROUPS_MEMBER_OF = 1, /* in its memberOf, and in that of its groups */
+    GROUPS_SEARCH = 2,    /* in the groups that a filter finds, for it and for its groups */
+    GROUPS_IN_CHAIN = 3,  /* the same, but the directory follows the chain */
+};
 
 #define DIRECTORY_SERVERS_MAX 8u
 #define DIRECTORY_URL_MAX 272u

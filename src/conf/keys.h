@@ -49,6 +49,13 @@ enum key_type {
     KEY_CLIENT_CERTIFICATE,
     KEY_HOST_CERTIFICATE, /* the same of a host, which may leave it to the listener */
     KEY_CRL,              /* lists of revoked certificates as text */
+    KEY_DIRECTORY_KIND,
+    KEY_DIRECTORY_URL,
+    KEY_DN,
+    KEY_FILTER,
+    KEY_ATTRIBUTE,
+    KEY_GROUPS_FROM,
+    KEY_GROUP_MAP,
     KEY_TYPE_COUNT
 };
 
@@ -133,6 +140,7 @@ union section_struct {
     struct zone_def zone;
     struct route_def route;
     struct rule_def rule;
+    struct directory_def directory;
 };
 
 /* Arrays in an arena grow by one rule, so that nobody has to store a capacity: an array of n items

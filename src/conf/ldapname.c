@@ -91,6 +91,8 @@ int ldapname_expand(struct buf *out, struct span text, const struct ldapname_wor
         size_t n = word_at(rest);
         if (n == 0)
             rc = buf_byte(out, text.at[i]);
+        else if (w->anybody && n == USER.len)
+            rc = buf_byte(out, '*');
         else
             rc = ldapname_filter_value(out, n == USER.len ? w->user : w->dn);
         i += n == 0 ? 1 : n;
@@ -108,6 +110,14 @@ static bool attribute_ok(struct span s)
             return false;
     }
     return s.len > 0 && (is_letter(s.at[0]) || is_digit(s.at[0]));
+}
+
+bool ldapname_is_attribute(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] == ';' || text.at[i] == ':')
+            return false;
+    return attribute_ok(text);
 }
 
 static bool value_ok(struct span s)

@@ -27,6 +27,7 @@ int ldapname_dn_value(struct buf *out, struct span value);
 /* What takes the place of the words in a template. */
 struct ldapname_words {
     struct span user, dn;
+    bool anybody; /* "*" stands for the user: the entry is told by something else */
 };
 
 /* A well-formed filter of at most LDAPNAME_FILTER_MAX bytes, with the words only where values
@@ -36,6 +37,9 @@ bool ldapname_is_filter(struct span text);
 bool ldapname_has_word(struct span text, const char *word);
 /* Appends the filter that the template and the words make. FAULT_LIMIT. */
 must_check int ldapname_expand(struct buf *out, struct span text, const struct ldapname_words *w);
+
+/* The name of an attribute, without options: "uid", "2.5.4.3". */
+bool ldapname_is_attribute(struct span text);
 
 /* Appends the folded form: one spelling of each escape, types and ASCII letters in lower case, the
  * parts of a multi-valued RDN in order, no optional blanks. FAULT_FORMAT: no distinguished name, or

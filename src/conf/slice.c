@@ -30,6 +30,12 @@ static bool carries(enum slice which, const struct key *k)
     return !(k->flags & (which == SLICE_FILE ? KEY_DERIVED : KEY_LOCAL));
 }
 
+/* Elements whose very name is nobody else's business stay where they are. */
+static bool carries_elements(enum slice which, const struct section *sec)
+{
+    return section_is_machine(sec) || carries(which, &sec->keys[0]);
+}
+
 /* ---- writing --------------------------------------------------------------------------------- */
 
 static void put_number(struct buf *out, uint64_t v, unsigned width)
@@ -111,7 +117,7 @@ static void put_value(struct buf *out, const struct key *k, const void *target)
 static void put_section(struct buf *out, enum slice which, const struct section *sec,
                         const struct snapshot *s)
 {
-    size_t count = section_count(sec, s);
+    size_t count = carries_elements(which, sec) ? section_count(sec, s) : 0;
     if (!section_is_machine(sec))
         put_number(out, count, 4);
     for (size_t i = 0; i < count && !out->bad; i++) {
@@ -279,7 +285,7 @@ static int take_section(struct cursor *c, enum slice which, const struct section
     if (section_is_machine(sec))
         return take_keys(c, which, sec, s, s);
     /* No element is shorter than its name and one list or address. */
-    size_t count = take_count(c, 10, sec->most);
+    size_t count = take_count(c, 10, carries_elements(which, sec) ? sec->most : 0);
     for (size_t i = 0; i < count; i++) {
         union section_struct e;
         memset(&e, 0, sizeof(e));

@@ -143,6 +143,11 @@ const struct rule_def *snapshot_rule(const struct snapshot *s, const char *name)
     return find(SECTION_RULES, s, name);
 }
 
+const struct directory_def *snapshot_directory(const struct snapshot *s, const char *name)
+{
+    return find(SECTION_DIRECTORIES, s, name);
+}
+
 bool snapshot_sends_hsts(const struct snapshot *s)
 {
     bool plain = false;

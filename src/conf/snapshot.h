@@ -11,6 +11,7 @@
 #include "base/addr.h"
 #include "base/arena.h"
 #include "base/assurance.h"
+#include "conf/directory.h"
 
 enum sandbox_mode { SANDBOX_STRICT, SANDBOX_BEST };
 
@@ -173,6 +174,27 @@ struct rule_def {
     enum origin origin;
 };
 
+/* A directory that says who people are. Nothing of it is for an edge. */
+struct directory_def {
+    const char *name;
+    enum directory_flavour kind;
+    struct names urls;       /* servers, in the order in which they are asked */
+    const char *ca_file;     /* inside the secrets directory, or "" */
+    const char *ca;          /* PEM, or "" */
+    const char *authorities; /* what ca_file holds, or ""; filled by the keeper */
+    const char *bind_dn, *bind_password_file;
+    const char *base, *filter;
+    const char *name_attribute, *id_attribute;
+    enum directory_groups groups_from;
+    const char *group_base, *group_filter;
+    uint32_t group_depth;
+    struct names groups; /* "GROUP=DN" */
+    bool create;         /* whom nobody knows here becomes a user */
+    bool self_enrol;     /* the directory's password is enough to enrol the first second factor */
+    uint32_t timeout;    /* of one question, all servers together */
+    uint32_t recheck;    /* of those who are on; 0: never */
+};
+
 struct limits {
     uint32_t connections;            /* in total, per edge; default 10000 */
     uint32_t connections_per_source; /* per edge; default 256 */
@@ -244,6 +266,10 @@ struct snapshot {
     size_t route_count;
     struct rule_def *rules;
     size_t rule_count;
+
+    /* From the file only; the keeper's. */
+    struct directory_def *dirs;
+    size_t dir_count;
 };
 
 /* What the upstreams of a route are trusted by. */
@@ -274,6 +300,7 @@ const struct listener_def *snapshot_listener(const struct snapshot *s, const cha
 const struct zone_def *snapshot_zone(const struct snapshot *s, const char *name);
 const struct route_def *snapshot_route(const struct snapshot *s, const char *name);
 const struct rule_def *snapshot_rule(const struct snapshot *s, const char *name);
+const struct directory_def *snapshot_directory(const struct snapshot *s, const char *name);
 /* Strict-Transport-Security (RFC 6797) in answers? It concerns every port of a name, and all names
  * share the plain listeners: where there is one, only when it is asked for. */
 bool snapshot_sends_hsts(const struct snapshot *s);

@@ -6,6 +6,7 @@
 
 #include "base/fault.h"
 #include "base/text.h"
+#include "conf/directory.h"
 #include "conf/pattern.h"
 #include "conf/spelling.h"
 #include "conf/upstream.h"
@@ -43,6 +44,12 @@ static const char *const CLIENT_WORDS[] = {[CLIENT_OFF] = "off",
                                            [CLIENT_OPTIONAL] = "optional",
                                            [CLIENT_REQUIRED] = "required",
                                            [CLIENT_INHERIT] = "inherit"};
+static const char *const DIRECTORY_KIND_WORDS[] = {
+    [DIRECTORY_LDAP] = "ldap", [DIRECTORY_ACTIVE] = "active-directory"};
+static const char *const GROUPS_FROM_WORDS[] = {[GROUPS_NONE] = "none",
+                                                [GROUPS_MEMBER_OF] = "member-of",
+                                                [GROUPS_SEARCH] = "search",
+                                                [GROUPS_IN_CHAIN] = "in-chain"};
 
 static const char *const HOST_WORDS[] = {"preserve"};
 
@@ -109,6 +116,19 @@ static const struct type TYPES[KEY_TYPE_COUNT] = {
     [KEY_UPSTREAM] = {"URL",
                       "http://ADDRESS:PORT, https://ADDRESS:PORT, unix:/path or tcp://ADDRESS:PORT",
                       NULL},
+    [KEY_DIRECTORY_KIND] = {"word", "ldap or active-directory", NULL, 4, DIRECTORY_KIND_WORDS,
+                            countof(DIRECTORY_KIND_WORDS)},
+    [KEY_DIRECTORY_URL] = {"URL", "ldaps://HOST[:PORT], or ldap://HOST[:PORT] for StartTLS",
+                           directory_server_is_text},
+    [KEY_DN] = {"distinguished name", "a distinguished name such as dc=example,dc=com",
+                ldapname_is_dn},
+    [KEY_FILTER] = {"filter", "an LDAP filter such as (uid={user})", ldapname_is_filter},
+    [KEY_ATTRIBUTE] = {"attribute", "the name of an attribute (A-Z, a-z, 0-9, . -)",
+                       ldapname_is_attribute},
+    [KEY_GROUPS_FROM] = {"word", "none, member-of, search or in-chain", NULL, 4, GROUPS_FROM_WORDS,
+                         countof(GROUPS_FROM_WORDS)},
+    [KEY_GROUP_MAP] = {"GROUP=DN", "GROUP=DN such as ops=cn=Operators,dc=example,dc=com",
+                       directory_mapping_is_text},
     [KEY_HOST_HEADER] = {"preserve or host", "preserve or a host name in lower case", NULL, 4},
     [KEY_CLIENT_CERTIFICATE] = {"word", "off, optional or required", NULL, 4, CLIENT_WORDS,
                                 CLIENT_INHERIT},

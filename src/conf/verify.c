@@ -768,6 +768,25 @@ static void check_session(struct check *c)
         report(c, &at, "expected at most session.absolute, found more");
 }
 
+static void check_directory(struct check *c, size_t i)
+{
+    const struct directory_def *d = &c->s->dirs[i];
+    struct place ca = place_key(SECTION_DIRECTORIES, i, "ca_file");
+    struct place filter = place_key(SECTION_DIRECTORIES, i, "filter");
+    struct place groups = place_key(SECTION_DIRECTORIES, i, "group_filter");
+    if (d->ca[0] != 0 && d->ca_file[0] != 0)
+        report(c, &ca, "expected ca or ca_file, found both");
+    if (d->filter[0] != 0 && !ldapname_has_word(span_str(d->filter), "{user}"))
+        report(c, &filter, "expected {user} somewhere, found it nowhere");
+    if (d->group_filter[0] == 0)
+        return;
+    if (d->groups_from != GROUPS_SEARCH)
+        report(c, &groups, "expected none without groups_from: search, found one");
+    else if (!ldapname_has_word(span_str(d->group_filter), "{dn}") &&
+             !ldapname_has_word(span_str(d->group_filter), "{user}"))
+        report(c, &groups, "expected {dn} or {user} somewhere, found neither");
+}
+
 /* ---- all of it ------------------------------------------------------------------------------- */
 
 int verify_each(const struct snapshot *s, verify_found found, void *ctx)
@@ -790,6 +809,8 @@ int verify_each(const struct snapshot *s, verify_found found, void *ctx)
     check_proxies(&c);
     check_certificates(&c);
     check_session(&c);
+    for (size_t i = 0; i < s->dir_count; i++)
+        check_directory(&c, i);
     for (enum section_id id = 0; id < SECTION_COUNT; id++)
         map_fini(&c.name[id]);
     free(c.whole);

@@ -57,17 +57,6 @@ int directory_setup(void)
 
 /* ---- the question ---- */
 
-static bool is_attribute(struct span s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        uint8_t b = s.at[i];
-        if (!((b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') || (b >= '0' && b <= '9') ||
-              b == '-' || b == '.'))
-            return false;
-    }
-    return s.len > 0;
-}
-
 static int read_servers(struct directory *d)
 {
     struct span rest = d->ask.servers, line;
@@ -96,8 +85,8 @@ static bool is_sound(const struct msg_bind *m)
     return m->flavour <= DIRECTORY_ACTIVE && m->groups_from <= GROUPS_IN_CHAIN &&
            m->group_depth <= DIRECTORY_DEPTH_MAX && m->patience_ms > 0 && m->patience_ms <= 60000 &&
            has_no_zero(m->account) && has_no_zero(m->base) && has_no_zero(m->group_base) &&
-           has_no_zero(m->filter) && m->filter.len > 0 && is_attribute(m->name_attribute) &&
-           is_attribute(m->id_attribute) &&
+           has_no_zero(m->filter) && m->filter.len > 0 &&
+           ldapname_is_attribute(m->name_attribute) && ldapname_is_attribute(m->id_attribute) &&
            (m->groups_from == GROUPS_SEARCH ? ldapname_is_filter(m->group_filter)
                                             : m->group_filter.len == 0);
 }
@@ -130,6 +119,17 @@ static void found_nothing(struct directory *d)
     buf_clear(&d->groups);
     d->omitted = 0;
     d->dn[0] = d->id[0] = d->name[0] = 0;
+}
+
+/* Whose password was wrong, or who is disabled, is told as well: failures are counted against the
+ * person whatever name he typed. Groups belong to those who are let in. */
+static void keep_what_counts(struct directory *d)
+{
+    bool somebody = d->result == BOUND_REFUSED || d->result == BOUND_DISABLED;
+    if (d->result != BOUND_OK && !somebody)
+        found_nothing(d);
+    if (somebody)
+        buf_clear(&d->groups);
 }
 
 /* true: what was found is final. */
@@ -176,8 +176,7 @@ void directory_run(struct directory *d, X509_STORE *system)
         final = visit_server(d, trusted, d->order[i]);
     }
     X509_STORE_free(trusted);
-    if (d->result != BOUND_OK)
-        found_nothing(d);
+    keep_what_counts(d);
 }
 
 void directory_run_script(struct directory *d, struct span script)
@@ -189,8 +188,7 @@ void directory_run_script(struct directory *d, struct span script)
     if (rc < 0)
         d->result = BOUND_DOWN;
     visit_end(&v);
-    if (d->result != BOUND_OK)
-        found_nothing(d);
+    keep_what_counts(d);
 }
 
 /* ---- which servers are asked first ---- */

@@ -20,7 +20,7 @@
 
 /* Questions to directories that may be under way: a slow one must leave threads for name servers.
  */
-#define DIRECTORY_AT_ONCE 8u
+#define DIRECTORY_AT_ONCE 10u
 /* Groups of one person that are looked at, and how deep they may be in each other. */
 #define DIRECTORY_GROUPS_MAX 512u
 #define DIRECTORY_DEPTH_MAX 16u

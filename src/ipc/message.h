@@ -165,20 +165,6 @@ enum bound_result {
     BOUND_RESULTS
 };
 
-/* What is looked for in an entry beside the names that the configuration gives. */
-enum directory_flavour {
-    DIRECTORY_LDAP = 0,
-    DIRECTORY_ACTIVE = 1, /* userAccountControl and accountExpires say who is disabled */
-};
-
-/* Where the groups of an entry stand. */
-enum directory_groups {
-    GROUPS_NONE = 0,
-    GROUPS_MEMBER_OF = 1, /* in its memberOf, and in that of its groups */
-    GROUPS_SEARCH = 2,    /* in the groups that a filter finds, for it and for its groups */
-    GROUPS_IN_CHAIN = 3,  /* the same, but the directory follows the chain */
-};
-
 enum access_outcome {
     ACCESS_ALLOWED = 0,
     ACCESS_DENIED = 1, /* policy said no */

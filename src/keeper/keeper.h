@@ -20,6 +20,7 @@
 #include "ipc/channel.h"
 #include "keeper/assertions.h"
 #include "keeper/change.h"
+#include "keeper/directories.h"
 #include "keeper/errands.h"
 #include "keeper/hosts.h"
 #include "keeper/leases.h"
@@ -73,6 +74,7 @@ struct keeper {
     struct hosts hosts; /* of upstreams, by name */
     struct probes probes;
     struct errands errands; /* under way */
+    struct directories directories;
     struct leases leases;
     struct throttled throttled;
     uint64_t access_lost; /* records, since it was last written down */

@@ -121,6 +121,7 @@ static int open_loop(struct keeper *k)
     r = r < 0 ? r : hosts_start(&k->hosts, k);
     r = r < 0 ? r : errands_start(&k->errands, k);
     r = r < 0 ? r : trustwatch_start(&k->trustwatch, k);
+    r = r < 0 ? r : directories_start(&k->directories, k);
     r = r < 0 ? r : uv_timer_init(&k->loop, &k->minute);
     r = r < 0 ? r : uv_signal_init(&k->loop, &k->term);
     r = r < 0 ? r : uv_signal_init(&k->loop, &k->interrupt);
@@ -227,6 +228,7 @@ static void close_loop(struct keeper *k)
     hosts_save(&k->hosts);
     hosts_stop(&k->hosts);
     errands_stop(&k->errands);
+    directories_stop(&k->directories);
     control_close(k);
     list_each_safe(at, &k->edges)
     {
@@ -283,6 +285,7 @@ int keeper_serve(const struct keeper_options *options)
     changes_init(&k->changes);
     hosts_init(&k->hosts);
     errands_init(&k->errands);
+    directories_init(&k->directories);
     leases_init(&k->leases);
     revokes_init(&k->revokes);
     turn_init(&k->turn, k);

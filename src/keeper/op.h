@@ -49,6 +49,8 @@ int op_resources_remove(struct call *c);
 int op_explain(struct call *c);
 int op_probe(struct call *c);
 int op_leases_add(struct call *c);
+int op_directories_list(struct call *c);
+int op_directories_test(struct call *c);
 
 int op_jwks(struct call *c);
 int op_assertion_show(struct call *c);

@@ -217,6 +217,23 @@ static int warn_of_tokens(const struct keeper *k, json_t *list)
     return tokens_ending(k->store, e.now, TOKEN_WARN_WITHIN, TOKEN_WARNINGS_MAX, each_ending, &e);
 }
 
+static int warn_of_directories(const struct keeper *k, json_t *list)
+{
+    const struct snapshot *s = k->live == NULL ? NULL : live_snapshot(k->live);
+    for (size_t i = 0; s != NULL && i < s->dir_count; i++) {
+        const struct directory_state *d = directories_state(&k->directories, s->dirs[i].name);
+        char said[2 * DIRECTORY_TEXT_SIZE];
+        if (d == NULL || !d->down) {
+            continue;
+        }
+        (void)snprintf(said, sizeof(said), "directory %s: down: %s", d->name, d->text);
+        if (json_push(list, json_text(span_str(said))) < 0) {
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
 /* What a person should do something about before it breaks. The fleet's lines name each pair as
  * "certificate_days_left" (the default one) or "certificate.NAME.days_left". */
 static json_t *warnings_json(const struct keeper *k)
@@ -238,6 +255,10 @@ static json_t *warnings_json(const struct keeper *k)
         if (json_push(list, json_string(said)) < 0) {
             break;
         }
+    }
+    if (list != NULL && warn_of_directories(k, list) < 0) {
+        json_decref(list);
+        return NULL;
     }
     if (list != NULL && warn_of_tokens(k, list) < 0) {
         json_decref(list);

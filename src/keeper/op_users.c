@@ -13,6 +13,7 @@
 #include "keeper/op.h"
 #include "keeper/recover.h"
 #include "store/credentials.h"
+#include "store/entries.h"
 #include "store/throttles.h"
 
 #define GROUPS_MAX 4096u
@@ -37,14 +38,17 @@ json_t *op_user_json(struct call *c, const struct user *u)
             spent = NULL;
         }
     }
+    struct entry e;
+    int linked = entries_find(c->keeper->store, u->name, &e);
     const char *totp = !u->totp ? "none" : u->totp_disabled ? "disabled" : "set";
     static const char *const KINDS[] = {
         [USER_PERSON] = "person", [USER_SERVICE] = "service", [USER_BREAK_GLASS] = "break-glass"};
     const char *kind = (size_t)u->kind < countof(KINDS) ? KINDS[u->kind] : "unknown";
-    return json_pack("{s:s,s:s,s:b,s:o,s:o,s:s,s:s,s:i,s:o,s:o}", "name", u->name, "kind", kind,
+    return json_pack("{s:s,s:s,s:b,s:o,s:o,s:s,s:s,s:i,s:o,s:o,s:o}", "name", u->name, "kind", kind,
                      "disabled", u->disabled, "groups", list, "created", json_time(u->created),
                      "password", password, "totp", totp, "recovery_left", (int)u->recovery_left,
-                     "enrol_until", json_time(u->enrol_until), "spent", spent);
+                     "enrol_until", json_time(u->enrol_until), "spent", spent, "directory",
+                     linked == 0 ? json_string(e.directory) : json_null());
 }
 
 static int answer_user(struct call *c, unsigned status, const char *name)
@@ -203,6 +207,28 @@ static bool password_ready(struct call *c, const char *user, int *fault)
     return false;
 }
 
+/* A user whose password a directory checks; which entry it is shows at the first sign-in. */
+static int announce(struct call *c, const char *name)
+{
+    struct span directory = call_string(c, "directory");
+    const struct keeper *k = c->keeper;
+    struct entry e = {.gone = false};
+    if (directory.len == 0) {
+        return 0;
+    }
+    if (c->hashed) {
+        return call_problem(c, 400, "directory",
+                            "expected a password here or a directory, not both");
+    }
+    (void)snprintf(e.user, sizeof(e.user), "%s", name);
+    (void)snprintf(e.directory, sizeof(e.directory), "%.*s", SPAN_FMT(directory));
+    if (!text_is_name(directory) || k->live == NULL ||
+        snapshot_directory(live_snapshot(k->live), e.directory) == NULL) {
+        return call_problem(c, 400, "directory", "no such directory");
+    }
+    return entries_put(k->store, &e);
+}
+
 static int add_parts(struct call *c, const char *name, json_t *answer)
 {
     const char **groups;
@@ -215,7 +241,12 @@ static int add_parts(struct call *c, const char *name, json_t *answer)
     if (r == FAULT_ABSENT) {
         return call_problem(c, 400, "groups", "no such group");
     }
-    json_t *detail = json_pack("{s:O?}", "groups", call_member(c, "groups"));
+    r = r < 0 ? r : announce(c, name);
+    if (c->status != 0) {
+        return r;
+    }
+    json_t *detail = json_pack("{s:O?,s:O?}", "groups", call_member(c, "groups"), "directory",
+                               call_member(c, "directory"));
     r = r < 0 ? r : call_audit(c, AUDIT_USER_ADDED, span_str(name), detail);
     if (r == 0 && c->hashed) {
         r = credentials_set_password(store, name, c->hash, c->now_ms / 1000);

@@ -101,6 +101,7 @@ static int on_status(struct keeper *k, const struct message *m)
                      (unsigned long long)k->revokes.epoch, k->pool.threads, k->pool.busy);
     (void)buf_printf(&text, "courier=%s\n", k->courier != NULL ? "connected" : "absent");
     (void)buf_text(&text, k->sandbox);
+    directories_status(&k->directories, s, &text);
     hosts_status(&k->hosts, clock_mono_ms(), &text);
     struct msg_status_is is = {.text = buf_view(&text)};
     peer_settle(&k->supervisor, channel_send_status_is(&k->supervisor.channel, m->serial, &is, -1));

@@ -36,6 +36,8 @@ const struct operation OPERATIONS[] = {
      "Makes a user. Secrets are in the answer once and never again.", op_users_add,
      FIELDS({"name", FIELD_STRING, true, "lower case; never changes"},
             {"groups", FIELD_LIST, false, "groups that exist"},
+            {"directory", FIELD_STRING, false,
+             "the directory that checks the password; the name is the one there, in lower case"},
             {"password", FIELD_STRING, false, "a first password; over `keeper.sock` only"},
             {"totp", FIELD_FLAG, false,
              "make a TOTP secret and give it in the answer; over `keeper.sock` only"},
@@ -185,6 +187,14 @@ const struct operation OPERATIONS[] = {
             {"sni", FIELD_STRING, false, "the name to ask for; default: the host, if it is a name"},
             {"name", FIELD_STRING, false, "the name to compare with; default: the host"}),
      NULL},
+
+    {"GET", "/api/v1/directories", ROLE_OWNER, 0,
+     "The directories of the configuration, and whether each answered the last question.",
+     op_directories_list, NULL, NULL},
+    {"POST", "/api/v1/directories/{name}/test", ROLE_OWNER, 0,
+     "Looks somebody up in a directory as at a sign-in, without a password: which entry, which "
+     "groups there and here, which user it would be. Changes nothing but the audit trail.",
+     op_directories_test, FIELDS({"user", FIELD_STRING, true, "as it would be typed"}), NULL},
 
     {"GET", "/.well-known/postern/jwks.json", ROLE_NOBODY, 0,
      "The keys that consoles verify assertions with, as a JSON Web Key Set. Needs no login.",

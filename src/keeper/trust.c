@@ -11,11 +11,13 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/secret.h"
 #include "pki/clienttrust.h"
 
 #define ROUTE_BYTES_MAX 262144u
 #define SYSTEM_BYTES_MAX 2097152u
 #define CLIENT_BYTES_MAX 262144u
+#define DIRECTORY_BYTES_MAX 65536u
 #define LISTS_BYTES_MAX 2097152u
 
 static bool next_certificate(BIO *bio)
@@ -182,6 +184,26 @@ static void keep(int *first, int rc)
         *first = rc;
 }
 
+static int fill_directory(struct snapshot *s, struct directory_def *d, const char *secrets_dir,
+                          struct buf *errors)
+{
+    const struct asker by = {"directory", d->name, "ca_file", count_certificates, "certificates"};
+    char path[4096];
+    struct secret password = {0};
+    int rc = d->ca_file[0] == 0 ? 0
+                                : take_secret(s, secrets_dir, d->ca_file, DIRECTORY_BYTES_MAX,
+                                              &d->authorities, &by, errors);
+    /* Read anew for each question; here it is only seen that it can be. */
+    int n = snprintf(path, sizeof(path), "%s/%s", secrets_dir, d->bind_password_file);
+    int read =
+        n < 0 || (size_t)n >= sizeof(path) ? FAULT_FORMAT : secret_read_file(&password, path, 1024);
+    secret_fini(&password);
+    if (read < 0)
+        (void)buf_printf(errors, "directory %s: bind_password_file: cannot read %s: %s\n", d->name,
+                         path, fault_text(read));
+    return rc < 0 ? rc : read < 0 ? FAULT_FORMAT : 0;
+}
+
 int trust_fill(struct snapshot *s, const char *secrets_dir, struct buf *errors)
 {
     int first = 0;
@@ -199,5 +221,7 @@ int trust_fill(struct snapshot *s, const char *secrets_dir, struct buf *errors)
         keep(&first, fill_client(s, &s->listeners[i].client, secrets_dir, "listener",
                                  s->listeners[i].name, errors));
     keep(&first, fill_client(s, &s->portal_client, secrets_dir, "portal", s->portal_host, errors));
+    for (size_t i = 0; i < s->dir_count; i++)
+        keep(&first, fill_directory(s, &s->dirs[i], secrets_dir, errors));
     return first;
 }

@@ -1,7 +1,7 @@
 /* What TLS upstreams and the certificates of clients are trusted by, read for the edges, which open
  * no file: the authorities of a route's upstream_ca_file, those of the system when a route has
  * nothing of its own, and what client_ca_file and client_crl_file hold. The text travels in the
- * edges' slice. */
+ * edges' slice. What directories are trusted by is read with it, and stays here. */
 #ifndef KEEPER_TRUST_H
 #define KEEPER_TRUST_H
 

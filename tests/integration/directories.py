@@ -16,7 +16,7 @@ import stack as harness
 SLAPD = shutil.which("slapd", path=os.environ.get("PATH", "") + ":/usr/sbin")
 BASE = "dc=example,dc=test"
 READER, READER_PASSWORD = f"cn=reader,{BASE}", "reader's own password"
-PASSWORD = "correct horse battery staple"
+PASSWORD = "a password of the directory"
 
 CONF = """
 include /etc/ldap/schema/core.schema

@@ -86,7 +86,8 @@ def test_the_right_password_is_taken_over_tls_from_the_start_and_over_starttls(c
     assert len(bytes.fromhex(answer.id.decode())) == 36
     assert answer.server.decode() == getattr(slapd, how)
     wrong = ask(courier, authority, getattr(slapd, how), "alice", password="wrong")
-    assert wrong.result == REFUSED and not wrong.dn and not wrong.id and not wrong.groups
+    # Against whom the failure counts, and nothing more.
+    assert wrong.result == REFUSED and wrong.id == answer.id and not wrong.groups
 
 
 def test_a_name_that_is_not_there_and_one_that_is_there_twice_are_nobody(courier, authority, slapd):

@@ -147,3 +147,18 @@ ALTER TABLE enrolments ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE enrolments ADD COLUMN source BLOB NOT NULL DEFAULT (zeroblob(16));
 ALTER TABLE enrolments ADD COLUMN approver TEXT NOT NULL DEFAULT '';
 CREATE INDEX enrolments_waiting ON enrolments (asked) WHERE asked <> 0;
+
+
+-- Users that are entries of a directory (store/entries.h). id: what the directory never changes, or
+-- NULL until it is known. gone: the directory said so.
+CREATE TABLE directory_entries (
+    user TEXT PRIMARY KEY REFERENCES users (name) ON DELETE CASCADE,
+    directory TEXT NOT NULL,
+    id TEXT,
+    dn TEXT NOT NULL,
+    checked INTEGER NOT NULL,
+    gone INTEGER NOT NULL CHECK (gone IN (0, 1)),
+    UNIQUE (directory, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX directory_entries_by_age ON directory_entries (directory, checked);

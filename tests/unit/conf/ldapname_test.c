@@ -40,6 +40,16 @@ static void a_name_cannot_change_the_structure_of_a_filter(void **state)
     assert_string_equal(expanded("(member={dn})", SPAN("x")), "(member=cn=a\\28b\\29,dc=x)");
 }
 
+static void anybody_is_a_star(void **state)
+{
+    (void)state;
+    struct buf b;
+    buf_init(&b, 256);
+    const struct ldapname_words w = {.user = SPAN("alice"), .dn = SPAN("*"), .anybody = true};
+    assert_int_equal(ldapname_expand(&b, SPAN("(&(uid={user})(member={dn}))"), &w), 0);
+    assert_string_equal(text_of(&b), "(&(uid=*)(member=\\2a))");
+}
+
 static void an_expansion_that_is_too_long_is_a_fault(void **state)
 {
     (void)state;
@@ -186,6 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_name_cannot_change_the_structure_of_a_filter),
+        cmocka_unit_test(anybody_is_a_star),
         cmocka_unit_test(an_expansion_that_is_too_long_is_a_fault),
         cmocka_unit_test(only_well_formed_filters_are_filters),
         cmocka_unit_test(a_filter_is_nested_to_a_bound),

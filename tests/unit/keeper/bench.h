@@ -97,6 +97,7 @@ static inline void bench_open(struct bench *b)
     changes_init(&b->k.changes);
     hosts_init(&b->k.hosts);
     errands_init(&b->k.errands);
+    directories_init(&b->k.directories);
     leases_init(&b->k.leases);
     revokes_init(&b->k.revokes);
     turn_init(&b->k.turn, &b->k);

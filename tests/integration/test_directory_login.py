@@ -1,0 +1,277 @@
+"""People whom a directory vouches for: a real slapd, the whole service."""
+import contextlib
+import json
+import re
+import time
+
+import pytest
+
+import consoles
+import directories
+import stack as harness
+from directories import PASSWORD, READER, READER_PASSWORD, Slapd, dn, group, group_dn, person
+from stack import Person, Stack, wait_for
+
+pytestmark = pytest.mark.skipif(directories.SLAPD is None, reason="slapd is not installed")
+
+CORP = """
+directories:
+  corp:
+    urls: [{urls}]
+    ca: {ca}
+    bind_dn: "{reader}"
+    bind_password_file: corp.secret
+    base: "ou=people,{base}"
+    filter: "(&(objectClass=person)(|(uid={{user}})(mail={{user}})))"
+    groups: ["ops={ops}", "staff={staff}", "owners={admins}"]
+    recheck: 1s
+{more}"""
+
+
+def yaml(slapd, *urls, **more):
+    return CORP.format(urls=", ".join(json.dumps(u) for u in urls or (slapd.ldaps,)), ca=json.dumps(slapd.authority.pem),
+                       reader=READER, base=directories.BASE, ops=group_dn("ops"), staff=group_dn("Staff\\\\2C all"),
+                       admins=group_dn("admins"), more="".join(f"    {k}: {v}\n" for k, v in more.items()))
+
+
+@pytest.fixture(scope="module")
+def authority():
+    a = consoles.Authority()
+    yield a
+    a.close()
+
+
+@pytest.fixture(scope="module")
+def slapd(authority):
+    with Slapd(authority, [
+            *(person(name, mail=[f"{name}@example.test"]) for name in
+              ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "henry", "owner", "local")),
+            group("ops", dn("alice"), dn("bob")),
+            group("Staff\\2C all", group_dn("ops")),
+            group("admins", dn("dave"))]) as s:
+        yield s
+
+
+@contextlib.contextmanager
+def service(slapd, *urls, **more):
+    s = Stack(extra_yaml=yaml(slapd, *urls, **more))
+    try:
+        s.secret("corp.secret", READER_PASSWORD)
+        s.start()
+        s.admin = s.owner()
+        yield s
+    finally:
+        s.close()
+
+
+@pytest.fixture(scope="module")
+def site(slapd):
+    with service(slapd, create="true") as s:
+        yield s
+
+
+def announced(site, name, *words):
+    """Somebody whom an administrator has announced, with a second factor of postern's own."""
+    made = site.json("user", "add", name, "--directory", "corp", "--totp", *words)
+    return Person(site, name, made["totp"]["secret"])
+
+
+def arrived(answer):
+    return answer.status in (302, 303) and answer.get("location", "").rstrip("/").endswith("?after=login")
+
+
+def groups_of(site, name):
+    return sorted(site.json("user", "show", name)["groups"])
+
+
+def audit(site, event):
+    """Records of this event, their details read."""
+    return [{**r, "detail": json.loads(r["detail"]) if isinstance(r["detail"], str) and r["detail"] else r["detail"]}
+            for r in site.json("audit", "tail", "--limit", "300")["records"] if r["event"] == event]
+
+
+def test_the_directorys_password_and_a_second_factor_of_our_own_let_somebody_in(site):
+    alice = announced(site, "alice")
+    wrong = alice.login(password="not hers")
+    right = alice.login(password=PASSWORD)
+    assert wrong.status == 403 and arrived(right), (wrong, right)
+    assert groups_of(site, "alice") == ["ops", "staff"]
+    assert site.json("user", "show", "alice")["directory"] == "corp"
+    session = site.json("session", "list", "--user", "alice")["sessions"][0]
+    assert session["assurance"] == "mfa"
+
+
+def test_the_password_alone_leads_to_the_second_page_right_or_wrong(site):
+    bob = announced(site, "bob")
+    right = bob.post(site.portal + "/login", {"user": "bob", "password": PASSWORD, "code": ""})
+    assert right.get("location") == "/signin/second", right
+    done = bob.post(site.portal + "/signin/second", {"code": bob.next_code()})
+    assert arrived(done), done
+    for name, password in (("bob", "wrong"), ("nobody", PASSWORD), ("nobody", "wrong")):
+        wrong = Person(site, name).post(site.portal + "/login", {"user": name, "password": password, "code": ""})
+        assert wrong.get("location") == "/signin/second" and wrong.status == right.status, (name, password)
+
+
+def test_whom_nobody_knows_becomes_a_user_when_the_configuration_says_so(site):
+    erin = Person(site, "Erin")
+    answer = erin.login(password=PASSWORD, code="123456")
+    # The password was right, a second factor is still missing.
+    assert answer.status == 403
+    user = site.json("user", "show", "erin")
+    assert user["directory"] == "corp" and user["groups"] == []
+    assert [r["detail"]["directory"] for r in audit(site, "user.added") if r["target"] == "erin"] == ["corp"]
+    # Who is in no directory either is nobody.
+    assert Person(site, "nobody").login(password=PASSWORD, code="123456").status == 403
+    assert site.cli("user", "show", "nobody", check=False).returncode == 1
+
+
+def test_who_has_a_password_here_is_asked_of_nobody(site):
+    local = site.user("local")
+    assert local.login(password=PASSWORD).status == 403  # the directory's
+    assert arrived(local.login())
+    assert site.json("user", "show", "local")["directory"] is None
+    # By another name of the entry neither: it would be our own user.
+    other = Person(site, "local@example.test", local.secret)
+    assert other.login(password=PASSWORD, code="123456").status == 403
+    assert site.json("user", "show", "local")["directory"] is None
+    refused = [r["detail"]["why"] for r in audit(site, "login.refused") if r["target"] == "local@example.test"]
+    assert refused == ["local"]
+
+
+def test_another_name_of_an_entry_is_the_same_person(site):
+    carol = announced(site, "carol")
+    assert arrived(Person(site, "carol@example.test", carol.secret).login(password=PASSWORD))
+    assert site.cli("user", "show", "carol@example.test", check=False).returncode == 1
+    assert [s["user"] for s in site.json("session", "list", "--user", "carol")["sessions"]] == ["carol"]
+    # And failures count against that person, whatever the name.
+    assert Person(site, "carol@example.test").login(password="wrong", code="123456").status == 403
+    refused = [r["detail"]["why"] for r in audit(site, "login.refused") if r["target"] == "carol@example.test"]
+    assert refused == ["password"]
+
+
+def test_an_empty_password_lets_nobody_in(site):
+    dave = announced(site, "dave")
+    assert dave.login(password="").status == 403
+    assert arrived(dave.login(password=PASSWORD))
+    # Who administers there may be an owner here, when the table says so.
+    assert groups_of(site, "dave") == ["owners"]
+
+
+def test_hostile_names_find_nobody(site):
+    for name in ("*", "a*", "alice)(uid=*", "alice\\2a", "al\u00efce", "(|(uid=*))", "{user}", "alice\n", "uid=alice"):
+        assert Person(site, name).login(password=PASSWORD, code="123456").status == 403, name
+    assert {u["name"] for u in site.json("user", "list")["users"]} & {"*", "a*"} == set()
+
+
+def test_groups_follow_the_directory_at_each_sign_in(site, slapd):
+    frank = announced(site, "frank")
+    site.cli("group", "add", "own")
+    site.cli("user", "groups", "frank", "own")
+    assert arrived(frank.login(password=PASSWORD))
+    assert groups_of(site, "frank") == ["own"]
+    slapd.modify(group_dn("ops"), f"add: member\nmember: {dn('frank')}\n")
+    # While he is on the look from time to time sees it.
+    wait_for(lambda: groups_of(site, "frank") == ["ops", "own", "staff"])
+    slapd.modify(group_dn("ops"), f"delete: member\nmember: {dn('frank')}\n")
+    wait_for(lambda: groups_of(site, "frank") == ["own"])
+    changes = [r["detail"] for r in audit(site, "user.groups") if r["target"] == "frank" and "joined" in (r["detail"] or {})]
+    assert [(c["joined"], c["left"]) for c in changes] == [(["ops", "staff"], []), ([], ["ops", "staff"])]
+
+
+def test_who_is_shut_out_there_is_shut_out_here_and_may_come_back(site, slapd):
+    grace = announced(site, "grace")
+    assert arrived(grace.login(password=PASSWORD))
+    token = site.json("token", "add", "of-grace", "--owner", "grace", "--route", "portal")["token"]
+    who = ("GET", site.portal + "/api/v1/whoami")
+    ask = dict(headers=[("Authorization", f"Bearer {token}")], navigate=False)
+    assert site.anonymous(*who, **ask).status == 200
+    gone = (dn("grace"), person("grace")[1])
+    slapd.delete(dn("grace"))
+    wait_for(lambda: site.json("user", "show", "grace")["disabled"])
+    assert site.json("session", "list", "--user", "grace")["sessions"] == []
+    assert site.anonymous(*who, **ask).status in (401, 403)
+    assert grace.get(site.portal + "/").status in (302, 303)
+    ended = [r["detail"] for r in audit(site, "user.disabled") if r["target"] == "grace"]
+    assert ended == [{"directory": "corp", "why": "absent"}]
+    # Somebody else who gets the name is somebody else.
+    slapd.add([gone])
+    assert grace.login(password=PASSWORD, code="123456").status == 403
+    assert [r["detail"]["why"] for r in audit(site, "login.refused") if r["target"] == "grace"] == ["another entry"]
+    assert site.json("user", "show", "grace")["disabled"]
+
+
+def test_an_administrators_no_outweighs_the_directorys_yes(site):
+    henry = announced(site, "henry")
+    site.cli("user", "disable", "henry")
+    assert henry.login(password=PASSWORD).status == 403
+    assert site.json("user", "show", "henry")["disabled"]
+    site.cli("user", "enable", "henry")
+    assert arrived(henry.login(password=PASSWORD))
+
+
+def test_directory_test_shows_what_would_become_of_somebody(site):
+    seen = site.json("directory", "test", "corp", "alice")
+    assert seen["result"] == "found" and seen["dn"] == dn("alice") and seen["user"] == "alice"
+    assert sorted(seen["groups"]["directory"]) == sorted([group_dn("ops"), group_dn("Staff\\2C all")])
+    assert seen["groups"]["here"] == ["ops", "staff"]
+    assert site.json("directory", "test", "corp", "nobody")["result"] == "absent"
+    assert site.json("directory", "test", "corp", "local")["refused"] == "local"
+    assert site.json("directory", "test", "corp", "*")["result"] == "absent"
+    assert site.cli("directory", "test", "other", "alice", check=False).returncode == 1
+    # The text for people names it, too.
+    assert "found" in site.cli("directory", "test", "corp", "alice")
+    assert [r["detail"]["user"] for r in audit(site, "directory.tested")][:2] == ["alice", "nobody"]
+
+
+def test_no_secret_is_in_the_logs_or_the_trail(site):
+    text = site.log_path.read_text() + json.dumps(site.json("audit", "tail", "--limit", "500"))
+    for secret in (PASSWORD, READER_PASSWORD):
+        assert secret not in text
+
+
+def test_a_directory_that_is_down_leaves_local_people_alone_and_is_told_of(authority, slapd):
+    with Slapd(authority, [person("ann")]) as other, service(other) as site:
+        ann = announced(site, "ann")
+        local = site.user("local")
+        assert arrived(ann.login(password=PASSWORD))
+        other.stop()
+        begun = time.monotonic()
+        assert ann.login(password=PASSWORD, code="123456").status == 403
+        assert time.monotonic() - begun < 10
+        assert arrived(local.login())
+        assert site.json("directory", "list")["directories"][0]["state"] == "down"
+        assert re.search("^directory corp: down: .*no connection", site.cli("doctor", check=False).stdout, re.M)
+        assert any(w.startswith("directory corp: down") for w in site.json("health")["warnings"])
+        # Nobody who is on is shut out by it.
+        time.sleep(2.5)
+        assert not site.json("user", "show", "ann")["disabled"]
+        assert len(site.json("session", "list", "--user", "ann")["sessions"]) == 1
+        other.start()
+        wait_for(lambda: arrived(ann.login(password=PASSWORD, code=ann.next_code())) or time.sleep(5), 90)
+
+
+def test_starttls_and_the_next_server_serve_as_well(slapd):
+    dead = f"ldaps://127.0.0.1:{harness.free_port()}"
+    with service(slapd, dead, slapd.ldap) as site:
+        assert arrived(announced(site, "alice").login(password=PASSWORD))
+        assert site.json("directory", "list")["directories"][0]["state"] == "up"
+        # Whom nobody has announced stays nobody: create is off.
+        assert Person(site, "bob").login(password=PASSWORD, code="123456").status == 403
+        assert site.cli("user", "show", "bob", check=False).returncode == 1
+
+
+@pytest.mark.parametrize("change, said", [
+    (("ldaps://127", "ldapi://127"), "ldaps://HOST"),
+    (("{user}", "user"), "{user}"),
+    (('"ops=', '"=ops'), "GROUP=DN"),
+    (("recheck: 1s", "groups_from: member_of"), "member-of"),
+    (("corp.secret", "other.secret"), "bind_password_file"),
+])
+def test_a_configuration_that_can_not_work_is_refused(slapd, change, said):
+    s = Stack(extra_yaml=yaml(slapd).replace(*change))
+    try:
+        s.secret("corp.secret", READER_PASSWORD)
+        done = s.cli("check", "--config", str(s.config), check=False)
+        assert done.returncode != 0 and said in done.stdout + done.stderr, done
+    finally:
+        s.close()
