@@ -223,10 +223,11 @@ struct session_conf {
 };
 
 struct authentication_conf {
-    uint32_t sessions_per_user; /* 32 */
-    uint32_t token_expires;     /* 90 d */
-    const char *password_list;  /* file name in the secrets directory, or "" */
-    struct names approvers;     /* groups; owners */
+    uint32_t sessions_per_user;     /* 32 */
+    uint32_t token_expires;         /* 90 d */
+    const char *password_list;      /* file name in the secrets directory, or "" */
+    struct names approvers;         /* groups; owners */
+    const char *passkey_roots_file; /* the same, of roots of makers */
 };
 
 struct snapshot {

@@ -48,6 +48,13 @@ static bool set_cookies(struct exchange *x, struct answer *a, const struct msg_p
     return true;
 }
 
+/* Where the keeper's pages ask for a passkey. */
+static bool has_script(struct span path)
+{
+    return span_is(path, "/enrol") || span_starts(path, SPAN("/signin/")) ||
+           span_starts(path, SPAN("/account/"));
+}
+
 void portal_send_page(struct exchange *x, const struct msg_page *page, bool cookie)
 {
     if (page->status == 401 && cookie && exchange_wants_page(x) &&
@@ -84,7 +91,8 @@ void portal_send_page(struct exchange *x, const struct msg_page *page, bool cook
     if (page->status == 401)
         answer_add(&a, "WWW-Authenticate", SPAN("Bearer realm=\"postern\""));
     if (span_starts(page->type, SPAN("text/html")))
-        answer_add(&a, "Content-Security-Policy", SPAN(PAGES_CSP));
+        answer_add(&a, "Content-Security-Policy",
+                   has_script(x->request.canonical) ? SPAN(PAGES_CSP_SCRIPT) : SPAN(PAGES_CSP));
     answer_send(x, &a);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/span.h"
 
-extern const struct span asset_style; /* text/css */
+extern const struct span asset_style;   /* text/css */
+extern const struct span asset_passkey; /* text/javascript */
 
 #endif

@@ -32,11 +32,11 @@ static int end(struct buf *out)
 struct span pages_csp(struct arena *a, const struct handover *h)
 {
     if (h == NULL)
-        return SPAN(PAGES_CSP);
+        return SPAN(PAGES_CSP_SCRIPT);
     return span_str(arena_printf(a,
                                  "default-src 'none'; style-src 'self'; img-src 'self' data:; "
                                  "form-action 'self' https://%.*s; frame-ancestors 'none'; "
-                                 "base-uri 'none'",
+                                 "base-uri 'none'; script-src 'self'; connect-src 'self'",
                                  SPAN_FMT(h->to)));
 }
 
@@ -63,7 +63,7 @@ static void login_error(struct buf *out, const struct login_page *p)
 
 int pages_login(struct buf *out, const struct login_page *p)
 {
-    begin(out, "Log in", PORTAL_STYLE, "");
+    begin(out, "Log in", PORTAL_STYLE, "<script src=\"" PAGES_SCRIPT "\" defer></script>\n");
     (void)buf_text(out, "<section class=\"card\">\n<h1>Log in</h1>\n");
     if (p->error != NULL)
         login_error(out, p);
@@ -95,8 +95,15 @@ int pages_login(struct buf *out, const struct login_page *p)
         "<p class=\"muted\">Six digits from your authenticator, or a recovery "
         "code. Leave it empty to be asked on the next page.</p></div>\n"
         "<button class=\"button wide\" type=\"submit\">Log in</button>\n"
-        "</form>\n</section>\n",
+        "</form>\n",
         invalid, p->user.len == 0 ? "" : " autofocus", invalid);
+    (void)buf_text(out, "<form data-passkey=\"/signin/passkey\" hidden>\n");
+    if (p->handover != NULL)
+        (void)handover_fields(out, p->handover);
+    (void)buf_text(
+        out, "<button class=\"button wide\" type=\"submit\">Use a passkey</button>\n"
+             "<p class=\"muted\">With your name above: also a key that does not know it.</p>\n"
+             "</form>\n</section>\n");
     return end(out);
 }
 

@@ -18,8 +18,14 @@
     "frame-ancestors 'none'; base-uri 'none'"
 #define PAGES_MAX (64u * 1024)
 
-/* PAGES_CSP whose form-action also admits the console that the form leads to: browsers apply it to
- * the redirects after the form too. SPAN_NONE without memory. */
+/* The only script there is: it asks the browser for a passkey. Pages that carry it have
+ * PAGES_CSP_SCRIPT: no other script runs, none that stands in a page, and it talks to the portal
+ * alone. */
+#define PAGES_SCRIPT "/assets/passkey.js"
+#define PAGES_CSP_SCRIPT PAGES_CSP "; script-src 'self'; connect-src 'self'"
+
+/* PAGES_CSP_SCRIPT whose form-action also admits the console that the form leads to: browsers apply
+ * it to the redirects after the form too. SPAN_NONE without memory. */
 struct span pages_csp(struct arena *a, const struct handover *h);
 
 struct login_page {

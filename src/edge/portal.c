@@ -77,6 +77,14 @@ static void send_asset(struct exchange *x)
     answer_send(x, &a);
 }
 
+static void send_script(struct exchange *x)
+{
+    struct answer a = {
+        .status = 200, .type = "text/javascript; charset=utf-8", .body = asset_passkey};
+    answer_add(&a, "Cache-Control", SPAN("max-age=300"));
+    answer_send(x, &a);
+}
+
 static void send_health(struct exchange *x)
 {
     struct answer a = {.status = 200, .type = "text/plain; charset=utf-8", .body = SPAN("ok")};
@@ -679,6 +687,7 @@ static const struct place {
     {"/healthz", PORTAL, true, send_health, NULL},
     {JWKS_PATH, PORTAL, true, jwks_enter, NULL},
     {"/assets/style.css", PORTAL, true, send_asset, NULL},
+    {PAGES_SCRIPT, PORTAL, true, send_script, NULL},
     {"/.postern/callback", CONSOLE, false, callback, NULL},
     {"/.postern/logout", CONSOLE, true, logout_confirm, logout_submit},
     {PAGES_STYLE, PORTAL | CONSOLE, true, send_asset, NULL},

@@ -1,8 +1,9 @@
 /* HTML that cannot be broken out of: a page is a buffer, text goes in only through an escape.
  *
  * The literal parts are constants of the program; every value goes through html_text (element
- * content and quoted attribute values) or html_url (one percent-encoded segment). The page carries
- * no script, and its policy header, set by the edge, allows none. */
+ * content and quoted attribute values) or html_url (one percent-encoded segment). A page carries no
+ * script of its own; the few that ask for a passkey name a file of the edge's, and the policy header
+ * that the edge sets allows nothing else. */
 #ifndef KEEPER_HTML_H
 #define KEEPER_HTML_H
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/fault.h"
+#include "base/file.h"
 #include "base/secret.h"
 #include "base/text.h"
 #include "conf/merge.h"
@@ -19,6 +20,8 @@
 
 /* "user:password" of a console. */
 #define INJECT_FILE_MAX 512u
+/* Roots of all makers that FIDO's metadata lists fit in. */
+#define ROOTS_FILE_MAX (2u * 1024 * 1024)
 
 struct inject {
     const struct route_def *route;
@@ -30,6 +33,7 @@ struct live {
     struct policy *policy;
     struct inject *injects;
     size_t inject_count;
+    struct attestation_roots *roots;
 };
 
 struct collect {
@@ -140,6 +144,34 @@ static int read_injects(struct live *l, const char *secrets_dir, struct buf *err
     return first;
 }
 
+static int read_roots(struct live *l, const char *secrets_dir, struct buf *errors)
+{
+    const char *name = l->snapshot->authentication.passkey_roots_file;
+    char path[4096];
+    if (name[0] == '\0' || secrets_dir == NULL) {
+        return 0;
+    }
+    int n = snprintf(path, sizeof(path), "%s/%s", secrets_dir, name);
+    if (n < 0 || (size_t)n >= sizeof(path) || strchr(name, '/') != NULL) {
+        (void)buf_text(errors, "authentication.passkey_roots_file: not a file name in the secrets "
+                               "directory\n");
+        return FAULT_FORMAT;
+    }
+    struct buf pem, why;
+    buf_init(&pem, ROOTS_FILE_MAX);
+    buf_init(&why, 256);
+    int r = file_read(path, &pem);
+    l->roots = r < 0 ? NULL : attestation_roots_read(buf_view(&pem), &why);
+    if (l->roots == NULL) {
+        (void)buf_printf(errors, "authentication.passkey_roots_file: %s: %.*s\n", path,
+                         SPAN_FMT(r < 0 ? span_str(fault_text(r)) : buf_view(&why)));
+        r = FAULT_FORMAT;
+    }
+    buf_fini(&pem);
+    buf_fini(&why);
+    return r;
+}
+
 static int check_exceptions(const struct snapshot *s, struct buf *errors)
 {
     int r = 0;
@@ -192,6 +224,9 @@ int live_new(const struct snapshot *file, struct store *store, const struct leas
     if (r == 0) {
         r = read_injects(l, secrets_dir, errors);
     }
+    if (r == 0) {
+        r = read_roots(l, secrets_dir, errors);
+    }
     if (r < 0) {
         live_free(l);
         return r;
@@ -214,6 +249,7 @@ void live_free(struct live *l)
         secret_fini(&l->injects[i].value);
     }
     free(l->injects);
+    attestation_roots_free(l->roots);
     policy_free(l->policy);
     snapshot_free(l->snapshot);
     free(l);
@@ -222,6 +258,11 @@ void live_free(struct live *l)
 const struct snapshot *live_snapshot(const struct live *l)
 {
     return l->snapshot;
+}
+
+const struct attestation_roots *live_attestation(const struct live *l)
+{
+    return l->roots;
 }
 
 const struct policy *live_policy(const struct live *l)

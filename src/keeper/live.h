@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "conf/snapshot.h"
+#include "identity/attestation.h"
 #include "policy/decide.h"
 #include "store/store.h"
 
@@ -42,6 +43,8 @@ bool live_is_portal(const struct live *l, struct span authority);
 const struct route_def *live_handover(const struct live *l, struct span authority);
 /* The Authorization value for the route, or the empty span. */
 struct span live_inject(const struct live *l, const struct route_def *route);
+/* The makers of authenticators that the configuration trusts; NULL: any will do. */
+const struct attestation_roots *live_attestation(const struct live *l);
 /* Is there any such value at all? */
 bool live_injects(const struct live *l);
 /* Does any rule name this person (token empty) or token for the route, whatever place, time, method

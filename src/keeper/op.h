@@ -68,6 +68,22 @@ int op_access_denied(struct call *c);
 
 int page_second_show(struct call *c);
 int page_second_submit(struct call *c);
+
+int page_passkey_add(struct call *c);
+int op_signin_passkey_options(struct call *c);
+int op_signin_passkey(struct call *c);
+int op_second_passkey_options(struct call *c);
+int op_second_passkey(struct call *c);
+int op_enrol_passkey_options(struct call *c);
+int op_enrol_passkey(struct call *c);
+int op_passkey_options(struct call *c);
+int op_passkey_add(struct call *c);
+int op_my_passkeys(struct call *c);
+int op_my_passkeys_rename(struct call *c);
+int op_my_passkeys_remove(struct call *c);
+int op_users_passkeys(struct call *c);
+int op_users_passkeys_remove(struct call *c);
+int op_users_passkeys_enable(struct call *c);
 int page_home(struct call *c);
 int page_session_end(struct call *c);
 int page_approvals(struct call *c);

@@ -20,6 +20,7 @@
 #include "keeper/keeper.h"
 #include "keeper/known.h"
 #include "keeper/op.h"
+#include "keeper/passkeys.h"
 #include "store/credentials.h"
 
 /* The picture as one SVG path: every dark module a square of side 1, with the quiet zone of four
@@ -55,6 +56,22 @@ static void field(struct buf *page, const char *name, const char *label, const c
     (void)buf_printf(page,
                      "<label class=\"field\">%s<input name=\"%s\" type=\"%s\" required %s></label>",
                      label, name, type, more);
+}
+
+/* Hidden until the script has seen that this browser can do it. */
+static void passkey_instead(struct buf *page, struct span code)
+{
+    html_raw(page, "<section class=\"card\"><form data-passkey=\"/signin/enrol\" hidden>"
+                   "<h2>Or use a passkey</h2><p>It lives on your device or security key, takes the "
+                   "place of password and code, and other sites cannot ask for it.</p>"
+                   "<input type=\"hidden\" name=\"code\" value=\"");
+    html_text(page, code);
+    html_raw(page, "\"><label class=\"field\">Name, to tell it from others"
+                   "<input name=\"name\" maxlength=\"63\" required value=\"Passkey\"></label>"
+                   "<button class=\"button\" type=\"submit\">Set up with a passkey</button></form>"
+                   "<noscript><p class=\"muted\">With JavaScript a passkey can take the place of "
+                   "password and code.</p></noscript></section>"
+                   "<script src=\"/assets/passkey.js\" defer></script>");
 }
 
 static void open_page(struct call *c, const struct enrolment *e, const char *title)
@@ -148,6 +165,9 @@ static int show(struct call *c, const struct enrolment *e, const char *error)
               "autocomplete=\"one-time-code\" maxlength=\"64\"");
     }
     html_raw(page, "<button class=\"button\" type=\"submit\">Set up</button></form></section>");
+    if (passkeys_enrol(e)) {
+        passkey_instead(page, c->in.enrol.code);
+    }
     html_close(page);
     c->status = error == NULL ? 200 : 422;
     return r;
@@ -219,7 +239,9 @@ static int show_done(struct call *c, const char *user, json_t *codes)
         html_text(page, json_span(json_array_get(codes, i)));
         html_raw(page, "</code></li>");
     }
-    html_raw(page, "</ol><p><a class=\"button\" href=\"/login\">Log in</a></p></section>");
+    html_raw(page, "</ol><p><a class=\"button\" href=\"/login\">Log in</a></p><p>Then add a "
+                   "<a href=\"/account/passkeys/add\">passkey</a>: it signs you in without a "
+                   "password, and other sites cannot ask for it.</p></section>");
     html_close(page);
     c->status = 200;
     return 0;

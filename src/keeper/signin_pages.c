@@ -34,6 +34,9 @@ static int show(struct call *c, unsigned status, const char *error)
              "autocapitalize=\"none\" spellcheck=\"false\" maxlength=\"64\" required autofocus>"
              "<p class=\"muted\">Six digits from your authenticator, or a recovery code.</p>"
              "</div><button class=\"button wide\" type=\"submit\">Log in</button></form>"
+             "<form data-passkey=\"/signin/second\" hidden>"
+             "<button class=\"button wide\" type=\"submit\">Use a passkey or security key</button>"
+             "</form><script src=\"/assets/passkey.js\" defer></script>"
              "<p><a href=\"/login\">Begin again</a></p></section>");
     html_close(page);
     c->status = status;

@@ -11,6 +11,24 @@ static const struct field PAGING[] = {
     {0},
 };
 
+/* What the portal's script sends of an authenticator, as base64url. */
+static const struct field ASSERTED[] = {
+    {"id", FIELD_STRING, true, "of the key"},
+    {"client", FIELD_STRING, true, "clientDataJSON"},
+    {"data", FIELD_STRING, true, "authenticatorData"},
+    {"signature", FIELD_STRING, true, "signature"},
+    {"handle", FIELD_STRING, false, "userHandle"},
+    {0},
+};
+
+#define CREATED                                                                                    \
+    {"name", FIELD_STRING, true, "what the person calls it"},                                      \
+        {"id", FIELD_STRING, true, "of the key"},                                                  \
+        {"client", FIELD_STRING, true, "clientDataJSON"},                                          \
+    {                                                                                              \
+        "object", FIELD_STRING, true, "attestationObject"                                          \
+    }
+
 #define LIMIT                                                                                      \
     {                                                                                              \
         "limit", FIELD_NUMBER, false, "at most so many, 1 to 500; default 100"                     \
@@ -243,6 +261,50 @@ const struct operation OPERATIONS[] = {
      "Asks for a second factor after a first one.", page_second_show, NULL, NULL},
     {"POST", "/signin/second", ROLE_NOBODY, OPERATION_PAGE, "Takes the second factor.",
      page_second_submit, NULL, NULL},
+
+    {"POST", "/signin/passkey/options", ROLE_NOBODY, 0,
+     "What the portal's script asks an authenticator to sign in with a passkey.",
+     op_signin_passkey_options,
+     FIELDS({"user", FIELD_STRING, false, "a name; without: any passkey that the device lists"},
+            {"back", FIELD_STRING, false, "the hand-over that the person came with"}),
+     NULL},
+    {"POST", "/signin/passkey", ROLE_NOBODY, 0,
+     "Takes what the authenticator answered; sets the session's cookies and says where to go.",
+     op_signin_passkey, ASSERTED, NULL},
+    {"POST", "/signin/second/options", ROLE_NOBODY, 0,
+     "The same for a passkey or security key as the second factor.", op_second_passkey_options,
+     EMPTY, NULL},
+    {"POST", "/signin/second/passkey", ROLE_NOBODY, 0, "Takes it as the second factor.",
+     op_second_passkey, ASSERTED, NULL},
+    {"POST", "/signin/enrol/options", ROLE_NOBODY, 0,
+     "What the script asks an authenticator to make a passkey by an enrolment link.",
+     op_enrol_passkey_options, FIELDS({"code", FIELD_STRING, true, "of the link"}), NULL},
+    {"POST", "/signin/enrol", ROLE_NOBODY, 0, "Takes the new passkey; the link is used up.",
+     op_enrol_passkey, FIELDS({"code", FIELD_STRING, true, "of the link"}, CREATED), NULL},
+    {"GET", "/account/passkeys/add", ROLE_PERSON, OPERATION_PAGE, "Adds a passkey.",
+     page_passkey_add, NULL, NULL},
+    {"POST", "/account/passkeys/options", ROLE_PERSON, 0,
+     "What the script asks an authenticator to make a passkey of the caller. Needs a proof of at "
+     "most ten minutes.",
+     op_passkey_options, EMPTY, NULL},
+    {"POST", "/account/passkeys", ROLE_PERSON, 0, "Takes the new passkey.", op_passkey_add,
+     FIELDS(CREATED), NULL},
+    {"GET", "/api/v1/me/passkeys", ROLE_PERSON, 0, "The caller's own passkeys.", op_my_passkeys,
+     NULL, NULL},
+    {"PUT", "/api/v1/me/passkeys/{id}", ROLE_PERSON, 0,
+     "Names a passkey. In a browser's session only, with a proof of at most ten minutes.",
+     op_my_passkeys_rename, FIELDS({"name", FIELD_STRING, true, "its new name"}), NULL},
+    {"DELETE", "/api/v1/me/passkeys/{id}", ROLE_PERSON, 0,
+     "Removes a passkey, but the last one only when there is a password. In a browser's session "
+     "only, with a proof of at most ten minutes.",
+     op_my_passkeys_remove, NULL, NULL},
+    {"GET", "/api/v1/users/{name}/passkeys", ROLE_OWNER, 0, "The passkeys of a user.",
+     op_users_passkeys, NULL, NULL},
+    {"DELETE", "/api/v1/users/{name}/passkeys/{id}", ROLE_OWNER, 0,
+     "Removes a passkey; the user's sessions end.", op_users_passkeys_remove, NULL, NULL},
+    {"POST", "/api/v1/users/{name}/passkeys/{id}/enable", ROLE_OWNER, 0,
+     "Lets a passkey be used again that was disabled because its counter went back.",
+     op_users_passkeys_enable, EMPTY, NULL},
 
     {"GET", "/", ROLE_PERSON, OPERATION_PAGE, "The console.", page_home, NULL, NULL},
     {"POST", "/sessions/{id}/end", ROLE_PERSON, OPERATION_PAGE, "Ends a session.", page_session_end,

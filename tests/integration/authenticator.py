@@ -22,7 +22,7 @@ def unb64(text):
 
 
 def cbor(value):
-    """Definite lengths, shortest heads: what CTAP2 calls canonical, for the few types that occur."""
+    """Definite lengths, shortest heads, sorted keys: what CTAP2 calls canonical, for the few types that occur."""
     def head(major, n):
         if n < 24:
             return bytes([major << 5 | n])
@@ -38,7 +38,8 @@ def cbor(value):
         return head(3, len(value.encode())) + value.encode()
     if isinstance(value, (list, tuple)):
         return head(4, len(value)) + b"".join(map(cbor, value))
-    return head(5, len(value)) + b"".join(cbor(k) + cbor(v) for k, v in value.items())
+    pairs = sorted(((cbor(k), cbor(v)) for k, v in value.items()), key=lambda p: (p[0][0] >> 5, len(p[0]), p[0]))
+    return head(5, len(value)) + b"".join(k + v for k, v in pairs)
 
 
 class Authenticator:
@@ -48,6 +49,7 @@ class Authenticator:
         self.alg, self.flags, self.count = alg, flags, 0
         self.id = os.urandom(32) if id is None else id
         self.handle = None
+        self.maker = None  # root, certificate and key of who attests it
         self.key = {ES256: lambda: ec.generate_private_key(ec.SECP256R1()),
                     EDDSA: ed25519.Ed25519PrivateKey.generate,
                     RS256: lambda: rsa.generate_private_key(65537, 2048)}[alg]()
@@ -80,25 +82,29 @@ class Authenticator:
     def attested(self, site):
         return self.data(site, bytes(16) + struct.pack(">H", len(self.id)) + self.id + cbor(self.cose()), AT)
 
-    def create(self, options, origin, **wrong):
+    def create(self, options, portal, **wrong):
         """The answer to navigator.credentials.create() as the portal's script sends it."""
         client = self.client(wrong.pop("type", "webauthn.create"), wrong.pop("challenge", options["challenge"]),
-                             wrong.pop("origin", origin), **wrong.pop("more", {}))
+                             wrong.pop("origin", portal), **wrong.pop("more", {}))
         data = self.attested(wrong.pop("site", options["rp"]["id"]))
         statement = {}
         fmt = wrong.pop("fmt", "none")
         if fmt == "packed":
             statement = {"alg": self.alg, "sig": self.sign(data + hashlib.sha256(client).digest())}
+            if self.maker:
+                _, certificate, key = self.maker
+                statement = {"alg": ES256, "x5c": [certificate.public_bytes(Encoding.DER)],
+                             "sig": key.sign(data + hashlib.sha256(client).digest(), ec.ECDSA(hashes.SHA256()))}
         statement.update(wrong.pop("statement", {}))
         assert not wrong
         self.handle = options["user"]["id"]
         return {"id": b64(self.id), "client": b64(client),
                 "object": b64(cbor({"fmt": fmt, "attStmt": statement, "authData": data}))}
 
-    def get(self, options, origin, **wrong):
+    def get(self, options, portal, **wrong):
         """The answer to navigator.credentials.get()."""
         client = self.client(wrong.pop("type", "webauthn.get"), wrong.pop("challenge", options["challenge"]),
-                             wrong.pop("origin", origin), **wrong.pop("more", {}))
+                             wrong.pop("origin", portal), **wrong.pop("more", {}))
         data = self.data(wrong.pop("site", options["rpId"]), wrong.pop("tail", b""))
         handle = wrong.pop("handle", self.handle)
         answer = {"id": b64(wrong.pop("id", self.id)), "client": b64(client), "data": b64(data),

@@ -16,8 +16,9 @@ def test_the_portal_greets_a_stranger_with_a_login_page(stack):
     who = Person(stack, "nobody")
     page, at = who.follow(who.get(stack.portal + "/"), stack.portal + "/")
     assert page.status == 200 and 'name="password"' in page.text
-    assert "script" not in page.text
+    assert re.findall(r"<script[^>]*>", page.text) == ['<script src="/assets/passkey.js" defer>']
     csp = page.get("content-security-policy")
+    assert "script-src 'self';" in csp and "unsafe" not in csp
     assert "default-src 'none'" in csp and "frame-ancestors 'none'" in csp
     assert page.get("strict-transport-security")
     assert page.get("x-content-type-options") == "nosniff"

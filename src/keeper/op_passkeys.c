@@ -1,0 +1,133 @@
+#include <errno.h>
+
+#include "base/fault.h"
+#include "keeper/json.h"
+#include "keeper/keeper.h"
+#include "keeper/op.h"
+#include "keeper/passkeys.h"
+#include "store/credentials.h"
+
+static int each_key(void *context, const struct passkey *p)
+{
+    struct op_rows *rows = context;
+    rows->seen++;
+    return json_push(rows->items, passkeys_json(p));
+}
+
+static int list(struct call *c, const char *user)
+{
+    struct op_rows rows = {.call = c, .items = json_array()};
+    int r = passkeys_list(c->keeper->store, user, each_key, &rows);
+    return op_list_done(&rows, r, "passkeys", false);
+}
+
+int op_my_passkeys(struct call *c)
+{
+    return list(c, c->actor.user);
+}
+
+int op_users_passkeys(struct call *c)
+{
+    struct user user;
+    const char *name = op_name(c, 0, "user");
+    if (name == NULL) {
+        return 0;
+    }
+    int r = users_find(c->keeper->store, name, &user);
+    return r < 0 ? call_fault(c, r, "user") : list(c, name);
+}
+
+/* The key that the path names. 1: found. 0: the call has ended with a problem. */
+static int find(struct call *c, const char *user, size_t param, struct passkey *p)
+{
+    int r = user == NULL ? 0 : passkeys_find_short(c->keeper->store, user, c->param[param], p);
+    if (user == NULL) {
+        return 0;
+    }
+    return r < 0 ? call_fault(c, r, "passkey") : 1;
+}
+
+static int removed(struct call *c, const struct passkey *p)
+{
+    int r = passkeys_remove(c->keeper->store, p->user, p->name);
+    r = r < 0 ? r : call_audit(c, AUDIT_PASSKEY_REMOVED, span_str(p->user), passkeys_json(p));
+    return r < 0 ? r : call_answer(c, 200, json_object());
+}
+
+/* Whoever has nothing else to sign in with keeps the last key. */
+static int keep_one(struct call *c, const struct passkey *p, bool *may)
+{
+    struct password password;
+    uint64_t count = 0;
+    int r = credentials_password(c->keeper->store, p->user, &password);
+    bool has_password = r == 0 && !password.disabled;
+    secret_wipe(&password, sizeof(password));
+    r = r < 0 && r != FAULT_ABSENT ? r : passkeys_count(c->keeper->store, p->user, &count);
+    *may = has_password || p->disabled || count > 1;
+    if (r == 0 && !*may) {
+        (void)call_problem(c, 409, NULL,
+                           "This is the last thing that you sign in with; add another first.");
+    }
+    return r;
+}
+
+int op_my_passkeys_remove(struct call *c)
+{
+    struct passkey p;
+    bool may;
+    if (!passkeys_may_change(c)) {
+        return 0;
+    }
+    int r = find(c, c->actor.user, 0, &p);
+    if (r <= 0) {
+        return r;
+    }
+    r = keep_one(c, &p, &may);
+    return r < 0 || !may ? r : removed(c, &p);
+}
+
+int op_my_passkeys_rename(struct call *c)
+{
+    struct passkey p;
+    char name[STORE_NAME_SIZE];
+    if (!passkeys_may_change(c) || !passkeys_name(c, name)) {
+        return 0;
+    }
+    int r = find(c, c->actor.user, 0, &p);
+    if (r <= 0) {
+        return r;
+    }
+    r = passkeys_rename(c->keeper->store, p.user, p.name, name);
+    if (r < 0) {
+        return call_fault(c, r, "passkey");
+    }
+    r = call_audit(c, AUDIT_PASSKEY_RENAMED, span_str(p.user),
+                   json_pack("{s:o,s:s}", "from", json_text(span_str(p.name)), "to", name));
+    (void)snprintf(p.name, sizeof(p.name), "%s", name);
+    return r < 0 ? r : call_answer(c, 200, passkeys_json(&p));
+}
+
+/* A lost key may be in somebody's hands, who may be on with it. */
+int op_users_passkeys_remove(struct call *c)
+{
+    struct passkey p;
+    int r = find(c, op_name(c, 0, "user"), 1, &p);
+    if (r <= 0) {
+        return r;
+    }
+    r = removed(c, &p);
+    return r < 0 ? r : op_end_user(c, p.user);
+}
+
+int op_users_passkeys_enable(struct call *c)
+{
+    struct passkey p;
+    int r = find(c, op_name(c, 0, "user"), 1, &p);
+    if (r <= 0) {
+        return r;
+    }
+    r = passkeys_enable(c->keeper->store, p.user, p.name);
+    p.disabled = false;
+    r = r < 0 ? r : call_audit(c, AUDIT_PASSKEY_ENABLED, span_str(p.user), passkeys_json(&p));
+    return r < 0 ? r : call_answer(c, 200, passkeys_json(&p));
+}
