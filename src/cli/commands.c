@@ -90,6 +90,8 @@ static const struct option_def ROUTE_ADD_OPTIONS[] = {
     {"health-path", OPTION_TEXT, "health_path", "PATH", "ask each upstream for this path from time to time"},
     {"health-interval", OPTION_TEXT, "health_interval", "TIME", "between two health checks (10s)"},
     {"slow-start", OPTION_TEXT, "slow_start", "TIME", "an upstream that comes back takes its share within this (0s)"},
+    {"bind-network", OPTION_TEXT, "bind_network", "HOW", "a session that moves is proven again: address, zone or off (off)"},
+    {"bind-fingerprint", OPTION_FLAG, "bind_fingerprint", NULL, "a session of another program (TLS fingerprint) is proven again"},
     {"connect-timeout", OPTION_TEXT, "connect_timeout", "TIME", "until the console has accepted a connection (as limits.connect_timeout)"},
     {"rewrite-name", OPTION_LIST, "rewrite_names", "HOST", "a further name the console uses for itself; may be repeated"},
     {"identity", OPTION_LIST, "identity", "HOW", "tells the console who asks: jwt, headers; may be repeated"},

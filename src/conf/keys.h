@@ -43,6 +43,7 @@ enum key_type {
     KEY_PROXY_PROTOCOL,
     KEY_FORWARDED,
     KEY_BALANCE,
+    KEY_BIND_NETWORK,
     KEY_ENDPOINT,
     KEY_UPSTREAM, /* lists only */
     KEY_HOST_HEADER,

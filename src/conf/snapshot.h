@@ -115,6 +115,7 @@ struct upstream_def {
 #define ROUTE_UPSTREAMS_MAX 64u /* of one route */
 
 /* Which of several upstreams gets a request. */
+enum bind_network { BIND_OFF = 0, BIND_ADDRESS = 1, BIND_ZONE = 2 };
 enum balance { BALANCE_SESSION = 0, BALANCE_ROUND_ROBIN = 1 };
 
 enum host_policy { HOST_PRESERVE = 0, HOST_FIXED = 1 };
@@ -156,6 +157,9 @@ struct route_def {
     const char *title;          /* for the tile; "" → name */
     const char *start;          /* path that the tile opens; "/" */
     struct client_def client;   /* of its host */
+    enum bind_network
+        bind_network;      /* a session goes on from where it began only: policy/binding.h */
+    bool bind_fingerprint; /* … and with the program it began with */
     enum origin origin;
 };
 

@@ -50,6 +50,8 @@ static const char *const GROUPS_FROM_WORDS[] = {[GROUPS_NONE] = "none",
                                                 [GROUPS_MEMBER_OF] = "member-of",
                                                 [GROUPS_SEARCH] = "search",
                                                 [GROUPS_IN_CHAIN] = "in-chain"};
+static const char *const BIND_NETWORK_WORDS[] = {
+    [BIND_OFF] = "off", [BIND_ADDRESS] = "address", [BIND_ZONE] = "zone"};
 
 static const char *const HOST_WORDS[] = {"preserve"};
 
@@ -110,6 +112,8 @@ static const struct type TYPES[KEY_TYPE_COUNT] = {
                             countof(PROXY_PROTOCOL_WORDS)},
     [KEY_BALANCE] = {"word", "session or round-robin", NULL, 4, BALANCE_WORDS,
                      countof(BALANCE_WORDS)},
+    [KEY_BIND_NETWORK] = {"word", "off, address or zone", NULL, 4, BIND_NETWORK_WORDS,
+                          countof(BIND_NETWORK_WORDS)},
     [KEY_URL] = {"URL", "one of the texts in upstream", upstream_def_is_text},
     [KEY_ENDPOINT] = {"address:port", "an address and port such as 127.0.0.1:9443 or [::1]:9443",
                       NULL},

@@ -4,6 +4,7 @@
  * the body only after it knows who sent it. Who brings no credential reaches nothing but the pages
  * before a session, /signin/. */
 #include "base/fault.h"
+#include "edge/conn.h"
 #include "edge/credential.h"
 #include "edge/edge.h"
 #include "edge/handover.h"
@@ -135,6 +136,7 @@ static void ask(struct api_call *call, struct span body)
                          .type = type == NULL ? SPAN_NONE : span_sub(type->value, 0, 128),
                          .body = body,
                          .interface = span_str(x->interface),
+                         .fingerprint = conn_fingerprint(x->conn),
                          .request_id = span_str(x->id_text)};
     const struct header *agent = headers_find(&r->headers, HEADER_USER_AGENT);
     m.agent = agent == NULL ? SPAN_NONE : span_sub(agent->value, 0, 256);

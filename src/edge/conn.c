@@ -46,6 +46,13 @@ static void enter(struct conn *c, enum conn_state next)
     c->waits_since = edge_now(c->edge);
 }
 
+struct span conn_fingerprint(const struct conn *c)
+{
+    const SSL *ssl = c->carrier != NULL ? c->carrier->wire.ssl : c->wire.ssl;
+    const struct ja4 *ja4 = ssl == NULL ? NULL : tls_fingerprint(ssl);
+    return ja4 == NULL ? SPAN_NONE : span_str(ja4->same);
+}
+
 void conn_progress(struct conn *c)
 {
     c->waits_since = edge_now(c->edge);

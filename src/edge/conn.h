@@ -228,6 +228,8 @@ static inline bool conn_broken(const struct conn *c)
 {
     return c->wire.broken;
 }
+/* Of the client's program (ja4.same of net/ja4.h); empty without TLS. Lives as long as c. */
+struct span conn_fingerprint(const struct conn *c);
 /* Has the client's half ended without TLS saying so (RFC 8446 section 6.1)? What came may then be
  * less than what was sent. */
 static inline bool conn_cut(const struct conn *c)

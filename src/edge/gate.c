@@ -26,6 +26,7 @@
 #include "http/rawtunnel.h"
 #include "http/rewrite.h"
 #include "http/uri.h"
+#include "policy/binding.h"
 
 #define TICK_MS 1000u
 
@@ -228,6 +229,19 @@ static void nobody(struct exchange *x, enum credential_kind kind)
 
 /* ---- the decision ---- */
 
+/* Tokens are bound by their own zones and certificate. */
+static bool is_still_bound(const struct exchange *x, const struct generation *g,
+                           const struct route_def *route, const struct view *v)
+{
+    struct addr then;
+    if (v->kind == CREDENTIAL_TOKEN)
+        return true;
+    memcpy(then.byte, v->facts.source, sizeof(then.byte));
+    const struct whereabouts began = {&then, v->facts.fingerprint};
+    const struct whereabouts now = {&x->source, conn_fingerprint(x->conn)};
+    return binding_holds(route, policy_zones(g->policy), &began, &now);
+}
+
 /* COPY and MOVE have two paths, and must be allowed on both. */
 static struct decision decide(const struct exchange *x, const struct generation *g,
                               const struct route_def *route, struct zone_set zones,
@@ -241,6 +255,8 @@ static struct decision decide(const struct exchange *x, const struct generation 
                          .path = x->request.canonical,
                          .now = edge_wall_ms() / 1000};
     struct decision d = policy_decide(g->policy, &q);
+    if (d.verdict == VERDICT_ALLOW && !is_still_bound(x, g, route, v))
+        return (struct decision){.verdict = VERDICT_PROVE, .reason = REASON_MOVED, .rule = d.rule};
     if (d.verdict != VERDICT_ALLOW || x->destination.len == 0)
         return d;
     /* What is moved stays on its console: another one of this host has rules of its own. */
@@ -368,11 +384,13 @@ static void admit_or_refuse(struct exchange *x, struct view *v)
     case VERDICT_PROVE:
         x->outcome = ACCESS_DENIED;
         /* A fresh login proves again; how strong a login can be does not change by repeating it. */
-        if (x->decision.reason == REASON_AGE && v->kind != CREDENTIAL_TOKEN) {
+        if ((x->decision.reason == REASON_AGE || x->decision.reason == REASON_MOVED) &&
+            v->kind != CREDENTIAL_TOKEN) {
             if (wants_login(x))
                 send_to_portal(x, true, true);
             else
-                answer_error(x, 401, reason_text(REASON_AGE), reason_name(REASON_AGE));
+                answer_error(x, 401, reason_text(x->decision.reason),
+                             reason_name(x->decision.reason));
             return;
         }
         break;

@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "edge/assets.h"
+#include "edge/conn.h"
 #include "edge/credential.h"
 #include "edge/edge.h"
 #include "edge/flow.h"
@@ -312,7 +313,8 @@ static void login_ask(struct login_call *call, struct span form)
                           .password = password,
                           .code = span_trim(code),
                           .agent = agent == NULL ? SPAN_NONE : span_sub(agent->value, 0, 256),
-                          .request_id = span_str(x->id_text)};
+                          .request_id = span_str(x->id_text),
+                          .fingerprint = conn_fingerprint(x->conn)};
     memcpy(m.source, x->source.byte, sizeof(m.source));
     struct buf back;
     buf_init(&back, 14000);
@@ -539,7 +541,8 @@ static void handover(struct exchange *x)
                              .portal = x->request.authority,
                              .host = call->handover.to,
                              .back = call->handover.back,
-                             .request_id = span_str(x->id_text)};
+                             .request_id = span_str(x->id_text),
+                             .fingerprint = conn_fingerprint(x->conn)};
     memcpy(m.flow_hash, call->handover.flow_hash, sizeof(m.flow_hash));
     memcpy(m.source, x->source.byte, sizeof(m.source));
     exchange_enter(x, EXCHANGE_ASKING);
@@ -605,7 +608,8 @@ static void callback(struct exchange *x)
     struct msg_redeem m = {.code = code,
                            .flow = flow.secret,
                            .host = x->request.authority,
-                           .request_id = span_str(x->id_text)};
+                           .request_id = span_str(x->id_text),
+                           .fingerprint = conn_fingerprint(x->conn)};
     memcpy(m.source, x->source.byte, sizeof(m.source));
     exchange_enter(x, EXCHANGE_ASKING);
     asked(x, keeper_ask_redeem(x->edge, &m, on_redeem, x, &x->ask));

@@ -41,9 +41,10 @@ struct call_input {
     struct addr source;
     struct span interface; /* by which it came, or empty */
     struct span request_id;
-    struct span sso, flow; /* the portal's other cookies, as they came */
-    struct span agent;     /* printable */
-    uint64_t connection;   /* number of the control connection, or 0 */
+    struct span sso, flow;   /* the portal's other cookies, as they came */
+    struct span agent;       /* printable */
+    struct span fingerprint; /* of the program's TLS, or empty */
+    uint64_t connection;     /* number of the control connection, or 0 */
     struct call_enrol {
         struct span code, password, again, totp;
     } enrol; /* of the enrolment page */

@@ -121,6 +121,7 @@ static int on_verb(struct peer *edge, const struct message *m)
         .sso = v.sso,
         .flow = v.flow,
         .agent = v.agent,
+        .fingerprint = v.fingerprint,
         .interface = v.interface,
     };
     memcpy(in.source.byte, v.source, sizeof(in.source.byte));

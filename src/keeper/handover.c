@@ -13,6 +13,7 @@
 #include "keeper/call.h"
 #include "keeper/json.h"
 #include "keeper/keeper.h"
+#include "policy/binding.h"
 #include "store/users.h"
 
 static int record(struct keeper *k, enum audit_event event, enum audit_outcome outcome,
@@ -55,6 +56,24 @@ static bool is_clean_target(struct span back)
            (back.len == 1 || (back.at[1] != '/' && back.at[1] != '\\'));
 }
 
+/* Whoever has left the binding of a console's route proves again before he is handed over: else the
+ * portal's cookie would lead around it. */
+static bool still_bound(const struct keeper *k, const struct msg_handover *m,
+                        const struct session *s)
+{
+    struct addr then, now;
+    struct route_list routes = live_routes(k->live, m->host);
+    memcpy(then.byte, s->source, sizeof(then.byte));
+    memcpy(now.byte, m->source, sizeof(now.byte));
+    const struct whereabouts began = {&then, span_str(s->fingerprint)};
+    const struct whereabouts here = {&now, m->fingerprint};
+    bool holds = true;
+    for (size_t i = 0; i < routes.count && holds; i++) {
+        holds = binding_holds(routes.at[i], policy_zones(live_policy(k->live)), &began, &here);
+    }
+    return holds;
+}
+
 static int give_step(struct keeper *k, void *context)
 {
     struct give *g = context;
@@ -69,6 +88,11 @@ static int give_step(struct keeper *k, void *context)
     if (status != VIEW_OK) {
         g->result = HANDOVER_LOGIN;
         return 0;
+    }
+    if (!still_bound(k, m, &s)) {
+        g->result = HANDOVER_LOGIN;
+        return record(k, AUDIT_SESSION_MOVED, AUDIT_REFUSED, s.user, m->source, m->host,
+                      m->request_id);
     }
     g->result = HANDOVER_REFUSED;
     if (live_handover(k->live, m->host) == NULL || !is_clean_target(m->back)) {
@@ -122,6 +146,8 @@ static int make_child(struct keeper *k, struct take *t, const struct session *pa
     memcpy(child.parent, parent->id, sizeof(child.parent));
     child.created = child.last_seen = now;
     memcpy(child.source, t->m->source, sizeof(child.source));
+    (void)snprintf(child.fingerprint, sizeof(child.fingerprint), "%.*s",
+                   SPAN_FMT(t->m->fingerprint));
     (void)snprintf(child.host, sizeof(child.host), "%.*s", SPAN_FMT(t->m->host));
     int r = token_new_id(child.id);
     r = r < 0 ? r : token_new(t->token, key.hash);

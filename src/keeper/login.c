@@ -31,6 +31,7 @@ struct login {
     char code[65];
     struct addr source;
     char agent[SESSION_AGENT_SIZE];
+    char fingerprint[SESSION_FINGERPRINT_SIZE];
     char request_id[33];
 
     bool has_hash;
@@ -166,6 +167,7 @@ static struct signin signin_of(const struct login *l)
     return (struct signin){.user = l->user,
                            .source = l->source,
                            .agent = span_str(l->agent),
+                           .fingerprint = span_str(l->fingerprint),
                            .request_id = span_str(l->request_id),
                            .back = secret_view(&l->back)};
 }
@@ -449,6 +451,7 @@ void login_begin(struct peer *edge, uint32_t serial, const struct msg_login *m)
     memcpy(l->typed, l->user, sizeof(l->typed));
     copy_text(l->code, sizeof(l->code), span_trim(m->code));
     copy_text(l->agent, sizeof(l->agent), m->agent);
+    copy_text(l->fingerprint, sizeof(l->fingerprint), m->fingerprint);
     copy_text(l->request_id, sizeof(l->request_id), m->request_id);
     memcpy(l->source.byte, m->source, sizeof(l->source.byte));
     l->job.compute = on_login_compute;

@@ -53,6 +53,7 @@ static int new_session(struct keeper *k, struct signin *s, const struct proven *
     (void)snprintf(n.user, sizeof(n.user), "%s", s->user);
     (void)snprintf(n.host, sizeof(n.host), "%s", conf->portal_host);
     (void)snprintf(n.agent, sizeof(n.agent), "%.*s", SPAN_FMT(s->agent));
+    (void)snprintf(n.fingerprint, sizeof(n.fingerprint), "%.*s", SPAN_FMT(s->fingerprint));
     memcpy(n.source, s->source.byte, sizeof(n.source));
     int r = make_room(k, s, now, revokes);
     r = r < 0 ? r : token_new_id(n.id);
@@ -71,7 +72,10 @@ static int raise_session(struct keeper *k, struct signin *s, const struct proven
     }
     if (r == 0) {
         s->ends_at = n.ends_at;
+        char fingerprint[SESSION_FINGERPRINT_SIZE];
+        (void)snprintf(fingerprint, sizeof(fingerprint), "%.*s", SPAN_FMT(s->fingerprint));
         r = sessions_raise(k->store, s->raises, proven, s->proofs.factors, keys, 2);
+        r = r < 0 ? r : sessions_move(k->store, s->raises, s->source.byte, fingerprint);
     }
     return r;
 }

@@ -26,6 +26,7 @@ struct signin {
     struct proofs proofs;
     struct addr source;
     struct span agent;
+    struct span fingerprint; /* of the program's TLS, or empty: routes that bind to it refuse */
     struct span request_id;
     struct span back;      /* of a flow that this makes, see store/flows.h */
     const uint8_t *raises; /* id of the session that is raised, or NULL: a new one */

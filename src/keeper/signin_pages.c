@@ -94,6 +94,7 @@ static int finish(struct call *c, const struct flow *f, enum factor factor)
                                   .asserted = (enum assurance)f->asserted},
                        .source = c->in.source,
                        .agent = c->in.agent,
+                       .fingerprint = c->in.fingerprint,
                        .request_id = c->in.request_id,
                        .back = f->back,
                        .raises = f->raises ? f->session : NULL};

@@ -20,6 +20,7 @@ struct view_work {
     struct buf groups, inject, assertion;
     char user[STORE_NAME_SIZE];
     char token_name[STORE_NAME_SIZE];
+    char fingerprint[SESSION_FINGERPRINT_SIZE];
 };
 
 /* A line that does not fit is left out whole: half a credential would be sent as one. */
@@ -82,6 +83,9 @@ static int fill_session(struct keeper *k, struct view_work *w, const struct msg_
     v->hardware_at = s.proven.at[ASSURANCE_HARDWARE];
     v->idle_until = session_idle_until(&s);
     v->ends_at = s.ends_at;
+    memcpy(v->source, s.source, sizeof(v->source));
+    memcpy(w->fingerprint, s.fingerprint, sizeof(w->fingerprint));
+    v->fingerprint = span_str(w->fingerprint);
     return groups_of(k->store, w->user, &w->groups);
 }
 

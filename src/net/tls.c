@@ -35,7 +35,8 @@ static struct {
     int shown_index; /* where an SSL_CTX finds its struct shown */
     int owned_index; /* where the first of them owns it */
     int h2_index;    /* where an SSL says that HTTP/2 is offered */
-} tls_library = {.shown_index = -1, .owned_index = -1, .h2_index = -1};
+    int ja4_index;   /* where an SSL owns its struct ja4 */
+} tls_library = {.shown_index = -1, .owned_index = -1, .h2_index = -1, .ja4_index = -1};
 
 /* What the contexts of one identity share. The first context owns it and with it the others; a
  * connection that was switched to another keeps the first one as well, so nothing here ends while
@@ -69,6 +70,13 @@ static void on_context_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int ind
     free(w);
 }
 
+static void on_ja4_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, long argl,
+                        void *argp)
+{
+    (void)parent, (void)ad, (void)index, (void)argl, (void)argp;
+    free(ptr);
+}
+
 int tls_library_init(void)
 {
     if (tls_library.ctx != NULL)
@@ -80,13 +88,15 @@ int tls_library_init(void)
         tls_library.owned_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_context_free);
     if (tls_library.shown_index < 0)
         tls_library.shown_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    if (tls_library.ja4_index < 0)
+        tls_library.ja4_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, on_ja4_free);
     if (tls_library.h2_index < 0)
         tls_library.h2_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
     if (demands_library_init() < 0)
         return -ENOMEM;
     tls_library.ctx = OSSL_LIB_CTX_new();
     if (tls_library.owned_index < 0 || tls_library.shown_index < 0 || tls_library.h2_index < 0 ||
-        tls_library.ctx == NULL)
+        tls_library.ja4_index < 0 || tls_library.ctx == NULL)
         goto failed;
     /* Loading any provider by name ends the implicit loading of the default one. */
     tls_library.base = OSSL_PROVIDER_load(tls_library.ctx, "default");
@@ -437,6 +447,44 @@ static int context_for(struct shown *w, SSL_CTX *first, const struct faces *f, u
     return fill_context(ctx, w, f, pairs, generation);
 }
 
+static struct span body_of(SSL *ssl, unsigned type)
+{
+    const unsigned char *at = NULL;
+    size_t len = 0;
+    return SSL_client_hello_get0_ext(ssl, type, &at, &len) == 1 ? span_of(at, len) : SPAN_NONE;
+}
+
+/* Says what program speaks. Without memory nothing is known of it, and nobody is refused here. */
+static void note_program(SSL *ssl)
+{
+    struct ja4_hello h = {.version = (uint16_t)SSL_client_hello_get0_legacy_version(ssl)};
+    const unsigned char *ciphers = NULL;
+    int *extensions = NULL;
+    struct ja4 *ja4 = SSL_get_ex_data(ssl, tls_library.ja4_index);
+    bool fresh = ja4 == NULL;
+    if (fresh)
+        ja4 = malloc(sizeof(*ja4));
+    if (ja4 == NULL || SSL_client_hello_get1_extensions_present(ssl, &extensions, &h.count) != 1) {
+        free(fresh ? ja4 : NULL);
+        return;
+    }
+    h.ciphers.len = SSL_client_hello_get0_ciphers(ssl, &ciphers);
+    h.ciphers.at = ciphers;
+    h.extensions = extensions;
+    h.versions = body_of(ssl, TLSEXT_TYPE_supported_versions);
+    h.algorithms = body_of(ssl, TLSEXT_TYPE_signature_algorithms);
+    h.alpn = body_of(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation);
+    ja4_of(&h, ja4);
+    OPENSSL_free(extensions);
+    if (fresh && SSL_set_ex_data(ssl, tls_library.ja4_index, ja4) != 1)
+        free(ja4);
+}
+
+const struct ja4 *tls_fingerprint(const SSL *ssl)
+{
+    return tls_library.ja4_index < 0 ? NULL : SSL_get_ex_data(ssl, tls_library.ja4_index);
+}
+
 /* Before anything else of the hello is looked at, so that a ticket is judged in the context of the
  * host that is asked for. Contexts differ in their certificates only: what else a context says is
  * not taken over here, and what is demanded of the client is set afterwards, connection by
@@ -448,6 +496,7 @@ static int on_hello(SSL *ssl, int *alert, void *arg)
     size_t len = 0;
     struct span asked = SPAN_NONE;
     const struct tlshost *host = NULL;
+    note_program(ssl);
     if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &at, &len) == 1)
         asked = tlshosts_asked(span_of(at, len));
     if (w->hosts != NULL)

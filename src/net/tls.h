@@ -12,6 +12,7 @@
 #include <openssl/ssl.h>
 
 #include "ipc/channel.h"
+#include "net/ja4.h"
 
 /* The edge's end of its signer: the channel, and what came unasked while it waited. */
 struct tls_signer {
@@ -59,6 +60,8 @@ must_check int tls_context_new(struct tls_signer *s, uint64_t generation, SSL_CT
 must_check int tls_offer_h2(SSL *ssl);
 /* After the handshake: was HTTP/2 agreed? */
 bool tls_is_h2(const SSL *ssl);
+/* Of the client's hello, from the handshake on; NULL before it, or without memory. */
+const struct ja4 *tls_fingerprint(const SSL *ssl);
 /* Puts fresh ticket keys into the context. */
 void tls_context_tickets(SSL_CTX *ctx, const uint8_t tickets[160]);
 

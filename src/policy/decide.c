@@ -14,6 +14,7 @@ static enum verdict verdict_of(enum reason reason)
     case REASON_NOBODY:
     case REASON_ASSURANCE:
     case REASON_AGE:
+    case REASON_MOVED:
         return VERDICT_PROVE;
     case REASON_NO_RULE:
     case REASON_WHO:
@@ -96,6 +97,8 @@ static const struct {
     [REASON_TOKEN_ZONE] = {"token_zone", "the token is not good from this network"},
     [REASON_TOKEN_CERTIFICATE] = {"token_certificate",
                                   "the token is good only together with its client certificate"},
+    [REASON_MOVED] = {"moved", "this session was begun in another network or with another program, "
+                               "and has to be proven again"},
 };
 
 const char *reason_text(enum reason reason)

@@ -67,8 +67,9 @@ enum reason {
     REASON_TOKEN_SCOPE = 9,        /* the token's own scope does not cover this */
     REASON_TOKEN_ZONE = 10,        /* the token is good elsewhere, whatever the rules say */
     REASON_TOKEN_CERTIFICATE = 11, /* the token is good beside its certificate only */
+    REASON_MOVED = 12,             /* the session has left its binding: policy/binding.h */
 };
-#define REASON_COUNT 12u
+#define REASON_COUNT 13u
 
 struct decision {
     enum verdict verdict;

@@ -26,6 +26,7 @@ static void read_session(struct query *q, struct session *n)
     n->ends_at = query_get_u64(q);
     query_get_fixed(q, n->source, sizeof(n->source));
     query_get_text(q, n->agent, sizeof(n->agent));
+    query_get_text(q, n->fingerprint, sizeof(n->fingerprint));
     n->ended = query_get_u64(q);
     n->user_disabled = query_get_u64(q) != 0;
 }
@@ -89,8 +90,21 @@ static int insert(struct store *s, const struct session *n, const struct session
     query_u64(&q, n->ends_at);
     query_blob(&q, n->source, sizeof(n->source));
     query_text(&q, n->agent);
+    query_text(&q, n->fingerprint);
     int rc = store_run_query(&q, s);
     return rc < 0 ? rc : insert_keys(s, n->id, keys, count);
+}
+
+int sessions_move(struct store *s, const uint8_t id[STORE_ID_SIZE], const uint8_t source[16],
+                  const char *fingerprint)
+{
+    struct query q;
+    store_query(&q, s, STMT_SESSION_MOVE);
+    query_blob(&q, id, STORE_ID_SIZE);
+    query_blob(&q, source, 16);
+    query_text(&q, fingerprint);
+    int rc = store_run_query(&q, s);
+    return rc < 0 ? rc : 0;
 }
 
 int sessions_add(struct store *s, const struct session *session, const struct session_key *keys,

@@ -11,6 +11,7 @@
 
 #define SESSION_HOST_SIZE 301u
 #define SESSION_AGENT_SIZE 257u
+#define SESSION_FINGERPRINT_SIZE 33u
 
 struct session {
     uint64_t seq; /* order of making; for paging. Not set by the caller. */
@@ -28,6 +29,7 @@ struct session {
     uint64_t ends_at; /* absolute; a child's is its parent's */
     uint8_t source[16];
     char agent[SESSION_AGENT_SIZE];
+    char fingerprint[SESSION_FINGERPRINT_SIZE]; /* of the program's TLS, or "" */
     uint64_t ended;     /* 0: not ended by anybody; see identity/session.h for live */
     bool user_disabled; /* of the user now; not set by the caller */
 };
@@ -46,6 +48,9 @@ must_check int sessions_add(struct store *s, const struct session *session,
 must_check int sessions_raise(struct store *s, const uint8_t id[STORE_ID_SIZE],
                               const struct proven *proven, uint32_t factors,
                               const struct session_key *keys, size_t count);
+/* It has been proven anew there. Unknown ids are no fault. */
+must_check int sessions_move(struct store *s, const uint8_t id[STORE_ID_SIZE],
+                             const uint8_t source[16], const char *fingerprint);
 /* By a key; ended sessions are found too. FAULT_ABSENT: no such key of this kind. */
 must_check int sessions_find_key(struct store *s, uint8_t kind, const uint8_t hash[STORE_HASH_SIZE],
                                  struct session *ret);

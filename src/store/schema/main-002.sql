@@ -14,6 +14,8 @@ UPDATE sessions SET
     hardware_at = iif(assurance >= 4, proven_at, 0);
 ALTER TABLE sessions DROP COLUMN assurance;
 ALTER TABLE sessions DROP COLUMN proven_at;
+-- Of the program that proved: ja4.same of net/ja4.h, or ''.
+ALTER TABLE sessions ADD COLUMN fingerprint TEXT NOT NULL DEFAULT '';
 
 -- kind: enum user_kind of store/users.h.
 ALTER TABLE users ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;

@@ -130,7 +130,8 @@ static void a_document_has_a_fixed_form(void **state)
               "\"host_header\":\"preserve\",\"rewrite_names\":[],\"identity\":[],"
               "\"pass_headers\":[],\"body_bytes\":0,\"connect_timeout\":0,"
               "\"response_timeout\":60,\"stream_idle\":600,\"websocket_idle\":0,\"start\":\"/"
-              "\",\"client_certificate\":\"inherit\"}");
+              "\",\"client_certificate\":\"inherit\",\"bind_network\":\"off\",\"bind_fingerprint\":"
+              "false}");
     free(text);
     assert_int_equal(resource_write(s, "rule", "bots", &out), 0);
     text = sample_text(&out);
