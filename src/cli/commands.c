@@ -259,6 +259,7 @@ const struct command COMMANDS[] = {
     {"user passkey remove", {"NAME", "ID"}, {NULL}, "remove a passkey; ends the person's sessions", NULL, "DELETE", API "/users/{0}/passkeys/{1}", NULL, NULL, NULL},
     {"user passkey enable", {"NAME", "ID"}, {NULL}, "let a passkey be used again whose counter went back", NULL, "POST", API "/users/{0}/passkeys/{1}/enable", NULL, NULL, NULL},
     {"user groups", {"NAME", "GROUP..."}, {NULL, "groups"}, "the groups a person is in, all of them", NULL, "PUT", API "/users/{0}/groups", NULL, NULL, NULL},
+    {"user mail", {"NAME", "[ADDRESS]"}, {NULL}, "where a person is told what happens to the account; none: nowhere", NULL, "PUT", API "/users/{0}/mail", NULL, NULL, run_user_mail},
     {"user disable", {"NAME"}, {NULL}, "no login any more; ends sessions and tokens at once", NULL, "POST", API "/users/{0}/disable", NULL, NULL, NULL},
     {"user enable", {"NAME"}, {NULL}, "login again; forgets failed attempts", NULL, "POST", API "/users/{0}/enable", NULL, NULL, NULL},
     {"user remove", {"NAME"}, {NULL}, "remove a person with everything of theirs", NULL, "DELETE", API "/users/{0}", NULL, NULL, NULL},
@@ -272,6 +273,9 @@ const struct command COMMANDS[] = {
     {"token list", {NULL}, {NULL}, "list tokens", PAGE_OPTIONS, "GET", API "/tokens", "tokens", "name owner routes methods paths zones expires former last_used last_source strayed", NULL},
     {"token rotate", {"NAME"}, {NULL}, "give a token a new text, shown once; the old one stays good for a while", TOKEN_ROTATE_OPTIONS, "POST", API "/tokens/{0}/rotate", NULL, NULL, NULL},
     {"token revoke", {"NAME"}, {NULL}, "end a token at once", NULL, "DELETE", API "/tokens/{0}", NULL, NULL, NULL},
+
+    {"notice list", {NULL}, {NULL}, "notices that wait, and what is in their way", PAGE_OPTIONS, "GET", API "/notices", "notices", "seq user event by made due attempts error", NULL},
+    {"notice test", {"BY", "USER"}, {"by", "user"}, "send a notice now, by mail or webhook", NULL, "POST", API "/notices/test", NULL, NULL, run_notice_test},
 
     {"assertion show", {NULL}, {NULL}, "the key that signs what consoles are told of who asks", NULL, "GET", API "/assertion", NULL, NULL, NULL},
     {"assertion jwks", {NULL}, {NULL}, "the keys that consoles verify with, as a key set for a file", NULL, "GET", "/.well-known/postern/jwks.json", NULL, NULL, NULL},

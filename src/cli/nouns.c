@@ -82,6 +82,24 @@ int run_token_add(struct invocation *v)
     return invocation_run(v);
 }
 
+int run_user_mail(struct invocation *v)
+{
+    v->extra = json_pack("{s:s}", "mail", v->arg_count > 1 ? v->arg[1] : "");
+    return v->extra != NULL ? invocation_run(v) : complain(EXIT_USAGE, "this is no mail address");
+}
+
+int run_notice_test(struct invocation *v)
+{
+    int status = 0;
+    json_t *answer = NULL;
+    int rc = invocation_request(v, &status, &answer);
+    if (rc != EXIT_DONE)
+        return rc;
+    bool taken = json_is_true(json_object_get(answer, "taken"));
+    rc = invocation_show(v, status, answer);
+    return rc == EXIT_DONE && !taken && status < 400 ? EXIT_REFUSED : rc;
+}
+
 /* ---- resources ---- */
 
 static int number_of(const char *text)

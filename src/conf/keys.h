@@ -57,6 +57,9 @@ enum key_type {
     KEY_ATTRIBUTE,
     KEY_GROUPS_FROM,
     KEY_GROUP_MAP,
+    KEY_MAIL_SERVER,
+    KEY_MAILBOX,
+    KEY_WEB_URL,
     KEY_TYPE_COUNT
 };
 

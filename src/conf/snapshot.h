@@ -234,6 +234,19 @@ struct authentication_conf {
     const char *passkey_roots_file; /* the same, of roots of makers */
 };
 
+struct notices_conf {
+    const char *mail_server; /* "": no mail */
+    const char *mail_from;
+    const char *mail_account; /* "": without */
+    const char *mail_password_file, *mail_ca_file;
+    const char *mail_authorities; /* what mail_ca_file holds, or "" */
+    const char *webhook;          /* "": none */
+    const char *webhook_secret_file, *webhook_ca_file;
+    const char *webhook_authorities;
+    uint32_t per_hour; /* 10 */
+    uint32_t keep;     /* 3 days */
+};
+
 struct snapshot {
     struct arena arena;
     uint64_t number;     /* 0: not numbered yet */
@@ -248,6 +261,7 @@ struct snapshot {
     struct limits limits;
     struct session_conf session;
     struct authentication_conf authentication;
+    struct notices_conf notices;
     uint32_t edges; /* 0: one per processor */
     enum sandbox_mode sandbox;
     const char *user;            /* to become when started as root; "" → "postern" */

@@ -1,4 +1,6 @@
 #include "conf/value.h"
+#include "conf/mailserver.h"
+#include "conf/weburl.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -133,6 +135,12 @@ static const struct type TYPES[KEY_TYPE_COUNT] = {
                          countof(GROUPS_FROM_WORDS)},
     [KEY_GROUP_MAP] = {"GROUP=DN", "GROUP=DN such as ops=cn=Operators,dc=example,dc=com",
                        directory_mapping_is_text},
+    [KEY_MAIL_SERVER] = {"mail server", "smtps://HOST or smtp://HOST, with :PORT or without",
+                         mailserver_is_text},
+    [KEY_MAILBOX] = {"mail address", "one mail address such as postern@example.org",
+                     mailserver_is_mailbox},
+    [KEY_WEB_URL] = {"https URL", "https://HOST, with port, path and query or without",
+                     weburl_is_text},
     [KEY_HOST_HEADER] = {"preserve or host", "preserve or a host name in lower case", NULL, 4},
     [KEY_CLIENT_CERTIFICATE] = {"word", "off, optional or required", NULL, 4, CLIENT_WORDS,
                                 CLIENT_INHERIT},

@@ -787,6 +787,23 @@ static void check_directory(struct check *c, size_t i)
         report(c, &groups, "expected {dn} or {user} somewhere, found neither");
 }
 
+static void need(struct check *c, const char *have, const char *want, const char *key,
+                 const char *named)
+{
+    struct place at = place_key(SECTION_NOTICES, 0, key);
+    if (have[0] != 0 && want[0] == 0)
+        report(c, &at, "expected one where notices.%s is set, found none", named);
+}
+
+static void check_notices(struct check *c)
+{
+    const struct notices_conf *n = &c->s->notices;
+    need(c, n->mail_server, n->mail_from, "mail_from", "mail_server");
+    need(c, n->mail_from, n->mail_server, "mail_server", "mail_from");
+    need(c, n->mail_account, n->mail_password_file, "mail_password_file", "mail_account");
+    need(c, n->webhook, n->webhook_secret_file, "webhook_secret_file", "webhook");
+}
+
 /* ---- all of it ------------------------------------------------------------------------------- */
 
 int verify_each(const struct snapshot *s, verify_found found, void *ctx)
@@ -811,6 +828,7 @@ int verify_each(const struct snapshot *s, verify_found found, void *ctx)
     check_session(&c);
     for (size_t i = 0; i < s->dir_count; i++)
         check_directory(&c, i);
+    check_notices(&c);
     for (enum section_id id = 0; id < SECTION_COUNT; id++)
         map_fini(&c.name[id]);
     free(c.whole);

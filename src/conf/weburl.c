@@ -49,3 +49,9 @@ bool weburl_same_origin(const struct weburl *a, const struct weburl *b)
 {
     return span_eq(a->host, b->host) && a->port == b->port;
 }
+
+bool weburl_is_text(struct span text)
+{
+    struct weburl url;
+    return weburl_parse(text, &url) == 0;
+}

@@ -20,6 +20,7 @@ struct weburl {
 
 /* The parts borrow from text. FAULT_FORMAT, FAULT_LIMIT. */
 must_check int weburl_parse(struct span text, struct weburl *ret);
+bool weburl_is_text(struct span text);
 /* The same scheme, host and port. */
 bool weburl_same_origin(const struct weburl *a, const struct weburl *b);
 

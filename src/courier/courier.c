@@ -26,7 +26,7 @@ struct question {
     struct list link;
     struct courier *courier;
     uv_work_t work;
-    enum msg_type type; /* MSG_RESOLVE, MSG_PROBE, MSG_BIND, MSG_FETCH */
+    enum msg_type type; /* MSG_RESOLVE, MSG_PROBE, MSG_BIND, MSG_FETCH, MSG_MAIL */
     uint32_t serial;
     uint64_t keeper_number; /* who asked */
     uint64_t until_ms;
@@ -36,6 +36,7 @@ struct question {
     struct probe probe;
     struct directory *directory; /* of MSG_BIND, else NULL */
     struct fetch *fetch;         /* of MSG_FETCH, else NULL */
+    struct mail *mail;           /* of MSG_MAIL, else NULL */
 };
 
 static void on_ready(uv_poll_t *poll, int status, int events);
@@ -179,6 +180,15 @@ static void answer_fetch(struct question *q)
     sent(c, channel_send_fetched(&c->keeper, q->serial, &m, -1));
 }
 
+static void answer_mail(struct question *q)
+{
+    struct courier *c = q->courier;
+    struct msg_mailed m = {.taken = q->mail->taken, .text = span_str(q->mail->text)};
+    c->seen.mailed++;
+    c->seen.failed += !q->mail->taken;
+    sent(c, channel_send_mailed(&c->keeper, q->serial, &m, -1));
+}
+
 static void answer(struct question *q)
 {
     q->answered = true;
@@ -190,6 +200,8 @@ static void answer(struct question *q)
         answer_bind(q);
     else if (q->type == MSG_FETCH)
         answer_fetch(q);
+    else if (q->type == MSG_MAIL)
+        answer_mail(q);
     else
         answer_probe(q);
 }
@@ -201,6 +213,7 @@ static void answer_without(struct question *q, const char *why)
     struct question *empty = calloc(1, sizeof(*empty));
     struct directory nothing = {.result = BOUND_DOWN};
     struct fetch unfetched = {.result = FETCHED_LATE};
+    struct mail unsent = {.taken = false};
     q->answered = true;
     if (empty == NULL)
         return;
@@ -213,8 +226,10 @@ static void answer_without(struct question *q, const char *why)
     (void)snprintf(empty->probe.text, sizeof(empty->probe.text), "%s", why);
     (void)snprintf(nothing.text, sizeof(nothing.text), "%s", why);
     (void)snprintf(unfetched.text, sizeof(unfetched.text), "%s", why);
+    (void)snprintf(unsent.text, sizeof(unsent.text), "%s", why);
     empty->directory = &nothing;
     empty->fetch = &unfetched;
+    empty->mail = &unsent;
     answer(empty);
     free(empty);
 }
@@ -229,6 +244,9 @@ static void question_free(struct question *q)
     if (q->fetch != NULL)
         fetch_fini(q->fetch);
     free(q->fetch);
+    if (q->mail != NULL)
+        mail_fini(q->mail);
+    free(q->mail);
     free(q);
 }
 
@@ -238,6 +256,7 @@ static void question_end(struct question *q)
     q->courier->count--;
     q->courier->binding -= q->type == MSG_BIND;
     q->courier->fetching -= q->type == MSG_FETCH;
+    q->courier->mailing -= q->type == MSG_MAIL;
     question_free(q);
 }
 
@@ -250,6 +269,8 @@ static void on_work(uv_work_t *work)
         directory_run(q->directory, q->courier->prober.trusted);
     else if (q->type == MSG_FETCH)
         fetch_run(q->fetch, q->courier->prober.trusted);
+    else if (q->type == MSG_MAIL)
+        mail_run(q->mail, q->courier->prober.trusted);
     else
         probe_run(&q->courier->prober, &q->probe);
 }
@@ -286,7 +307,8 @@ static int begin(struct question *q)
 {
     struct courier *c = q->courier;
     if (c->count >= QUESTIONS_MAX || (q->type == MSG_BIND && c->binding >= DIRECTORY_AT_ONCE) ||
-        (q->type == MSG_FETCH && c->fetching >= FETCHES_AT_ONCE))
+        (q->type == MSG_FETCH && c->fetching >= FETCHES_AT_ONCE) ||
+        (q->type == MSG_MAIL && c->mailing >= MAILS_AT_ONCE))
         return FAULT_BUSY;
     int rc = uv_queue_work(&c->loop, &q->work, on_work, on_worked);
     if (rc < 0)
@@ -295,6 +317,7 @@ static int begin(struct question *q)
     c->count++;
     c->binding += q->type == MSG_BIND;
     c->fetching += q->type == MSG_FETCH;
+    c->mailing += q->type == MSG_MAIL;
     if (!uv_is_active((uv_handle_t *)&c->clock))
         rc = uv_timer_start(&c->clock, on_clock, CLOCK_MS, CLOCK_MS);
     return rc < 0 ? rc : 0;
@@ -330,6 +353,16 @@ static int read_fetch(struct question *q, const struct message *m)
     return 0;
 }
 
+static int read_mail(struct question *q, const struct message *m)
+{
+    q->mail = calloc(1, sizeof(*q->mail));
+    int rc = q->mail == NULL ? -ENOMEM : mail_read(q->mail, m->payload);
+    if (rc < 0)
+        return rc;
+    q->until_ms = q->mail->until_ms = clock_mono_ms() + q->mail->ask.patience_ms;
+    return 0;
+}
+
 static int read_question(struct question *q, const struct message *m)
 {
     struct msg_resolve r;
@@ -344,6 +377,8 @@ static int read_question(struct question *q, const struct message *m)
         return read_bind(q, m);
     if (m->type == MSG_FETCH)
         return read_fetch(q, m);
+    if (m->type == MSG_MAIL)
+        return read_mail(q, m);
     if (m->type != MSG_PROBE || msg_probe_decode(m->payload, &p) < 0)
         return FAULT_FORMAT;
     copy_text(q->probe.host, p.host);
@@ -396,13 +431,14 @@ static int on_status(struct courier *c, const struct message *m)
     buf_init(&text, 8192);
     (void)buf_printf(&text,
                      "keeper=%s\nopen=%u\nresolved=%llu\nprobed=%llu\nbound=%llu\nfetched=%"
-                     "llu\nfailed=%llu\nlate=%llu\n"
+                     "llu\nmailed=%llu\nfailed=%llu\nlate=%llu\n"
                      "refused=%llu\nthreads=%u\n",
                      c->keeper_poll != NULL ? "connected" : "absent", c->count,
                      (unsigned long long)c->seen.resolved, (unsigned long long)c->seen.probed,
                      (unsigned long long)c->seen.bound, (unsigned long long)c->seen.fetched,
-                     (unsigned long long)c->seen.failed, (unsigned long long)c->seen.late,
-                     (unsigned long long)c->seen.refused, COURIER_THREADS);
+                     (unsigned long long)c->seen.mailed, (unsigned long long)c->seen.failed,
+                     (unsigned long long)c->seen.late, (unsigned long long)c->seen.refused,
+                     COURIER_THREADS);
     (void)buf_text(&text, c->sandbox);
     struct msg_status_is is = {.text = buf_view(&text)};
     int rc = channel_send_status_is(&c->control, m->serial, &is, -1);

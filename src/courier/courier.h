@@ -1,5 +1,5 @@
 /* The courier: the process that goes out. It asks name servers and looks at the certificates of
- * strangers and speaks to directories and servers of the web, so that no process which has
+ * strangers and speaks to directories, servers of the web and of mail, so that no process which has
  * something to lose has to read their answers.
  *
  *   keeper ──resolve, probe, bind───▶ question ──▶ a thread of the pool ──▶ name server, upstream,
@@ -17,6 +17,8 @@
  *   probe.c     a connection, a handshake, what was shown
  *   directory.c who somebody is, by LDAP; ldapvisit.c, ldapgroups.c, ldapwire.c
  *   fetch.c     one request to a server of the web, by libcurl
+ *   mail.c      one mail to a server, by libcurl
+ *   loan.c      what libcurl is lent for both
  *   authorities.c whom a question trusts
  *   facts.c     a certificate in words
  *   system.c    the files of this system: which, and whether they were replaced */
@@ -28,6 +30,7 @@
 #include "base/list.h"
 #include "courier/directory.h"
 #include "courier/fetch.h"
+#include "courier/mail.h"
 #include "courier/probe.h"
 #include "courier/system.h"
 #include "ipc/channel.h"
@@ -50,6 +53,7 @@ struct courier {
     unsigned count;    /* in the list */
     unsigned binding;  /* of them, questions to directories */
     unsigned fetching; /* and to servers of the web */
+    unsigned mailing;  /* and of mail */
     struct directory_memory directories;
     uv_timer_t clock;
     struct system system;
@@ -57,7 +61,7 @@ struct courier {
     const char
         *authorities; /* file of the authorities that edges trust without a word of their own */
     struct {
-        uint64_t resolved, probed, bound, fetched, failed, late, refused;
+        uint64_t resolved, probed, bound, fetched, mailed, failed, late, refused;
     } seen;
     char sandbox[2048];
     bool ending;

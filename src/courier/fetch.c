@@ -1,17 +1,12 @@
 #include "courier/fetch.h"
 
-#include <curl/curl.h>
 #include <errno.h>
-#include <openssl/ssl.h>
 #include <stdio.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "base/fault.h"
 #include "base/text.h"
 #include "conf/weburl.h"
-#include "courier/authorities.h"
-#include "courier/reach.h"
+#include "courier/loan.h"
 
 int fetch_setup(void)
 {
@@ -61,55 +56,26 @@ static void fail(struct fetch *f, enum fetched_result result, const char *why)
         (void)snprintf(f->text, sizeof(f->text), "%s", why);
 }
 
-/* ---- what libcurl is lent ---- */
+/* ---- what libcurl gives ---- */
 
-struct loan {
+struct transfer {
     struct fetch *fetch;
-    X509_STORE *trusted;
-    int fd; /* -1: taken */
+    struct loan loan;
     size_t head;
 };
 
-static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_sockaddr *address)
-{
-    struct loan *l = context;
-    int fd = l->fd;
-    (void)purpose;
-    (void)address;
-    l->fd = -1;
-    return fd < 0 ? CURL_SOCKET_BAD : fd;
-}
-
-static int on_sockopt(void *context, curl_socket_t fd, curlsocktype purpose)
-{
-    (void)context;
-    (void)fd;
-    (void)purpose;
-    return CURL_SOCKOPT_ALREADY_CONNECTED;
-}
-
-static CURLcode on_context(CURL *curl, void *context, void *arg)
-{
-    const struct loan *l = arg;
-    (void)curl;
-    SSL_CTX_set1_cert_store(context, l->trusted);
-    (void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    (void)SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
-    return CURLE_OK;
-}
-
 static size_t on_head(char *at, size_t size, size_t count, void *context)
 {
-    struct loan *l = context;
+    struct transfer *t = context;
     (void)at;
-    l->head += size * count;
-    return l->head > FETCH_HEAD_MAX ? 0 : size * count;
+    t->head += size * count;
+    return t->head > FETCH_HEAD_MAX ? 0 : size * count;
 }
 
 static size_t on_body(char *at, size_t size, size_t count, void *context)
 {
-    struct loan *l = context;
-    return buf_append(&l->fetch->body, span_of(at, size * count)) < 0 ? 0 : size * count;
+    struct transfer *t = context;
+    return buf_append(&t->fetch->body, span_of(at, size * count)) < 0 ? 0 : size * count;
 }
 
 /* ---- the request ---- */
@@ -140,26 +106,16 @@ static bool set_headers(CURL *curl, const struct fetch *f, struct curl_slist **l
 
 #define SET(option, value) (curl_easy_setopt(curl, option, value) == CURLE_OK)
 
-static bool set_options(CURL *curl, struct loan *l)
+static bool set_options(CURL *curl, struct transfer *t)
 {
-    struct fetch *f = l->fetch;
-    uint64_t now = clock_mono_ms();
-    long left = (long)(f->until_ms > now ? f->until_ms - now : 1);
-    bool ok = SET(CURLOPT_URL, f->url) && SET(CURLOPT_PROTOCOLS_STR, "https") &&
-              SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_FOLLOWLOCATION, 0L) &&
-              SET(CURLOPT_PROXY, "") && SET(CURLOPT_NOPROXY, "*") &&
-              SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) && SET(CURLOPT_TIMEOUT_MS, left) &&
+    struct fetch *f = t->fetch;
+    bool ok = loan_give(&t->loan, curl, f->url, "https", f->until_ms) &&
+              SET(CURLOPT_FOLLOWLOCATION, 0L) &&
               SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
               SET(CURLOPT_HTTP09_ALLOWED, 0L) && SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) &&
-              SET(CURLOPT_FORBID_REUSE, 1L) && SET(CURLOPT_USERAGENT, "postern");
-    ok = ok && SET(CURLOPT_SSL_VERIFYPEER, 1L) && SET(CURLOPT_SSL_VERIFYHOST, 2L) &&
-         SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) && SET(CURLOPT_CAINFO, NULL) &&
-         SET(CURLOPT_CAPATH, NULL) && SET(CURLOPT_SSL_CTX_FUNCTION, on_context) &&
-         SET(CURLOPT_SSL_CTX_DATA, l) && SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
-    ok = ok && SET(CURLOPT_OPENSOCKETFUNCTION, on_open) && SET(CURLOPT_OPENSOCKETDATA, l) &&
-         SET(CURLOPT_SOCKOPTFUNCTION, on_sockopt) && SET(CURLOPT_HEADERFUNCTION, on_head) &&
-         SET(CURLOPT_HEADERDATA, l) && SET(CURLOPT_WRITEFUNCTION, on_body) &&
-         SET(CURLOPT_WRITEDATA, l);
+              SET(CURLOPT_USERAGENT, "postern") && SET(CURLOPT_HEADERFUNCTION, on_head) &&
+              SET(CURLOPT_HEADERDATA, t) && SET(CURLOPT_WRITEFUNCTION, on_body) &&
+              SET(CURLOPT_WRITEDATA, t);
     if (ok && f->ask.body.len > 0)
         ok = SET(CURLOPT_POST, 1L) && SET(CURLOPT_POSTFIELDSIZE, (long)f->ask.body.len) &&
              SET(CURLOPT_POSTFIELDS, (const char *)f->ask.body.at);
@@ -187,16 +143,13 @@ static void conclude(struct fetch *f, CURL *curl, CURLcode code)
         fail(f, FETCHED_DOWN, curl_easy_strerror(code));
 }
 
-static void perform(struct fetch *f, struct loan *l, const char *address)
+static void perform(struct transfer *t)
 {
-    char place[320], error[CURL_ERROR_SIZE] = "";
+    struct fetch *f = t->fetch;
+    char error[CURL_ERROR_SIZE] = "";
     CURL *curl = curl_easy_init();
     struct curl_slist *headers = NULL;
-    /* The one address that was judged: libcurl asks nobody. */
-    (void)snprintf(place, sizeof(place), "%s:%u:%s", f->host, f->port, address);
-    struct curl_slist *places = curl_slist_append(NULL, place);
-    if (curl == NULL || places == NULL || !set_options(curl, l) ||
-        !set_headers(curl, f, &headers) || !SET(CURLOPT_RESOLVE, places) ||
+    if (curl == NULL || !set_options(curl, t) || !set_headers(curl, f, &headers) ||
         !SET(CURLOPT_ERRORBUFFER, error)) {
         fail(f, FETCHED_DOWN, "libcurl could not be set up");
     } else {
@@ -209,28 +162,20 @@ static void perform(struct fetch *f, struct loan *l, const char *address)
     for (struct curl_slist *h = headers; h != NULL; h = h->next)
         secret_wipe(h->data, strlen(h->data));
     curl_slist_free_all(headers);
-    curl_slist_free_all(places);
 }
 
 void fetch_run(struct fetch *f, X509_STORE *system)
 {
-    struct reach r = {.host = f->host, .port = f->port, .until_ms = f->until_ms};
-    struct loan l = {.fetch = f, .fd = -1, .trusted = authorities_of(f->ask.authorities, system)};
-    char address[ADDR_TEXT_SIZE], text[ADDR_TEXT_SIZE + 2];
-    if (l.trusted == NULL) {
-        fail(f, FETCHED_UNTRUSTED, "its authorities can not be read");
-        return;
-    }
-    l.fd = reach_open(&r);
-    if (l.fd < 0) {
-        fail(f, l.fd == FAULT_TIMEOUT ? FETCHED_LATE : FETCHED_DOWN, r.text);
-    } else {
-        addr_format(&r.address, address);
-        bool six = strchr(address, ':') != NULL;
-        (void)snprintf(text, sizeof(text), six ? "[%s]" : "%s", address);
-        perform(f, &l, text);
-    }
-    if (l.fd >= 0)
-        (void)close(l.fd);
-    X509_STORE_free(l.trusted);
+    struct transfer t = {.fetch = f};
+    int rc = loan_open(&t.loan, f->host, f->port, f->ask.authorities, system, f->until_ms, f->text,
+                       sizeof(f->text));
+    if (rc == 0)
+        perform(&t);
+    else
+        fail(f,
+             rc == FAULT_CRYPTO    ? FETCHED_UNTRUSTED
+             : rc == FAULT_TIMEOUT ? FETCHED_LATE
+                                   : FETCHED_DOWN,
+             "no connection");
+    loan_fini(&t.loan);
 }

@@ -222,15 +222,23 @@ int attempts_spent(struct store *s, const char *user, enum factor factor, bool *
     return r;
 }
 
-int attempts_proven(const struct attempt *a, uint32_t factors, bool *ret_new)
+int attempts_proven(const struct attempt *a, uint32_t factors, bool *ret_new,
+                    uint32_t *ret_failures)
 {
+    uint32_t most = 0;
     struct store *store = a->keeper->store;
     char place[LOCKOUT_KEY_SIZE];
     int r = 0;
     for (size_t i = 0; i < countof(COUNTED) && r == 0; i++) {
         if ((factors & factor_bit(COUNTED[i].factor)) != 0) {
-            r = throttles_put(store, COUNTED[i].kind, a->user, &(struct throttle){0});
+            struct throttle t = {0};
+            r = throttles_find(store, COUNTED[i].kind, a->user, &t);
+            r = r < 0 ? r : throttles_put(store, COUNTED[i].kind, a->user, &(struct throttle){0});
+            most = t.failures > most ? t.failures : most;
         }
+    }
+    if (ret_failures != NULL) {
+        *ret_failures = most;
     }
     lockout_source_key(&a->source, place);
     return r < 0 ? r : places_seen(store, a->user, place, clock_wall_ms() / 1000, ret_new);

@@ -34,7 +34,9 @@ must_check int attempts_forgive(const struct attempt *a, unsigned charges);
 must_check int attempts_spent(struct store *s, const char *user, enum factor factor, bool *ret);
 /* A session has come of these factors: their failures in a row end here, and the place is known
  * from now on. *ret_new (may be NULL): it was not known before. */
-must_check int attempts_proven(const struct attempt *a, uint32_t factors, bool *ret_new);
+/* *ret_failures (may be NULL): the most that any of them had. */
+must_check int attempts_proven(const struct attempt *a, uint32_t factors, bool *ret_new,
+                               uint32_t *ret_failures);
 /* Forgets what was charged to the user from everywhere, and enables all factors that were disabled
  * for their failures. */
 must_check int attempts_restore(struct store *s, const char *user);

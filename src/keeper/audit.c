@@ -8,6 +8,7 @@ int keeper_record(struct keeper *k, struct audit_draft *draft)
     int r = audit_append(k->store, draft, NULL);
     if (r == 0) {
         k->turn.audited = true;
+        r = notices_tell(k, draft);
     }
     return r < 0 ? r : 0;
 }

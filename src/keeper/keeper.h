@@ -25,6 +25,7 @@
 #include "keeper/hosts.h"
 #include "keeper/leases.h"
 #include "keeper/live.h"
+#include "keeper/notices.h"
 #include "keeper/pool.h"
 #include "keeper/probes.h"
 #include "keeper/revoke.h"
@@ -75,6 +76,7 @@ struct keeper {
     struct probes probes;
     struct errands errands; /* under way */
     struct directories directories;
+    struct notices notices;
     struct leases leases;
     struct throttled throttled;
     uint64_t access_lost; /* records, since it was last written down */

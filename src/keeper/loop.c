@@ -120,6 +120,7 @@ static int open_loop(struct keeper *k)
     r = turn_start(&k->turn);
     r = r < 0 ? r : hosts_start(&k->hosts, k);
     r = r < 0 ? r : errands_start(&k->errands, k);
+    r = r < 0 ? r : notices_start(&k->notices, k);
     r = r < 0 ? r : trustwatch_start(&k->trustwatch, k);
     r = r < 0 ? r : directories_start(&k->directories, k);
     r = r < 0 ? r : uv_timer_init(&k->loop, &k->minute);
@@ -229,6 +230,7 @@ static void close_loop(struct keeper *k)
     hosts_stop(&k->hosts);
     errands_stop(&k->errands);
     directories_stop(&k->directories);
+    notices_stop(&k->notices);
     control_close(k);
     list_each_safe(at, &k->edges)
     {
@@ -286,6 +288,7 @@ int keeper_serve(const struct keeper_options *options)
     hosts_init(&k->hosts);
     errands_init(&k->errands);
     directories_init(&k->directories);
+    notices_init(&k->notices);
     leases_init(&k->leases);
     revokes_init(&k->revokes);
     turn_init(&k->turn, k);

@@ -23,6 +23,7 @@ int op_users_reset(struct call *c);
 int op_users_recover(struct call *c);
 int op_users_recovery(struct call *c);
 int op_users_enrol(struct call *c);
+int op_users_mail(struct call *c);
 int op_users_end_sessions(struct call *c);
 
 int op_approvals_list(struct call *c);
@@ -51,6 +52,9 @@ int op_probe(struct call *c);
 int op_leases_add(struct call *c);
 int op_directories_list(struct call *c);
 int op_directories_test(struct call *c);
+
+int op_notices_list(struct call *c);
+int op_notices_test(struct call *c);
 
 int op_jwks(struct call *c);
 int op_assertion_show(struct call *c);

@@ -5,11 +5,16 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/text.h"
 #include "identity/lockout.h"
 #include "keeper/attempts.h"
 #include "keeper/call.h"
+#include "store/agents.h"
 #include "store/sessions.h"
 #include "store/users.h"
+
+/* One or two are slips. */
+#define UNUSUAL_FAILURES 3u
 
 static int each_oldest(void *context, const struct session *session)
 {
@@ -80,22 +85,54 @@ static int raise_session(struct keeper *k, struct signin *s, const struct proven
     return r;
 }
 
+static int record_event(struct keeper *k, const struct signin *s, enum audit_event event,
+                        struct span detail)
+{
+    struct audit_draft draft = {
+        .event = event,
+        .actor_kind = AUDIT_PERSON,
+        .actor = span_str(s->user),
+        .source = s->source.byte,
+        .target = span_str(s->user),
+        .request_id = s->request_id,
+        .detail = detail,
+    };
+    return keeper_record(k, &draft);
+}
+
+/* What the person should know of: a place or a program that is new, and failures before. */
+static int record_unusual(struct keeper *k, const struct signin *s, bool new_place, bool new_agent,
+                          uint32_t failures)
+{
+    struct buf detail;
+    int r = 0;
+    buf_init(&detail, 2048);
+    if (new_place || new_agent) {
+        (void)buf_printf(&detail, "{\"new\":\"%s\",\"agent\":",
+                         new_place && new_agent ? "place and program"
+                         : new_place            ? "place"
+                                                : "program");
+        (void)text_json(&detail, s->agent);
+        (void)buf_text(&detail, "}");
+        r = record_event(k, s, AUDIT_LOGIN_NEW, buf_view(&detail));
+    }
+    if (r == 0 && failures >= UNUSUAL_FAILURES) {
+        buf_clear(&detail);
+        (void)buf_printf(&detail, "{\"failures\":\"%u\"}", failures);
+        r = record_event(k, s, AUDIT_LOGIN_AFTER, buf_view(&detail));
+    }
+    buf_fini(&detail);
+    return r;
+}
+
 static int record(struct keeper *k, const struct signin *s, enum assurance level)
 {
     char names[FACTOR_NAMES_SIZE], detail[FACTOR_NAMES_SIZE + 64];
     factor_names(s->proofs.factors, names);
     (void)snprintf(detail, sizeof(detail), "{\"factor\":\"%s\",\"assurance\":\"%s\"}", names,
                    assurance_name(level));
-    struct audit_draft draft = {
-        .event = s->raises != NULL ? AUDIT_LOGIN_RAISED : AUDIT_LOGIN,
-        .actor_kind = AUDIT_PERSON,
-        .actor = span_str(s->user),
-        .source = s->source.byte,
-        .target = span_str(s->user),
-        .request_id = s->request_id,
-        .detail = span_str(detail),
-    };
-    return keeper_record(k, &draft);
+    return record_event(k, s, s->raises != NULL ? AUDIT_LOGIN_RAISED : AUDIT_LOGIN,
+                        span_str(detail));
 }
 
 static struct attempt attempt_of(struct keeper *k, const struct signin *s)
@@ -176,6 +213,10 @@ int signin_finish(struct keeper *k, struct signin *s, struct call *revokes)
     }
     s->result = SIGNIN_OK;
     struct attempt a = attempt_of(k, s);
-    r = r < 0 ? r : attempts_proven(&a, s->proofs.factors, NULL);
-    return r < 0 ? r : record(k, s, level);
+    bool new_place = false, new_agent = false;
+    uint32_t failures = 0;
+    r = r < 0 ? r : attempts_proven(&a, s->proofs.factors, &new_place, &failures);
+    r = r < 0 ? r : agents_seen(k->store, s->user, s->agent, now, &new_agent);
+    r = r < 0 ? r : record(k, s, level);
+    return r < 0 ? r : record_unusual(k, s, new_place, new_agent, failures);
 }

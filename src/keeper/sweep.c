@@ -23,6 +23,8 @@
 #define THROTTLES_KEPT (2u * DAY)
 #define THROTTLES_MAX 20000u
 #define PLACES_KEPT (90u * (uint64_t)DAY)
+/* As long as the limit of an hour looks back. */
+#define NOTICES_KEPT 3600u
 #define ACCESS_ROWS_MAX 1000000u
 #define ACCESS_KEPT_MS (90u * (uint64_t)DAY * 1000)
 
@@ -54,6 +56,7 @@ static int sweep_step(struct keeper *k, void *context)
     r = r < 0 ? r : enrolments_prune(k->store, now);
     r = r < 0 ? r : flows_prune(k->store, now);
     r = r < 0 ? r : throttles_prune(k->store, now - THROTTLES_KEPT, THROTTLES_MAX);
+    r = r < 0 ? r : notices_forget(k->store, now - NOTICES_KEPT);
     r = r < 0 ? r : places_prune(k->store, now - PLACES_KEPT);
     return r < 0 ? r : record_lost(k);
 }

@@ -92,6 +92,9 @@ const struct operation OPERATIONS[] = {
      "Makes a new enrolment link, good for 24 hours, used once; an older one is void. Only for who "
      "has no credentials yet, except on this host.",
      op_users_enrol, EMPTY, NULL},
+    {"PUT", "/api/v1/users/{name}/mail", ROLE_OWNER, 0,
+     "Sets the address to which the user's notices go; the one that was is told so.", op_users_mail,
+     FIELDS({"mail", FIELD_STRING, true, "one mail address, or empty: none"}), NULL},
     {"DELETE", "/api/v1/users/{name}/sessions", ROLE_OWNER, 0, "Ends all sessions of the user.",
      op_users_end_sessions, NULL, NULL},
 
@@ -213,6 +216,14 @@ const struct operation OPERATIONS[] = {
      "Looks somebody up in a directory as at a sign-in, without a password: which entry, which "
      "groups there and here, which user it would be. Changes nothing but the audit trail.",
      op_directories_test, FIELDS({"user", FIELD_STRING, true, "as it would be typed"}), NULL},
+    {"GET", "/api/v1/notices", ROLE_OWNER, 0,
+     "Notices that wait to be delivered, with what was in the way the last time.", op_notices_list,
+     NULL, PAGING},
+    {"POST", "/api/v1/notices/test", ROLE_OWNER, 0,
+     "Sends a notice now and says whether it was taken.", op_notices_test,
+     FIELDS({"by", FIELD_STRING, true, "`mail` or `webhook`"},
+            {"user", FIELD_STRING, true, "whom it is about, and to whose address a mail goes"}),
+     NULL},
 
     {"GET", "/.well-known/postern/jwks.json", ROLE_NOBODY, 0,
      "The keys that consoles verify assertions with, as a JSON Web Key Set. Needs no login.",

@@ -12,10 +12,12 @@
 
 #include "base/fault.h"
 #include "base/secret.h"
+#include "keeper/notices.h"
 #include "pki/clienttrust.h"
 
 #define ROUTE_BYTES_MAX 262144u
 #define SYSTEM_BYTES_MAX 2097152u
+#define NOTICE_BYTES_MAX 65536u
 #define CLIENT_BYTES_MAX 262144u
 #define DIRECTORY_BYTES_MAX 65536u
 #define LISTS_BYTES_MAX 2097152u
@@ -177,6 +179,34 @@ static int fill_route(struct snapshot *s, struct route_def *r, const char *secre
     return rc < 0 ? rc : fill_client(s, &r->client, secrets_dir, "route", r->name, errors);
 }
 
+/* Read again each time it is used, so that it can be replaced; here it is seen that it can be. */
+static int check_secret(const char *secrets_dir, const char *file, const char *key,
+                        struct buf *errors)
+{
+    char path[4096];
+    struct secret secret = {0};
+    if (file[0] == 0)
+        return 0;
+    int n = snprintf(path, sizeof(path), "%s/%s", secrets_dir, file);
+    int rc = n < 0 || (size_t)n >= sizeof(path)
+                 ? FAULT_LIMIT
+                 : secret_read_file(&secret, path, NOTICE_SECRET_MAX);
+    if (rc == 0 && secret.len < NOTICE_SECRET_MIN)
+        rc = FAULT_FORMAT;
+    secret_fini(&secret);
+    if (rc < 0)
+        (void)buf_printf(errors, "notices: %s: cannot use %s: %s\n", key, path,
+                         rc == FAULT_FORMAT ? "it is too short" : fault_text(rc));
+    return rc < 0 && rc != -ENOMEM ? FAULT_FORMAT : rc;
+}
+
+static int fill_authorities(struct snapshot *s, const char *file, const char **ret, const char *key,
+                            const char *secrets_dir, struct buf *errors)
+{
+    const struct asker by = {"section", "notices", key, count_certificates, "certificates"};
+    return file[0] == 0 ? 0 : take_secret(s, secrets_dir, file, NOTICE_BYTES_MAX, ret, &by, errors);
+}
+
 /* The first fault; what comes after it is looked at all the same, for its messages. */
 static void keep(int *first, int rc)
 {
@@ -223,5 +253,12 @@ int trust_fill(struct snapshot *s, const char *secrets_dir, struct buf *errors)
     keep(&first, fill_client(s, &s->portal_client, secrets_dir, "portal", s->portal_host, errors));
     for (size_t i = 0; i < s->dir_count; i++)
         keep(&first, fill_directory(s, &s->dirs[i], secrets_dir, errors));
+    struct notices_conf *n = &s->notices;
+    keep(&first, fill_authorities(s, n->mail_ca_file, &n->mail_authorities, "mail_ca_file",
+                                  secrets_dir, errors));
+    keep(&first, fill_authorities(s, n->webhook_ca_file, &n->webhook_authorities, "webhook_ca_file",
+                                  secrets_dir, errors));
+    keep(&first, check_secret(secrets_dir, n->mail_password_file, "mail_password_file", errors));
+    keep(&first, check_secret(secrets_dir, n->webhook_secret_file, "webhook_secret_file", errors));
     return first;
 }

@@ -98,6 +98,7 @@ static inline void bench_open(struct bench *b)
     hosts_init(&b->k.hosts);
     errands_init(&b->k.errands);
     directories_init(&b->k.directories);
+    notices_init(&b->k.notices);
     leases_init(&b->k.leases);
     revokes_init(&b->k.revokes);
     turn_init(&b->k.turn, &b->k);
