@@ -132,7 +132,7 @@ static int encode(const struct directory_question *q, uint32_t patience, struct 
         (void)buf_printf(&servers, "%s%s", i > 0 ? "\n" : "", def->urls.name[i]);
     }
     struct msg_bind m = {
-        .purpose = q->password.len > 0 ? BIND_SIGNIN : BIND_LOOK,
+        .purpose = q->look ? BIND_LOOK : BIND_SIGNIN,
         .patience_ms = patience,
         .servers = buf_view(&servers),
         .authorities = span_str(def->ca[0] != '\0' ? def->ca : def->authorities),
@@ -168,6 +168,11 @@ int directory_question_write(struct keeper *k, const struct directory_question *
     struct secret password = {0};
     struct buf filter;
     struct writer w = writer_into(k->scratch, MSG_PACKET_MAX);
+    /* A bind without a password succeeds for anybody (RFC 4513 section 5.1.2). */
+    if (q->look != (q->password.len == 0)) {
+        (void)snprintf(text, DIRECTORY_TEXT_SIZE, "%s", fault_text(FAULT_MISUSE));
+        return FAULT_MISUSE;
+    }
     int r = read_password(k, q->directory, &password, text);
     if (r < 0) {
         return r;
@@ -399,7 +404,7 @@ static void look_next(struct directories *d)
             s == NULL ? NULL : snapshot_directory(s, due->entry.directory);
         const struct directory_state *state = directories_state(d, due->entry.directory);
         char text[DIRECTORY_TEXT_SIZE] = "";
-        struct directory_question q = {.directory = def, .id = due->entry.id};
+        struct directory_question q = {.directory = def, .id = due->entry.id, .look = true};
         list_remove(&due->link);
         bool wait = def == NULL || (state != NULL && state->retry_ms > clock_mono_ms());
         if (wait || directories_ask(d, &q, on_looked, due, text) < 0) {

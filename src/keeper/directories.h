@@ -40,9 +40,10 @@ typedef void (*directory_done)(void *context, const struct directory_answer *a);
 
 struct directory_question {
     const struct directory_def *directory;
-    struct span user;     /* as it was typed */
-    const char *id;       /* or NULL: this entry, whatever its name */
-    struct span password; /* empty: only a look */
+    struct span user; /* as it was typed */
+    const char *id;   /* or NULL: this entry, whatever its name */
+    bool look;        /* without a password; otherwise one that is not empty */
+    struct span password;
     uint32_t patience_ms; /* 0: as the configuration says */
 };
 

@@ -52,6 +52,9 @@ int op_probe(struct call *c);
 int op_leases_add(struct call *c);
 int op_directories_list(struct call *c);
 int op_directories_test(struct call *c);
+struct directory_question;
+/* Sends the question; the handler returns at once and is run again with call_told(c, 0). */
+must_check int op_ask_directory(struct call *c, const struct directory_question *q);
 
 int op_notices_list(struct call *c);
 int op_notices_test(struct call *c);
@@ -88,6 +91,7 @@ int op_my_passkeys_remove(struct call *c);
 int op_users_passkeys(struct call *c);
 int op_users_passkeys_remove(struct call *c);
 int op_users_passkeys_enable(struct call *c);
+int page_second_enrol(struct call *c);
 int page_home(struct call *c);
 int page_session_end(struct call *c);
 int page_approvals(struct call *c);

@@ -32,15 +32,14 @@ int op_directories_list(struct call *c)
     return call_answer(c, 200, list == NULL ? NULL : json_pack("{s:o}", "directories", list));
 }
 
-static int ask(struct call *c, const struct directory_def *d, struct span user)
+int op_ask_directory(struct call *c, const struct directory_question *q)
 {
     char text[DIRECTORY_TEXT_SIZE] = "";
-    struct directory_question q = {.directory = d, .user = user};
     struct span payload;
-    if (directory_question_write(c->keeper, &q, &payload, text) < 0) {
+    if (directory_question_write(c->keeper, q, &payload, text) < 0) {
         return call_problem(c, 503, NULL, "%s", text);
     }
-    int r = call_ask(c, 0, MSG_BIND, payload, d->timeout * 1000 + 500);
+    int r = call_ask(c, 0, MSG_BIND, payload, q->directory->timeout * 1000 + 500);
     secret_wipe(c->keeper->scratch, payload.len);
     return r;
 }
@@ -61,7 +60,9 @@ int op_directories_test(struct call *c)
     }
     const struct call_errand *e = call_told(c, 0);
     if (e == NULL) {
-        return ask(c, snapshot_directory(s, name), user);
+        const struct directory_question q = {
+            .directory = snapshot_directory(s, name), .user = user, .look = true};
+        return op_ask_directory(c, &q);
     }
     struct directory_answer a;
     directory_answer_read(&c->keeper->directories, name, e->fault, buf_view(&e->answer), &a);

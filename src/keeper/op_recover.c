@@ -10,6 +10,7 @@
 #include "keeper/json.h"
 #include "keeper/op.h"
 #include "store/credentials.h"
+#include "store/entries.h"
 
 #define LINK_LIFE (24u * 3600)
 /* A wrong word is a slip of the tongue; that many are somebody who guesses. */
@@ -127,9 +128,9 @@ static int remove_lost(struct store *s, const char *user, uint32_t lost)
 }
 
 /* What is left proves the person on the page of the link, unless nothing is. */
-static bool is_proven_by_rest(const struct user *u, uint32_t lost)
+static bool is_proven_by_rest(const struct user *u, bool linked, uint32_t lost)
 {
-    bool password = u->password_set != 0 && !u->password_disabled;
+    bool password = linked || (u->password_set != 0 && !u->password_disabled);
     bool code = (u->totp && !u->totp_disabled) || u->recovery_left > 0;
     return lost == ENROL_TOTP ? password : lost == ENROL_PASSWORD && code;
 }
@@ -151,7 +152,12 @@ int op_users_reset(struct call *c)
     if (user.kind != USER_PERSON) {
         return call_problem(c, 409, NULL, "this account is not a person's");
     }
-    bool confirm = !is_proven_by_rest(&user, lost);
+    struct entry e;
+    bool linked = user.password_set == 0 && entries_find(store, name, &e) == 0;
+    if (linked && (lost & ENROL_PASSWORD) != 0) {
+        return call_problem(c, 409, "lost", "the password is that of directory %s", e.directory);
+    }
+    bool confirm = !is_proven_by_rest(&user, linked, lost);
     r = remove_lost(store, name, lost);
     r = r < 0 ? r
               : recover_link(c->keeper, name, confirm ? ENROL_ALL : lost, confirm, c->actor.user,

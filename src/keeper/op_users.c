@@ -184,7 +184,11 @@ static int add_totp(struct call *c, const char *name, json_t *answer)
 static int add_enrolment(struct call *c, const char *name, json_t *answer)
 {
     json_t *code = NULL;
-    int r = recover_link(c->keeper, name, ENROL_ALL, false, c->actor.user, c->now_ms / 1000, &code);
+    struct entry e;
+    /* Who has a password in a directory sets up the rest, and proves himself by that password. */
+    int linked = entries_find(c->keeper->store, name, &e);
+    int r = recover_link(c->keeper, name, linked == 0 ? ENROL_TOTP : ENROL_ALL, false,
+                         c->actor.user, c->now_ms / 1000, &code);
     r = r < 0 ? r : json_put(answer, "enrol", code);
     return r < 0 ? r : call_audit(c, AUDIT_ENROLMENT_MADE, span_str(name), NULL);
 }

@@ -21,6 +21,7 @@
 #include "keeper/known.h"
 #include "keeper/op.h"
 #include "keeper/passkeys.h"
+#include "keeper/vouched.h"
 #include "store/credentials.h"
 
 /* The picture as one SVG path: every dark module a square of side 1, with the quiet zone of four
@@ -375,6 +376,58 @@ static int submit_totp(struct call *c, const struct enrolment *e)
     return r < 0 ? r : finish(c, e, "", step);
 }
 
+/* What the directory says of the password that proves the person. */
+static int judge_there(struct call *c, const struct enrolment *e, const struct attempt *a,
+                       const struct directory_def *def, const struct directory_answer *said,
+                       uint64_t step)
+{
+    char user[STORE_NAME_SIZE];
+    const char *why = NULL;
+    if (said->result == BOUND_DOWN || said->result == BOUND_FAULT) {
+        int r = show(c, e, "The directory that knows your password does not answer. Try later.");
+        c->status = 503;
+        return r;
+    }
+    if (said->result != BOUND_OK) {
+        return wrong(c, e, a, FACTOR_DIRECTORY, "This is not your password.");
+    }
+    int r = vouched_accept(c->keeper, def, said, user, &why, c);
+    if (r == 0 && (why != NULL || strcmp(user, e->user) != 0)) {
+        return wrong(c, e, a, FACTOR_DIRECTORY, "The directory knows somebody else by this name.");
+    }
+    r = r < 0 ? r : attempts_forgive(a, 1);
+    return r < 0 ? r : finish(c, e, "", step);
+}
+
+/* The password is a directory's, and proves the person there. */
+static int submit_there(struct call *c, const struct enrolment *e, const struct entry *entry)
+{
+    const struct directory_def *def =
+        snapshot_directory(live_snapshot(c->keeper->live), entry->directory);
+    const struct call_errand *told = call_told(c, 0);
+    struct attempt a;
+    uint64_t step;
+    int r = new_code(c, e, &step);
+    r = r == 1 ? charge(c, e, &a) : r;
+    if (r != 1) {
+        return r;
+    }
+    if (def == NULL || c->in.enrol.password.len == 0) {
+        return wrong(c, e, &a, FACTOR_DIRECTORY, "This is not your password.");
+    }
+    if (told == NULL) {
+        const struct directory_question q = {.directory = def,
+                                             .user = span_str(e->user),
+                                             .id = entry->id[0] != '\0' ? entry->id : NULL,
+                                             .password = c->in.enrol.password};
+        return op_ask_directory(c, &q);
+    }
+    struct directory_answer said;
+    directory_answer_read(&c->keeper->directories, def->name, told->fault, buf_view(&told->answer),
+                          &said);
+    return judge_there(c, e, &a, def, &said, step);
+}
+
 /* Easily told over the telephone: nothing that is like something else in it. */
 static int new_word(char out[ENROL_WORD_SIZE])
 {
@@ -415,10 +468,18 @@ static int submit(struct call *c, const struct enrolment *e)
     if (e->confirm && e->asked != 0 && c->in.enrol.password.len == 0) {
         return e->approver[0] != '\0' ? finish(c, e, e->password, e->step) : show_waiting(c, e);
     }
+    struct entry entry;
+    int r = entries_find(c->keeper->store, e->user, &entry);
+    if (r == 0 && e->renews == ENROL_TOTP && c->keeper->live != NULL) {
+        return submit_there(c, e, &entry);
+    }
+    if (r < 0 && r != FAULT_ABSENT) {
+        return r;
+    }
     if (!e->confirm && e->renews != ENROL_ALL) {
         return e->renews == ENROL_PASSWORD ? submit_password(c, e) : submit_totp(c, e);
     }
-    int r = new_password(c, e);
+    r = new_password(c, e);
     r = r == 1 ? new_code(c, e, &step) : r;
     if (r != 1) {
         return r;

@@ -10,6 +10,7 @@
 #include "keeper/attempts.h"
 #include "keeper/call.h"
 #include "store/agents.h"
+#include "store/entries.h"
 #include "store/sessions.h"
 #include "store/users.h"
 
@@ -217,6 +218,7 @@ int signin_finish(struct keeper *k, struct signin *s, struct call *revokes)
     uint32_t failures = 0;
     r = r < 0 ? r : attempts_proven(&a, s->proofs.factors, &new_place, &failures);
     r = r < 0 ? r : agents_seen(k->store, s->user, s->agent, now, &new_agent);
+    r = r < 0 ? r : entries_settle(k->store, s->user);
     r = r < 0 ? r : record(k, s, level);
     return r < 0 ? r : record_unusual(k, s, new_place, new_agent, failures);
 }

@@ -10,11 +10,45 @@
 #include "keeper/attempts.h"
 #include "keeper/html.h"
 #include "keeper/op.h"
+#include "keeper/recover.h"
 #include "keeper/signin.h"
+#include "store/credentials.h"
+#include "store/entries.h"
+#include "store/passkeys.h"
 
 static const char LOST[] = "This login has taken too long, or was begun in another browser.";
 
-static int show(struct call *c, unsigned status, const char *error)
+static int each_key(void *context, const struct passkey *p)
+{
+    (void)p;
+    *(bool *)context = true;
+    return 0;
+}
+
+/* May whoever has proven this make a first second factor by himself? Only a person of a directory
+ * that says so, who has none and has never been on: else somebody who knows the password could put
+ * his own in the place of one that exists. 1, 0, or a fault. */
+static int may_enrol(struct call *c, const struct flow *f)
+{
+    struct keeper *k = c->keeper;
+    struct entry e;
+    struct user user;
+    bool keys = false;
+    if (f->raises || f->factors != factor_bit(FACTOR_DIRECTORY) || k->live == NULL) {
+        return 0;
+    }
+    int r = entries_find(k->store, f->user, &e);
+    r = r < 0 ? r : users_find(k->store, f->user, &user);
+    r = r < 0 ? r : passkeys_list(k->store, f->user, each_key, &keys);
+    if (r < 0) {
+        return r == FAULT_ABSENT ? 0 : r;
+    }
+    const struct directory_def *d = snapshot_directory(live_snapshot(k->live), e.directory);
+    return d != NULL && d->self_enrol && !e.settled && !keys && !user.totp &&
+           user.recovery_left == 0 && !user.disabled;
+}
+
+static int show(struct call *c, unsigned status, const char *error, bool enrol)
 {
     struct buf *page = &c->page;
     buf_clear(page);
@@ -36,8 +70,13 @@ static int show(struct call *c, unsigned status, const char *error)
              "</div><button class=\"button wide\" type=\"submit\">Log in</button></form>"
              "<form data-passkey=\"/signin/second\" hidden>"
              "<button class=\"button wide\" type=\"submit\">Use a passkey or security key</button>"
-             "</form><script src=\"/assets/passkey.js\" defer></script>"
-             "<p><a href=\"/login\">Begin again</a></p></section>");
+             "</form><script src=\"/assets/passkey.js\" defer></script>");
+    if (enrol) {
+        html_raw(page, "<form method=\"post\" action=\"/signin/first\"><p>You have no second "
+                       "factor yet.</p><button class=\"button wide\" id=\"enrol\" "
+                       "type=\"submit\">Set one up</button></form>");
+    }
+    html_raw(page, "<p><a href=\"/login\">Begin again</a></p></section>");
     html_close(page);
     c->status = status;
     return 0;
@@ -83,7 +122,35 @@ int page_second_show(struct call *c)
 {
     struct flow f;
     int r = signin_flow(c, FLOW_SECOND, &f);
-    return r == FAULT_ABSENT ? lost(c) : r < 0 ? r : show(c, 200, NULL);
+    if (r == FAULT_ABSENT) {
+        return lost(c);
+    }
+    r = r < 0 ? r : may_enrol(c, &f);
+    return r < 0 ? r : show(c, 200, NULL, r == 1);
+}
+
+int page_second_enrol(struct call *c)
+{
+    struct flow f;
+    json_t *link = NULL;
+    int r = signin_flow(c, FLOW_SECOND, &f);
+    r = r < 0 ? r : may_enrol(c, &f);
+    if (r == FAULT_ABSENT || r == 0) {
+        return lost(c);
+    }
+    r = r < 0 ? r
+              : recover_link(c->keeper, f.user, ENROL_TOTP, false, f.user, c->now_ms / 1000, &link);
+    if (r < 0) {
+        return r;
+    }
+    const char *to =
+        arena_printf(&c->arena, "/enrol?code=%s", json_string_value(json_object_get(link, "code")));
+    json_decref(link);
+    c->actor = (struct actor){.kind = CREDENTIAL_CONSOLE, .user = f.user, .text = f.user};
+    r = call_audit(c, AUDIT_ENROLMENT_MADE, span_str(f.user), NULL);
+    c->actor = (struct actor){.user = ""};
+    c->set_flow = SPAN("-");
+    return r < 0 ? r : to == NULL ? -ENOMEM : call_redirect(c, to);
 }
 
 static int finish(struct call *c, const struct flow *f, enum factor factor)
@@ -140,7 +207,7 @@ int page_second_submit(struct call *c)
     if (r == 0 && wait > 0) {
         c->retry_after = wait;
         r = attempts_throttled(&a);
-        return r < 0 ? r : show(c, 429, "Too many attempts. Wait, then try again.");
+        return r < 0 ? r : show(c, 429, "Too many attempts. Wait, then try again.", false);
     }
     c->at_deadline = true;
     if (r == 0 && !is_nobodys(&f)) {
@@ -149,7 +216,8 @@ int page_second_submit(struct call *c)
     if (r == 0 && !good) {
         r = is_nobodys(&f) ? 0 : attempts_failed(&a, factor);
         r = r < 0 ? r : attempts_refused(&a, "code");
-        return r < 0 ? r : show(c, 403, "This did not match. Check name, password and code.");
+        return r < 0 ? r
+                     : show(c, 403, "This did not match. Check name, password and code.", false);
     }
     r = r < 0 ? r : attempts_forgive(&a, 2);
     return r < 0 ? r : finish(c, &f, factor);

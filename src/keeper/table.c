@@ -272,6 +272,9 @@ const struct operation OPERATIONS[] = {
      "Asks for a second factor after a first one.", page_second_show, NULL, NULL},
     {"POST", "/signin/second", ROLE_NOBODY, OPERATION_PAGE, "Takes the second factor.",
      page_second_submit, NULL, NULL},
+    {"POST", "/signin/first", ROLE_NOBODY, OPERATION_PAGE,
+     "Leads on to a first second factor, where a directory's password is enough for that.",
+     page_second_enrol, NULL, NULL},
 
     {"POST", "/signin/passkey/options", ROLE_NOBODY, 0,
      "What the portal's script asks an authenticator to sign in with a passkey.",

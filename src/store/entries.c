@@ -27,6 +27,7 @@ static void read_entry(struct query *q, struct entry *e)
     query_get_text(q, e->dn, sizeof(e->dn));
     e->checked = query_get_u64(q);
     e->gone = query_get_u64(q) != 0;
+    e->settled = query_get_u64(q) != 0;
 }
 
 static int read_one(struct query *q, struct store *s, struct entry *ret)
@@ -58,6 +59,15 @@ int entries_find_id(struct store *s, const char *directory, const char *id, stru
     query_text(&q, directory);
     query_text(&q, id);
     return read_one(&q, s, ret);
+}
+
+int entries_settle(struct store *s, const char *user)
+{
+    struct query q;
+    store_query(&q, s, STMT_ENTRY_SETTLE);
+    query_text(&q, user);
+    int rc = store_run_query(&q, s);
+    return rc < 0 ? rc : 0;
 }
 
 int entries_remove(struct store *s, const char *user)

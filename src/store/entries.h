@@ -18,6 +18,7 @@ struct entry {
     char dn[ENTRY_DN_SIZE]; /* where it was last seen */
     uint64_t checked;       /* when the directory last vouched for it */
     bool gone;              /* it said that the entry is disabled or not there */
+    bool settled;           /* has been on once; entries_put leaves it as it is */
 };
 
 /* Adds or replaces the user's. FAULT_ABSENT: no such user; FAULT_EXISTS: another user is this
@@ -28,6 +29,9 @@ must_check int entries_put(struct store *s, const struct entry *e);
 must_check int entries_find(struct store *s, const char *user, struct entry *ret);
 must_check int entries_find_id(struct store *s, const char *directory, const char *id,
                                struct entry *ret);
+/* The user has been on: there is a second factor from now on, and the first one alone never makes
+ * another. Nothing to do for a user who is no entry. */
+must_check int entries_settle(struct store *s, const char *user);
 must_check int entries_remove(struct store *s, const char *user);
 /* Those of the directory that were last vouched for before `before` and whose user is on or owns a
  * token that is good at `now`; the longest ago first. */

@@ -275,3 +275,66 @@ def test_a_configuration_that_can_not_work_is_refused(slapd, change, said):
         assert done.returncode != 0 and said in done.stdout + done.stderr, done
     finally:
         s.close()
+
+
+def enrol(who, link, password=PASSWORD, code=None):
+    """The page of an enrolment link; password: the directory's."""
+    page = who.get(link)
+    assert page.status == 200 and "new-password" not in page.text, page
+    who.secret = re.search(r"\b([A-Z2-7]{32})\b", page.text).group(1)
+    return who.post(who.stack.portal + "/enrol", {
+        "code": re.search(r"code=([\w-]+)", link).group(1), "password": password, "again": "",
+        "totp": code or harness.totp(who.secret)})
+
+
+def test_an_invited_person_sets_up_a_second_factor_with_the_directorys_password(site, slapd):
+    slapd.add([person("ivan")])
+    ivan = Person(site, "ivan")
+    link = site.json("user", "add", "ivan", "--directory", "corp")["enrol"]["link"]
+    for password in ("wrong", ""):
+        assert enrol(ivan, link, password=password).status == 403
+    done = enrol(ivan, link)
+    assert done.status == 200, done
+    ivan.recovery = re.findall(r"<code>([0-9a-z-]{12,})</code>", done.text)
+    user = site.json("user", "show", "ivan")
+    assert (user["password"], user["totp"]) == ("none", "set")
+    assert ivan.login(password=harness.PASSWORD).status == 403
+    assert arrived(ivan.login(password=PASSWORD))
+    # Whose telephone is lost proves himself the same way.
+    again = site.json("user", "reset", "ivan", "--lost", "authenticator")
+    assert not again["confirm"]
+    assert enrol(ivan, again["link"]).status == 200
+    assert site.cli("user", "reset", "ivan", "--lost", "password", check=False).returncode == 1
+
+
+def test_without_an_invitation_nobody_sets_up_anything_unless_the_configuration_says_so(site, slapd):
+    slapd.add([person("judy")])
+    judy = Person(site, "judy")
+    assert judy.post(site.portal + "/login", {"user": "judy", "password": PASSWORD, "code": ""}).get("location") == \
+        "/signin/second"
+    assert 'id="enrol"' not in judy.get(site.portal + "/signin/second").text
+    assert judy.post(site.portal + "/signin/first", {}).status == 403
+    assert site.json("user", "show", "judy")["enrol_until"] is None
+
+
+def test_where_the_configuration_says_so_the_first_second_factor_needs_no_invitation(slapd):
+    slapd.add([person("kate"), person("leo")])
+    with service(slapd, create="true", self_enrol="true") as site:
+        def begin(who, password=PASSWORD):
+            who.post(site.portal + "/login", {"user": who.name, "password": password, "code": ""})
+            return who.get(site.portal + "/signin/second").text
+        kate, leo = Person(site, "kate"), Person(site, "leo")
+        # Only who knows the password.
+        assert 'id="enrol"' not in begin(leo, password="wrong")
+        assert leo.post(site.portal + "/signin/first", {}).status == 403
+        assert 'id="enrol"' in begin(kate)
+        to = kate.post(site.portal + "/signin/first", {}).get("location")
+        assert enrol(kate, site.portal + to).status == 200
+        # With a second factor, used or not, there is no further one for the password alone.
+        other = Person(site, "kate")
+        assert 'id="enrol"' not in begin(other)
+        assert other.post(site.portal + "/signin/first", {}).status == 403
+        assert arrived(kate.login(password=PASSWORD, code=harness.totp(kate.secret, at=time.time() + 30)))
+        site.cli("user", "reset", "kate", "--lost", "authenticator")
+        site.cli("user", "recovery", "kate", check=False)
+        assert 'id="enrol"' not in begin(other)

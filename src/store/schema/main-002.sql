@@ -152,7 +152,7 @@ CREATE INDEX enrolments_waiting ON enrolments (asked) WHERE asked <> 0;
 
 
 -- Users that are entries of a directory (store/entries.h). id: what the directory never changes, or
--- NULL until it is known. gone: the directory said so.
+-- NULL until it is known. gone: the directory said so. settled: has been on, and so has a second factor.
 CREATE TABLE directory_entries (
     user TEXT PRIMARY KEY REFERENCES users (name) ON DELETE CASCADE,
     directory TEXT NOT NULL,
@@ -160,6 +160,7 @@ CREATE TABLE directory_entries (
     dn TEXT NOT NULL,
     checked INTEGER NOT NULL,
     gone INTEGER NOT NULL CHECK (gone IN (0, 1)),
+    settled INTEGER NOT NULL DEFAULT 0 CHECK (settled IN (0, 1)),
     UNIQUE (directory, id)
 ) STRICT, WITHOUT ROWID;
 

@@ -45,6 +45,21 @@ static void an_entry_is_one_user_and_a_user_one_entry(void **state)
     assert_int_equal(put(s, "bob", "01", NOW), 0);
 }
 
+static void who_has_been_on_once_is_settled(void **state)
+{
+    struct store *s = of(state);
+    struct entry e;
+    assert_int_equal(users_add(s, "ann", NOW), 0);
+    assert_int_equal(entries_settle(s, "ann"), 0);
+    assert_int_equal(put(s, "ann", "01", NOW), 0);
+    assert_int_equal(entries_find(s, "ann", &e), 0);
+    assert_false(e.settled);
+    assert_int_equal(entries_settle(s, "ann"), 0);
+    assert_int_equal(put(s, "ann", "01", NOW + 1), 0);
+    assert_int_equal(entries_find(s, "ann", &e), 0);
+    assert_true(e.settled);
+}
+
 static void many_may_wait_for_their_first_sign_in(void **state)
 {
     struct store *s = of(state);
@@ -122,6 +137,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_store(an_entry_is_one_user_and_a_user_one_entry),
+        with_store(who_has_been_on_once_is_settled),
         with_store(many_may_wait_for_their_first_sign_in),
         with_store(an_entry_goes_with_its_user),
         with_store(only_those_who_are_on_are_due),
