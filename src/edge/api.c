@@ -56,6 +56,18 @@ static bool has_script(struct span path)
            span_starts(path, SPAN("/account/"));
 }
 
+/* The policy of a form covers the redirects after it (CSP 3, form-action), and these end at a
+ * console, which the page with the form does not know: a page that leads on ends the form. */
+static void send_on(struct exchange *x, struct answer *a, struct span to)
+{
+    struct buf page;
+    buf_init(&page, PAGES_MAX);
+    if (pages_bounce(&page, to) < 0)
+        page.bad = true;
+    a->status = 200;
+    portal_send_html(x, a, &page, SPAN_NONE);
+}
+
 void portal_send_page(struct exchange *x, const struct msg_page *page, bool cookie)
 {
     if (page->status == 401 && cookie && exchange_wants_page(x) &&
@@ -83,6 +95,10 @@ void portal_send_page(struct exchange *x, const struct msg_page *page, bool cook
     }
     if (!set_cookies(x, &a, page)) {
         answer_error(x, 500, "The answer to this request could not be understood.", "keeper");
+        return;
+    }
+    if (span_is(x->request.method, "POST") && span_starts(location, SPAN("/handover?"))) {
+        send_on(x, &a, location);
         return;
     }
     if (location.len > 0)

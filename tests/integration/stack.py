@@ -411,9 +411,15 @@ class Person:
         return self.request("POST", url, body=form, **more)
 
     def follow(self, answer, url, hops=10):
-        """Follows redirects as a browser's navigation would."""
-        while answer.status in (301, 302, 303, 307, 308) and hops:
-            url = urllib.parse.urljoin(url, answer.get("location"))
+        """Follows redirects, and pages that lead on at once, as a browser's navigation would."""
+        while hops:
+            refresh = re.search(r'http-equiv="refresh" content="0; url=([^"]*)"', answer.text)
+            if answer.status in (301, 302, 303, 307, 308):
+                url = urllib.parse.urljoin(url, answer.get("location"))
+            elif answer.status == 200 and refresh:
+                url = urllib.parse.urljoin(url, html.unescape(refresh.group(1)))
+            else:
+                break
             answer = self.get(url)
             hops -= 1
         return answer, url
