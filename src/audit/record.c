@@ -39,7 +39,7 @@ enum audit_event audit_event_find(struct span name)
 
 const char *audit_actor_name(uint8_t kind)
 {
-    static const char *const NAMES[] = {"nobody", "person", "token", "host", "system"};
+    static const char *const NAMES[] = {"nobody", "person", "token", "host", "system", "emergency"};
     return kind < countof(NAMES) ? NAMES[kind] : "unknown";
 }
 

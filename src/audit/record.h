@@ -36,6 +36,7 @@ enum audit_actor {
     AUDIT_TOKEN = 2,
     AUDIT_HOST = 3,   /* the owner of this host, over the control socket or offline */
     AUDIT_SYSTEM = 4, /* postern itself */
+    AUDIT_EMERGENCY = 5, /* somebody with a break-glass account */
 };
 
 enum audit_outcome { AUDIT_DONE = 0, AUDIT_REFUSED = 1, AUDIT_FAILED = 2 };

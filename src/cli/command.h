@@ -14,11 +14,12 @@
 enum exit_code { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 3 };
 
 enum option_type {
-    OPTION_FLAG,  /* true in the body */
-    OPTION_TEXT,  /* a string in the body */
-    OPTION_LIST,  /* may be repeated; an array in the body */
-    OPTION_QUERY, /* a parameter of the address */
-    OPTION_LOCAL, /* a value for the command's own function */
+    OPTION_FLAG,   /* true in the body */
+    OPTION_TEXT,   /* a string in the body */
+    OPTION_NUMBER, /* a whole number in the body; what is none goes as the string it is */
+    OPTION_LIST,   /* may be repeated; an array in the body */
+    OPTION_QUERY,  /* a parameter of the address */
+    OPTION_LOCAL,  /* a value for the command's own function */
     OPTION_LOCAL_FLAG,
     OPTION_LOCAL_LIST,
 };
@@ -124,9 +125,9 @@ int run_ca_trust(struct invocation *v);
 int run_ca_renew(struct invocation *v);
 int run_user_add(struct invocation *v);
 int run_recover(struct invocation *v);
-int run_user_password(struct invocation *v);
 int run_user_mail(struct invocation *v);
 int run_notice_test(struct invocation *v);
+int run_drill(struct invocation *v);
 int run_route_add(struct invocation *v);
 int run_rule_add(struct invocation *v);
 int run_zone_add(struct invocation *v);

@@ -50,6 +50,19 @@ static const struct option_def RESET_OPTIONS[] = {
     NO_MORE,
 };
 
+static const struct option_def BREAKGLASS_ADD_OPTIONS[] = {
+    {"group", OPTION_LIST, "groups", "NAME", "put into this group, such as owners; may be repeated"},
+    {"count", OPTION_NUMBER, NULL, "N", "sealed codes, 1 to 16 (4)"},
+    {"session", OPTION_TEXT, NULL, "TIME", "longest session (30m)"},
+    {"active", OPTION_TEXT, NULL, "TIME", "from the first sign-in until all of it ends (1h)"},
+    NO_MORE,
+};
+
+static const struct option_def BREAKGLASS_CODES_OPTIONS[] = {
+    {"count", OPTION_NUMBER, NULL, "N", "sealed codes, 1 to 16 (4)"},
+    NO_MORE,
+};
+
 static const struct option_def RECOVER_OPTIONS[] = {
     {"owner", OPTION_FLAG, NULL, NULL, "make the person an owner as well"},
     NO_MORE,
@@ -248,6 +261,12 @@ const struct command COMMANDS[] = {
     {"recover", {"NAME"}, {NULL}, "give a person access back who has nothing left; whether postern runs or not", RECOVER_OPTIONS, "POST", API "/users/{0}/recover", NULL, NULL, run_recover},
     {"directory list", {NULL}, {NULL}, "the directories, and whether each answers", NULL, "GET", API "/directories", "directories", "name state since why", NULL},
     {"directory test", {"NAME", "USER"}, {NULL, "user"}, "what a directory says of somebody, and what would become of it", NULL, "POST", API "/directories/{0}/test", NULL, NULL, NULL},
+
+    {"breakglass add", {"NAME"}, {"name"}, "make an account for emergencies; its sealed codes are shown once", BREAKGLASS_ADD_OPTIONS, "POST", API "/breakglass", NULL, NULL, NULL},
+    {"breakglass list", {NULL}, {NULL}, "accounts for emergencies, and whether one is active", NULL, "GET", API "/breakglass", "accounts", "user codes active_until last_used last_drill drill_due disabled", NULL},
+    {"breakglass codes", {"NAME"}, {NULL}, "new sealed codes, shown once; the old ones are void", BREAKGLASS_CODES_OPTIONS, "POST", API "/breakglass/{0}/codes", NULL, NULL, NULL},
+    {"breakglass close", {"NAME"}, {NULL}, "end the emergency: the account is sealed again", NULL, "POST", API "/breakglass/{0}/close", NULL, NULL, NULL},
+    {"drill", {"[NAME]"}, {NULL}, "a code to practise an emergency with; without a name, which drills are due", NULL, "POST", API "/breakglass/{0}/drill", NULL, NULL, run_drill},
 
     {"user add", {"NAME"}, {"name"}, "add a person", USER_ADD_OPTIONS, "POST", API "/users", NULL, NULL, run_user_add},
     {"user list", {NULL}, {NULL}, "list people", PAGE_OPTIONS, "GET", API "/users", "users", "name kind groups disabled password totp recovery_left", NULL},

@@ -98,3 +98,32 @@ int run_recover(struct invocation *v)
         (void)fputs(LOUD, stderr);
     return rc;
 }
+
+/* Which accounts were not practised for long: a refusal when there is one, so that a timer can
+ * tell.
+ */
+static int drills_due(struct invocation *v)
+{
+    json_t *answer = NULL, *row;
+    int status = 0;
+    size_t i, due = 0;
+    int rc = invocation_call(v, "GET", "/api/v1/breakglass", NULL, NULL, &status, &answer);
+    if (rc != EXIT_DONE || status >= 400 || v->json)
+        return rc != EXIT_DONE ? rc : invocation_show(v, status, answer);
+    json_array_foreach(json_object_get(answer, "accounts"), i, row)
+    {
+        bool is_due = json_is_true(json_object_get(row, "drill_due"));
+        const char *last = json_string_value(json_object_get(row, "last_drill"));
+        due += is_due;
+        (void)printf("%s%s: last practised %s\n", is_due ? "DUE: " : "",
+                     json_string_value(json_object_get(row, "user")),
+                     last != NULL ? last : "never");
+    }
+    json_decref(answer);
+    return due == 0 ? EXIT_DONE : EXIT_REFUSED;
+}
+
+int run_drill(struct invocation *v)
+{
+    return v->arg_count == 0 ? drills_due(v) : invocation_run(v);
+}

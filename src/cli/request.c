@@ -130,12 +130,19 @@ static bool put_option(const struct chosen *c, json_t *body, struct buf *query)
 {
     const char *member = c->option->member != NULL ? c->option->member : c->option->name;
     json_t *list;
+    uint64_t number;
     switch (c->option->type) {
     case OPTION_FLAG:
         (void)json_object_set_new(body, member, json_true());
         return true;
     case OPTION_TEXT:
         (void)json_object_set_new(body, member, json_string(c->value));
+        return true;
+    case OPTION_NUMBER:
+        (void)json_object_set_new(body, member,
+                                  text_u64(span_str(c->value), UINT32_MAX, &number) == 0
+                                      ? json_integer((json_int_t)number)
+                                      : json_string(c->value));
         return true;
     case OPTION_LIST:
         list = json_object_get(body, member);

@@ -232,6 +232,7 @@ struct authentication_conf {
     const char *password_list;      /* file name in the secrets directory, or "" */
     struct names approvers;         /* groups; owners */
     const char *passkey_roots_file; /* the same, of roots of makers */
+    uint32_t drill_every;           /* 90 d */
 };
 
 struct notices_conf {

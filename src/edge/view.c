@@ -748,6 +748,7 @@ struct subject view_subject(const struct view *v)
         .user = f->user,
         .token = f->token_name,
         .groups = f->groups,
+        .named_only = f->named_only != 0,
         .proven = view_proven(f),
         .scope_routes = f->scope_routes,
         .scope_methods = f->scope_methods,

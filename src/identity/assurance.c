@@ -14,6 +14,8 @@ enum assurance assurance_of(const struct proofs *p)
         enum assurance level;
         bool bound; /* one level more when the key cannot be copied */
     } ROWS[] = {
+        /* Out of an envelope in a safe, once: who has it has been to two places. */
+        {BIT(FACTOR_SEALED), 0, ASSURANCE_MFA, false},
         {BIT(FACTOR_PASSKEY), 0, ASSURANCE_PHISHING_RESISTANT, true},
         {BIT(FACTOR_KEY), KNOWN, ASSURANCE_PHISHING_RESISTANT, true},
         {BIT(FACTOR_CERTIFICATE), KNOWN, ASSURANCE_PHISHING_RESISTANT, false},

@@ -133,6 +133,7 @@ static int find_session(struct call *c, uint64_t now, enum view_status *status)
     struct actor *a = &c->actor;
     memcpy(a->session, session.id, sizeof(a->session));
     a->proven = session.proven;
+    a->emergency = session.emergency;
     r = fill_user(c, session.user);
     a->text = a->user;
     return r;

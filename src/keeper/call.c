@@ -298,7 +298,9 @@ int call_audit(struct call *c, enum audit_event event, struct span target, json_
     if (r == 0) {
         struct audit_draft draft = {
             .event = event,
-            .actor_kind = c->actor.text == NULL ? AUDIT_NOBODY : ACTORS[c->actor.kind],
+            .actor_kind = c->actor.text == NULL ? AUDIT_NOBODY
+                          : c->actor.emergency  ? AUDIT_EMERGENCY
+                                                : ACTORS[c->actor.kind],
             .actor = span_str(c->actor.text),
             .source = c->in.kind == CREDENTIAL_HOST ? NULL : c->in.source.byte,
             .target = target,

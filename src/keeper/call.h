@@ -60,6 +60,7 @@ struct actor {
     const char *user;    /* "" for the host's owner */
     const char *text;    /* for audit: "user", "user/token", "host" */
     struct span groups;  /* one a line */
+    bool emergency;      /* with a break-glass account */
     uint8_t session[16]; /* with a session */
     uint8_t parent[16];
     struct proven proven;                   /* with a session */

@@ -413,7 +413,7 @@ static bool names_meet(const struct names *names, struct span lines)
 }
 
 bool live_may_reach(const struct live *l, const struct route_def *route, struct span user,
-                    struct span groups, struct span token)
+                    struct span groups, struct span token, bool named_only)
 {
     const struct snapshot *s = l->snapshot;
     for (size_t i = 0; i < s->rule_count; i++) {
@@ -422,9 +422,10 @@ bool live_may_reach(const struct live *l, const struct route_def *route, struct 
                              !names_have(&rule->routes, SPAN("*")))) {
             continue;
         }
+        bool open = !named_only &&
+                    (names_have(&rule->users, SPAN("*")) || names_meet(&rule->groups, groups));
         if (token.len > 0 ? names_have(&rule->tokens, token)
-                          : names_have(&rule->users, user) || names_have(&rule->users, SPAN("*")) ||
-                                names_meet(&rule->groups, groups)) {
+                          : open || names_have(&rule->users, user)) {
             return true;
         }
     }

@@ -48,9 +48,9 @@ const struct attestation_roots *live_attestation(const struct live *l);
 /* Is there any such value at all? */
 bool live_injects(const struct live *l);
 /* Does any rule name this person (token empty) or token for the route, whatever place, time, method
- * and strength? groups one a line. */
+ * and strength? groups one a line. named_only: as in struct subject. */
 bool live_may_reach(const struct live *l, const struct route_def *route, struct span user,
-                    struct span groups, struct span token);
+                    struct span groups, struct span token, bool named_only);
 bool lines_have(struct span lines, struct span item);
 
 #endif

@@ -175,8 +175,10 @@ static struct signin signin_of(const struct login *l)
 /* What became of the sign-in, into the answer; the texts stay in l. */
 static void tell(struct login *l, const struct signin *s)
 {
-    static const enum login_result RESULTS[] = {
-        [SIGNIN_OK] = LOGIN_OK, [SIGNIN_SECOND] = LOGIN_SECOND, [SIGNIN_REFUSED] = LOGIN_REFUSED};
+    static const enum login_result RESULTS[] = {[SIGNIN_OK] = LOGIN_OK,
+                                                [SIGNIN_SECOND] = LOGIN_SECOND,
+                                                [SIGNIN_REASON] = LOGIN_REFUSED,
+                                                [SIGNIN_REFUSED] = LOGIN_REFUSED};
     l->answer.result = (uint8_t)RESULTS[s->result];
     if (s->result == SIGNIN_OK) {
         memcpy(l->sso, s->sso, sizeof(l->sso));

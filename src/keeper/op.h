@@ -30,6 +30,12 @@ int op_approvals_list(struct call *c);
 int op_approvals_approve(struct call *c);
 int op_approvals_refuse(struct call *c);
 
+int op_breakglass_list(struct call *c);
+int op_breakglass_add(struct call *c);
+int op_breakglass_codes(struct call *c);
+int op_breakglass_drill(struct call *c);
+int op_breakglass_close(struct call *c);
+
 int op_groups_list(struct call *c);
 int op_groups_get(struct call *c);
 int op_groups_add(struct call *c);
@@ -94,6 +100,10 @@ int op_users_passkeys_enable(struct call *c);
 int page_second_enrol(struct call *c);
 int page_home(struct call *c);
 int page_session_end(struct call *c);
+int page_emergency_show(struct call *c);
+int page_emergency_submit(struct call *c);
+int page_reason_show(struct call *c);
+int page_reason_submit(struct call *c);
 int page_approvals(struct call *c);
 int page_approvals_approve(struct call *c);
 int page_approvals_refuse(struct call *c);

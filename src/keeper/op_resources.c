@@ -313,6 +313,7 @@ static bool explain_subject(struct call *c, struct subject *subject, int *fault)
     *fault = users_find(c->keeper->store, owner, &row);
     *fault = *fault < 0 ? *fault : groups_of(c->keeper->store, owner, &groups);
     subject->user = span_str(owner);
+    subject->named_only = *fault == 0 && row.kind == USER_BREAK_GLASS;
     subject->groups = arena_copy(&c->arena, buf_view(&groups));
     buf_fini(&groups);
     if (*fault == FAULT_ABSENT) {

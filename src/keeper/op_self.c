@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "base/text.h"
 #include "conf/upstream.h"
+#include "keeper/emergency.h"
 #include "keeper/json.h"
 #include "keeper/keeper.h"
 #include "keeper/live.h"
@@ -236,7 +237,7 @@ static int warn_of_directories(const struct keeper *k, json_t *list)
 
 /* What a person should do something about before it breaks. The fleet's lines name each pair as
  * "certificate_days_left" (the default one) or "certificate.NAME.days_left". */
-static json_t *warnings_json(const struct keeper *k)
+static json_t *warnings_json(struct keeper *k)
 {
     json_t *list = json_array();
     struct span text = span_str(k->fleet), line, key;
@@ -263,6 +264,9 @@ static json_t *warnings_json(const struct keeper *k)
     if (list != NULL && warn_of_tokens(k, list) < 0) {
         json_decref(list);
         return NULL;
+    }
+    if (list != NULL && emergency_warn(k, clock_wall_ms() / 1000, list) < 0) {
+        (void)json_push(list, json_string("break-glass accounts cannot be read"));
     }
     return list;
 }

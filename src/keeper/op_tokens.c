@@ -181,7 +181,13 @@ int op_tokens_add(struct call *c)
     if (!read_token(c, &t)) {
         return 0;
     }
-    int r = token_new_id(t.id);
+    struct user owner = {0};
+    int r = users_find(c->keeper->store, t.owner, &owner);
+    if (r == 0 && owner.kind == USER_BREAK_GLASS) {
+        return call_problem(c, 409, "owner", "a break-glass account has no tokens");
+    }
+    r = r == FAULT_ABSENT ? 0 : r;
+    r = r < 0 ? r : token_new_id(t.id);
     r = r < 0 ? r : token_new_api(text, t.hash);
     r = r < 0 ? r : tokens_add(c->keeper->store, &t);
     json_t *answer = r < 0 ? NULL : token_json(&t, t.created);

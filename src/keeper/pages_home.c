@@ -9,9 +9,12 @@
 #include "base/text.h"
 #include "conf/upstream.h"
 #include "identity/session.h"
+#include "keeper/emergency.h"
 #include "keeper/html.h"
+#include "keeper/json.h"
 #include "keeper/keeper.h"
 #include "keeper/op.h"
+#include "keeper/recover.h"
 #include "keeper/tiles.h"
 #include "policy/decide.h"
 #include "store/access.h"
@@ -313,12 +316,37 @@ static int trail(struct call *c)
     return r;
 }
 
+/* What an owner has to hear first. */
+static int emergencies(struct call *c)
+{
+    json_t *list = json_array(), *line;
+    size_t i;
+    bool may = false;
+    int r = list == NULL ? -ENOMEM : emergency_warn(c->keeper, c->now_ms / 1000, list);
+    json_array_foreach(list, i, line)
+    {
+        html_raw(&c->page, "<p class=\"error\" role=\"alert\">");
+        html_text(&c->page, json_span(line));
+        html_raw(&c->page, "</p>");
+    }
+    json_decref(list);
+    r = r < 0 ? r : recover_may_approve(c, &may);
+    if (may) {
+        html_raw(&c->page, "<p><a href=\"/account/approvals\">Approvals</a></p>");
+    }
+    return r;
+}
+
 int page_home(struct call *c)
 {
     if (c->actor.kind != CREDENTIAL_CONSOLE) {
         return call_problem(c, 403, NULL, "the console is for people; a token uses the API");
     }
     html_open(&c->page, "Your consoles", span_str(c->actor.user));
+    int told = c->actor.role == ROLE_OWNER ? emergencies(c) : 0;
+    if (told < 0) {
+        return told;
+    }
     tiles(c);
     int r = sessions(c, "Your sessions", c->actor.user);
     if (c->actor.role == ROLE_OWNER) {

@@ -9,6 +9,7 @@
 #include "identity/lockout.h"
 #include "keeper/attempts.h"
 #include "keeper/call.h"
+#include "keeper/emergency.h"
 #include "store/agents.h"
 #include "store/entries.h"
 #include "store/sessions.h"
@@ -46,8 +47,10 @@ static int make_room(struct keeper *k, const struct signin *s, uint64_t now, str
     return r != 1 ? r : sessions_end(k->store, id, now, each_ended, revokes);
 }
 
+/* emergency: the account of a broken seal, which bounds the session, or NULL. */
 static int new_session(struct keeper *k, struct signin *s, const struct proven *proven,
-                       uint64_t now, const struct session_key keys[2], struct call *revokes)
+                       uint64_t now, const struct breakglass *emergency,
+                       const struct session_key keys[2], struct call *revokes)
 {
     const struct snapshot *conf = live_snapshot(k->live);
     struct session n = {.proven = *proven,
@@ -61,6 +64,9 @@ static int new_session(struct keeper *k, struct signin *s, const struct proven *
     (void)snprintf(n.agent, sizeof(n.agent), "%.*s", SPAN_FMT(s->agent));
     (void)snprintf(n.fingerprint, sizeof(n.fingerprint), "%.*s", SPAN_FMT(s->fingerprint));
     memcpy(n.source, s->source.byte, sizeof(n.source));
+    if (emergency != NULL) {
+        emergency_bound(emergency, now, &n);
+    }
     int r = make_room(k, s, now, revokes);
     r = r < 0 ? r : token_new_id(n.id);
     r = r < 0 ? r : sessions_add(k->store, &n, keys, 2);
@@ -91,7 +97,7 @@ static int record_event(struct keeper *k, const struct signin *s, enum audit_eve
 {
     struct audit_draft draft = {
         .event = event,
-        .actor_kind = AUDIT_PERSON,
+        .actor_kind = s->emergency ? AUDIT_EMERGENCY : AUDIT_PERSON,
         .actor = span_str(s->user),
         .source = s->source.byte,
         .target = span_str(s->user),
@@ -160,9 +166,9 @@ static int refuse(struct keeper *k, struct signin *s, const char *why)
     return attempts_refused(&a, why);
 }
 
-int signin_wait(struct keeper *k, struct signin *s)
+static int wait_in(struct keeper *k, struct signin *s, enum flow_kind kind)
 {
-    struct flow f = {.kind = FLOW_SECOND,
+    struct flow f = {.kind = kind,
                      .factors = s->proofs.factors,
                      .device_bound = s->proofs.device_bound,
                      .asserted = s->proofs.asserted,
@@ -176,8 +182,28 @@ int signin_wait(struct keeper *k, struct signin *s)
     }
     int r = token_new(s->flow, f.hash);
     r = r < 0 ? r : flows_put(k->store, &f);
-    s->result = SIGNIN_SECOND;
+    s->result = kind == FLOW_REASON ? SIGNIN_REASON : SIGNIN_SECOND;
     return r;
+}
+
+int signin_wait(struct keeper *k, struct signin *s)
+{
+    return wait_in(k, s, FLOW_SECOND);
+}
+
+/* The account of a broken seal, in *ret: 1. 0: the result is set. A session that is raised has
+ * given its reason. */
+static int break_seal(struct keeper *k, struct signin *s, uint64_t now, struct breakglass *ret)
+{
+    if (!emergency_takes(&s->proofs)) {
+        return refuse(k, s, "breakglass");
+    }
+    if (s->reason.len == 0 && s->raises == NULL) {
+        return wait_in(k, s, FLOW_REASON);
+    }
+    int r = s->raises != NULL ? breakglass_find(k->store, s->user, ret)
+                              : emergency_begin(k, s, now, ret);
+    return r < 0 ? r : 1;
 }
 
 int signin_finish(struct keeper *k, struct signin *s, struct call *revokes)
@@ -202,13 +228,20 @@ int signin_finish(struct keeper *k, struct signin *s, struct call *revokes)
     if (level < SIGNIN_LEAST) {
         return signin_wait(k, s);
     }
+    struct breakglass account;
+    s->emergency = user.kind == USER_BREAK_GLASS;
+    r = s->emergency ? break_seal(k, s, now, &account) : 1;
+    if (r != 1) {
+        return r;
+    }
     r = token_new(s->sso, keys[0].hash);
     r = r < 0 ? r : token_new(s->console, keys[1].hash);
     if (r < 0) {
         return r;
     }
-    r = s->raises != NULL ? raise_session(k, s, &proven, now, keys)
-                          : new_session(k, s, &proven, now, keys, revokes);
+    r = s->raises != NULL
+            ? raise_session(k, s, &proven, now, keys)
+            : new_session(k, s, &proven, now, s->emergency ? &account : NULL, keys, revokes);
     if (r == FAULT_ABSENT && s->raises != NULL) {
         return refuse(k, s, "session");
     }

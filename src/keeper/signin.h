@@ -29,13 +29,16 @@ struct signin {
     struct span fingerprint; /* of the program's TLS, or empty: routes that bind to it refuse */
     struct span request_id;
     struct span back;      /* of a flow that this makes, see store/flows.h */
+    struct span reason;    /* of a break-glass account: why the seal is broken */
     const uint8_t *raises; /* id of the session that is raised, or NULL: a new one */
 
     enum signin_result {
         SIGNIN_OK,      /* sso and console hold the keys */
         SIGNIN_SECOND,  /* flow holds the key of a FLOW_SECOND */
         SIGNIN_REFUSED, /* recorded */
+        SIGNIN_REASON,  /* a break-glass account without a reason; flow holds a FLOW_REASON's key */
     } result;
+    bool emergency; /* of a break-glass account; not set by the caller */
     char sso[TOKEN_TEXT_SIZE], console[TOKEN_TEXT_SIZE], flow[TOKEN_TEXT_SIZE];
     uint64_t ends_at;
 };

@@ -105,6 +105,10 @@ int signin_flow(struct call *c, enum flow_kind kind, struct flow *ret)
 
 int signin_arrive(struct call *c, const struct signin *s, struct span back)
 {
+    if (s->result == SIGNIN_REASON) {
+        c->set_flow = arena_copy(&c->arena, span_str(s->flow));
+        return c->set_flow.at == NULL ? -ENOMEM : call_redirect(c, "/signin/reason");
+    }
     if (s->result == SIGNIN_SECOND) {
         c->set_flow = arena_copy(&c->arena, span_str(s->flow));
         return c->set_flow.at == NULL ? -ENOMEM : call_redirect(c, "/signin/second");

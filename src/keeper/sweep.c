@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "keeper/attempts.h"
 #include "keeper/call.h"
+#include "keeper/emergency.h"
 #include "keeper/keeper.h"
 
 #include "store/access.h"
@@ -51,6 +52,7 @@ static int sweep_step(struct keeper *k, void *context)
 {
     uint64_t now = clock_wall_ms() / 1000;
     int r = sessions_expire(k->store, now, each_expired, context);
+    r = r < 0 ? r : emergency_sweep(context, now);
     r = r < 0 ? r : sessions_prune(k->store, now - SESSIONS_KEPT);
     r = r < 0 ? r : handovers_prune(k->store, now);
     r = r < 0 ? r : enrolments_prune(k->store, now);

@@ -54,7 +54,7 @@ static int add_gifts(struct keeper *k, struct view_work *w, const struct msg_ses
     int r = 0;
     for (size_t i = 0; i < routes.count && r == 0; i++) {
         const struct route_def *route = routes.at[i];
-        if (!live_may_reach(k->live, route, v->user, v->groups, v->token_name)) {
+        if (!live_may_reach(k->live, route, v->user, v->groups, v->token_name, v->named_only != 0)) {
             continue;
         }
         add_inject(k, &w->inject, route);
@@ -86,6 +86,7 @@ static int fill_session(struct keeper *k, struct view_work *w, const struct msg_
     memcpy(v->source, s.source, sizeof(v->source));
     memcpy(w->fingerprint, s.fingerprint, sizeof(w->fingerprint));
     v->fingerprint = span_str(w->fingerprint);
+    v->named_only = s.emergency;
     return groups_of(k->store, w->user, &w->groups);
 }
 

@@ -27,6 +27,7 @@ struct subject {
     struct span user;                                     /* also the owner of a token */
     struct span token;                                    /* name of the token */
     struct span groups;                                   /* of the user */
+    bool named_only; /* a break-glass account: only rules that name the user admit it */
     struct proven proven;                                 /* of a person */
     struct span scope_routes, scope_methods, scope_paths; /* tokens: empty list = nothing at all for
                                                            * routes ("*": every route); empty = no

@@ -490,8 +490,10 @@ void asker_init(struct asker *a, const struct policy *p, const struct question *
         add_asker(a, &p->who[WHO_TOKEN], s->token);
     if (s->kind != SUBJECT_PERSON)
         return;
-    a->mask |= MASK_ANYBODY;
     add_asker(a, &p->who[WHO_USER], s->user);
+    if (s->named_only)
+        return;
+    a->mask |= MASK_ANYBODY;
     struct span rest = s->groups, group;
     while (span_cut(&rest, '\n', &group))
         add_asker(a, &p->who[WHO_GROUP], group);
@@ -542,7 +544,7 @@ const struct rule *rules_next(const struct policy *p, struct rule_walk *w, uint6
 
 static bool who_ok(const struct rule *r, const struct asker *a)
 {
-    if (r->anybody && a->question->subject->kind == SUBJECT_PERSON)
+    if (r->anybody && (a->mask & MASK_ANYBODY) != 0)
         return true;
     if ((r->mask & a->mask) == 0)
         return false;

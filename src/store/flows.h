@@ -23,6 +23,7 @@ enum flow_kind {
     FLOW_REGISTER = 3, /* a challenge is out for a new passkey */
     FLOW_PROVIDER = 4, /* the browser is at an OpenID provider */
     FLOW_STEP_UP = 5,  /* a session is to be raised */
+    FLOW_REASON = 6,   /* a break-glass account was proven; its reason is asked for */
 };
 
 struct flow {

@@ -2,6 +2,7 @@
 
 #include "base/fault.h"
 #include "store/part.h"
+#include "store/users.h"
 
 #define BACK_MAX 4096u
 #define KEYS_MAX 4u
@@ -29,6 +30,7 @@ static void read_session(struct query *q, struct session *n)
     query_get_text(q, n->fingerprint, sizeof(n->fingerprint));
     n->ended = query_get_u64(q);
     n->user_disabled = query_get_u64(q) != 0;
+    n->emergency = query_get_u64(q) == USER_BREAK_GLASS;
 }
 
 /* The end of a find: what one row or none means. */

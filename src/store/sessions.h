@@ -32,6 +32,7 @@ struct session {
     char fingerprint[SESSION_FINGERPRINT_SIZE]; /* of the program's TLS, or "" */
     uint64_t ended;     /* 0: not ended by anybody; see identity/session.h for live */
     bool user_disabled; /* of the user now; not set by the caller */
+    bool emergency;     /* of a break-glass account; not set by the caller */
 };
 
 struct session_key {

@@ -36,7 +36,8 @@ struct user {
 
 /* A person. FAULT_EXISTS; FAULT_FORMAT: not a name. */
 must_check int users_add(struct store *s, const char *name, uint64_t now);
-/* The same of any kind. A service account can not be given anything to sign in with, nor a session:
+/* The same of any kind. A break-glass account can have no password, TOTP or recovery codes (see
+ * breakglass.h); a service account can not be given anything to sign in with, nor a session:
  * whoever tries gets FAULT_FORMAT from the store itself. */
 must_check int users_add_kind(struct store *s, const char *name, enum user_kind kind, uint64_t now);
 must_check int users_find(struct store *s, const char *name, struct user *ret);

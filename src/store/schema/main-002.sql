@@ -165,3 +165,24 @@ CREATE TABLE directory_entries (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX directory_entries_by_age ON directory_entries (directory, checked);
+-- Break-glass accounts: sealed until somebody breaks the seal. session: of one sign-in, active: from
+-- the first sign-in until all of it is over, both in seconds.
+CREATE TABLE breakglass (
+    user TEXT PRIMARY KEY REFERENCES users (name) ON DELETE CASCADE,
+    made INTEGER NOT NULL,
+    session INTEGER NOT NULL,
+    active INTEGER NOT NULL,
+    active_until INTEGER NOT NULL DEFAULT 0,
+    last_used INTEGER NOT NULL DEFAULT 0,
+    last_drill INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+-- A drill's code opens nothing, and expires.
+CREATE TABLE sealed_codes (
+    hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
+    user TEXT NOT NULL REFERENCES breakglass (user) ON DELETE CASCADE,
+    drill INTEGER NOT NULL CHECK (drill IN (0, 1)),
+    expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX sealed_codes_by_user ON sealed_codes (user, drill);

@@ -25,6 +25,7 @@ static void every_combination_has_its_level(void **state)
         {{FACTOR_PASSWORD, FACTOR_DIRECTORY}, 2, false, 0, ASSURANCE_PASSWORD},
         {{FACTOR_PASSWORD, FACTOR_TOTP}, 2, false, 0, ASSURANCE_MFA},
         {{FACTOR_PASSWORD, FACTOR_RECOVERY}, 2, false, 0, ASSURANCE_MFA},
+        {{FACTOR_SEALED}, 1, false, 0, ASSURANCE_MFA},
         {{FACTOR_PASSWORD, FACTOR_SEALED}, 2, false, 0, ASSURANCE_MFA},
         {{FACTOR_PROVIDER, FACTOR_TOTP}, 2, false, 0, ASSURANCE_MFA},
         {{FACTOR_CERTIFICATE, FACTOR_TOTP}, 2, false, 0, ASSURANCE_MFA},

@@ -86,17 +86,23 @@ static void a_public_port_stands_for_its_listener(void **state)
     own->public_port = 0;
 }
 
-static bool may(const char *route, const char *user, const char *groups, const char *token)
+static bool may_as(const char *route, const char *user, const char *groups, const char *token,
+                   bool named_only)
 {
     const struct snapshot *s = live_snapshot(BENCH.k.live);
     for (size_t i = 0; i < s->route_count; i++) {
         if (strcmp(s->routes[i].name, route) == 0) {
             return live_may_reach(BENCH.k.live, &s->routes[i], span_str(user), span_str(groups),
-                                  span_str(token));
+                                  span_str(token), named_only);
         }
     }
     fail();
     return false;
+}
+
+static bool may(const char *route, const char *user, const char *groups, const char *token)
+{
+    return may_as(route, user, groups, token, false);
 }
 
 static void credentials_are_for_those_whom_a_rule_names(void **state)
@@ -105,6 +111,7 @@ static void credentials_are_for_those_whom_a_rule_names(void **state)
     assert_true(may("tomcat", "owner", "others\nowners", ""));
     assert_true(may("bare", "owner", "owners", ""));
     assert_false(may("tomcat", "person", "", ""));
+    assert_false(may_as("tomcat", "owner", "others\nowners", "", true));
     assert_false(may("tomcat", "person", "owner\nownersx", ""));
     assert_true(may("tomcat", "owner", "owners", "robot"));
     assert_false(may("bare", "owner", "owners", "robot"));

@@ -1,5 +1,6 @@
 #include "tests/unit/conf/sample.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "policy/decide.h"
@@ -615,6 +616,49 @@ static void the_explanation_names_every_rule_and_its_failure(void **state)
     snapshot_free(s);
 }
 
+static void a_break_glass_account_is_admitted_by_name_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *who;
+        enum verdict ordinary, named_only;
+    } KINDS[] = {
+        {"users: [glass]", VERDICT_ALLOW, VERDICT_ALLOW},
+        {"users: ['*']", VERDICT_ALLOW, VERDICT_DENY},
+        {"groups: [admins]", VERDICT_ALLOW, VERDICT_DENY},
+        {"users: ['*', glass]", VERDICT_ALLOW, VERDICT_ALLOW},
+        {"users: [other], groups: [admins]", VERDICT_ALLOW, VERDICT_DENY},
+    };
+    for (size_t i = 0; i < countof(KINDS); i++) {
+        char text[1024];
+        (void)snprintf(text, sizeof(text),
+                       "portal: {host: p.example}\n"
+                       "listeners: [{name: main, address: '127.0.0.1:9443'}]\n"
+                       "routes: {tomcat: {host: t.p.example, upstream: 'http://127.0.0.1:1'}}\n"
+                       "rules: [{name: r, %s, zones: [local], routes: [tomcat]}]\n",
+                       KINDS[i].who);
+        struct snapshot *s = sample_parse(text);
+        struct policy *p;
+        assert_int_equal(policy_new(s, &p), 0);
+        struct addr source = address("127.0.0.1");
+        struct subject who = {.kind = SUBJECT_PERSON,
+                              .user = SPAN("glass"),
+                              .groups = SPAN("admins"),
+                              .proven = proven_as(MFA, NOW)};
+        struct question q = {&who,
+                             zones_find(policy_zones(p), &source),
+                             snapshot_route(s, "tomcat"),
+                             SPAN("GET"),
+                             SPAN("/"),
+                             NOW};
+        assert_int_equal(policy_decide(p, &q).verdict, KINDS[i].ordinary);
+        who.named_only = true;
+        assert_int_equal(policy_decide(p, &q).verdict, KINDS[i].named_only);
+        policy_free(p);
+        snapshot_free(s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -627,6 +671,7 @@ int main(void)
         cmocka_unit_test(a_route_is_found_by_port_and_then_by_host),
         cmocka_unit_test(routes_of_one_host_are_told_apart_by_the_longest_prefix),
         cmocka_unit_test(a_source_that_nothing_admits_is_known_before_tls),
+        cmocka_unit_test(a_break_glass_account_is_admitted_by_name_alone),
         cmocka_unit_test(words_read_back),
         cmocka_unit_test(the_explanation_names_every_rule_and_its_failure),
     };
