@@ -46,7 +46,7 @@ static const struct option_def USER_ADD_OPTIONS[] = {
 };
 
 static const struct option_def RESET_OPTIONS[] = {
-    {"lost", OPTION_LIST, NULL, "WHAT", "password or authenticator; may be repeated"},
+    {"lost", OPTION_LIST, NULL, "WHAT", "password, authenticator or passkeys; may be repeated"},
     NO_MORE,
 };
 

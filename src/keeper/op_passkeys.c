@@ -107,12 +107,31 @@ int op_my_passkeys_rename(struct call *c)
     return r < 0 ? r : call_answer(c, 200, passkeys_json(&p));
 }
 
+/* Who would have nothing left could be invited anew by whoever has taken it away, and be somebody
+ * else then. A reset needs an approver. */
+static int keep_enrolled(struct call *c, const struct passkey *p, bool *may)
+{
+    struct user user;
+    int r = users_find(c->keeper->store, p->user, &user);
+    *may = r == 0 && (c->actor.kind == CREDENTIAL_HOST || user.passkeys > 1 ||
+                      user.password_set != 0 || user.totp || user.recovery_left > 0);
+    return r < 0 || *may ? r
+                         : call_problem(c, 409, NULL,
+                                        "this is the last that the person signs in with; say that "
+                                        "it is lost with reset instead");
+}
+
 /* A lost key may be in somebody's hands, who may be on with it. */
 int op_users_passkeys_remove(struct call *c)
 {
     struct passkey p;
+    bool may;
     int r = find(c, op_name(c, 0, "user"), 1, &p);
     if (r <= 0) {
+        return r;
+    }
+    r = keep_enrolled(c, &p, &may);
+    if (r < 0 || !may) {
         return r;
     }
     r = removed(c, &p);

@@ -11,6 +11,7 @@
 #include "keeper/op.h"
 #include "store/credentials.h"
 #include "store/entries.h"
+#include "store/passkeys.h"
 
 #define LINK_LIFE (24u * 3600)
 /* A wrong word is a slip of the tongue; that many are somebody who guesses. */
@@ -93,6 +94,9 @@ int op_users_recover(struct call *c)
 
 /* ---- lost factors ---- */
 
+/* Beside enum enrol_part: nothing that a link sets anew by itself. */
+#define LOST_PASSKEYS 4u
+
 /* The parts that the body calls lost, or 0 when it has ended the call with a problem. */
 static uint32_t read_lost(struct call *c)
 {
@@ -102,6 +106,7 @@ static uint32_t read_lost(struct call *c)
         struct span word = json_span(json_array_get(list, i));
         uint32_t part = span_is(word, "password")        ? ENROL_PASSWORD
                         : span_is(word, "authenticator") ? ENROL_TOTP
+                        : span_is(word, "passkeys")      ? LOST_PASSKEYS
                                                          : 0;
         if (part == 0) {
             lost = 0;
@@ -110,7 +115,8 @@ static uint32_t read_lost(struct call *c)
         lost |= part;
     }
     if (lost == 0) {
-        (void)call_problem(c, 400, "lost", "name what is lost: \"password\", \"authenticator\"");
+        (void)call_problem(c, 400, "lost",
+                           "name what is lost: \"password\", \"authenticator\", \"passkeys\"");
     }
     return lost;
 }
@@ -123,6 +129,10 @@ static int remove_lost(struct store *s, const char *user, uint32_t lost)
     r = r == FAULT_ABSENT ? 0 : r;
     if (r == 0 && (lost & ENROL_TOTP) != 0) {
         r = credentials_remove_totp(s, user);
+        r = r == FAULT_ABSENT ? 0 : r;
+    }
+    if (r == 0 && (lost & LOST_PASSKEYS) != 0) {
+        r = passkeys_remove_all(s, user);
     }
     return r == FAULT_ABSENT ? 0 : r;
 }
@@ -132,7 +142,8 @@ static bool is_proven_by_rest(const struct user *u, bool linked, uint32_t lost)
 {
     bool password = linked || (u->password_set != 0 && !u->password_disabled);
     bool code = (u->totp && !u->totp_disabled) || u->recovery_left > 0;
-    return lost == ENROL_TOTP ? password : lost == ENROL_PASSWORD && code;
+    uint32_t parts = lost & ENROL_ALL;
+    return parts == ENROL_TOTP ? password : parts == ENROL_PASSWORD && code;
 }
 
 int op_users_reset(struct call *c)
@@ -157,11 +168,16 @@ int op_users_reset(struct call *c)
     if (linked && (lost & ENROL_PASSWORD) != 0) {
         return call_problem(c, 409, "lost", "the password is that of directory %s", e.directory);
     }
+    if (lost == LOST_PASSKEYS && (user.password_set != 0 || linked) && user.totp) {
+        return call_problem(c, 409, "lost",
+                            "password and authenticator are left: remove the passkeys, and the "
+                            "person adds others after a login");
+    }
     bool confirm = !is_proven_by_rest(&user, linked, lost);
     r = remove_lost(store, name, lost);
     r = r < 0 ? r
-              : recover_link(c->keeper, name, confirm ? ENROL_ALL : lost, confirm, c->actor.user,
-                             c->now_ms / 1000, &answer);
+              : recover_link(c->keeper, name, confirm ? ENROL_ALL : lost & ENROL_ALL, confirm,
+                             c->actor.user, c->now_ms / 1000, &answer);
     r = r < 0 ? r : json_put(answer, "confirm", json_boolean(confirm));
     r = r < 0 ? r : op_end_user(c, name);
     r = r < 0 ? r

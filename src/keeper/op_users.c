@@ -44,11 +44,12 @@ json_t *op_user_json(struct call *c, const struct user *u)
     static const char *const KINDS[] = {
         [USER_PERSON] = "person", [USER_SERVICE] = "service", [USER_BREAK_GLASS] = "break-glass"};
     const char *kind = (size_t)u->kind < countof(KINDS) ? KINDS[u->kind] : "unknown";
-    return json_pack("{s:s,s:s,s:s,s:b,s:o,s:o,s:s,s:s,s:i,s:o,s:o,s:o}", "name", u->name, "kind",
-                     kind, "mail", u->mail, "disabled", u->disabled, "groups", list, "created",
-                     json_time(u->created), "password", password, "totp", totp, "recovery_left",
-                     (int)u->recovery_left, "enrol_until", json_time(u->enrol_until), "spent",
-                     spent, "directory", linked == 0 ? json_string(e.directory) : json_null());
+    return json_pack("{s:s,s:s,s:s,s:b,s:o,s:o,s:s,s:s,s:i,s:i,s:o,s:o,s:o}", "name", u->name,
+                     "kind", kind, "mail", u->mail, "disabled", u->disabled, "groups", list,
+                     "created", json_time(u->created), "password", password, "totp", totp,
+                     "passkeys", (int)u->passkeys, "recovery_left", (int)u->recovery_left,
+                     "enrol_until", json_time(u->enrol_until), "spent", spent, "directory",
+                     linked == 0 ? json_string(e.directory) : json_null());
 }
 
 static int answer_user(struct call *c, unsigned status, const char *name)
@@ -442,7 +443,7 @@ int op_users_enrol(struct call *c)
         return call_problem(c, 409, NULL, "this account is not a person's");
     }
     if (c->actor.kind != CREDENTIAL_HOST &&
-        (user.password_set != 0 || user.totp || user.recovery_left > 0)) {
+        (user.password_set != 0 || user.totp || user.recovery_left > 0 || user.passkeys > 0)) {
         return call_problem(c, 409, NULL,
                             "this person has enrolled; say what is lost with reset instead");
     }

@@ -79,7 +79,7 @@ const struct operation OPERATIONS[] = {
      "Declares factors of a person lost: they are removed, sessions end, and a link, good for 24 "
      "hours, sets them anew. On its page the factor that is left proves the person; with `confirm` "
      "nothing is left, and an approver has to say who it is.",
-     op_users_reset, FIELDS({"lost", FIELD_LIST, true, "`password`, `authenticator` or both"}),
+     op_users_reset, FIELDS({"lost", FIELD_LIST, true, "of `password`, `authenticator`, `passkeys`"}),
      NULL},
     {"POST", "/api/v1/users/{name}/recover", ROLE_HOST, 0,
      "Gives access back without any factor: enables the user and makes a link that sets all "

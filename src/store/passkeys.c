@@ -179,6 +179,15 @@ int passkeys_remove(struct store *s, const char *user, const char *name)
     return named(s, STMT_PASSKEY_REMOVE, user, name, NULL);
 }
 
+int passkeys_remove_all(struct store *s, const char *user)
+{
+    struct query q;
+    store_query(&q, s, STMT_PASSKEY_REMOVE_ALL);
+    query_text(&q, user);
+    int rc = store_run_query(&q, s);
+    return rc < 0 ? rc : 0;
+}
+
 int passkeys_enable(struct store *s, const char *user, const char *name)
 {
     return named(s, STMT_PASSKEY_ENABLE, user, name, NULL);

@@ -52,6 +52,8 @@ must_check int passkeys_disable(struct store *s, struct span id);
 /* FAULT_ABSENT, FAULT_EXISTS. */
 must_check int passkeys_rename(struct store *s, const char *user, const char *name, const char *to);
 must_check int passkeys_remove(struct store *s, const char *user, const char *name);
+/* None is no fault. */
+must_check int passkeys_remove_all(struct store *s, const char *user);
 /* Good again. FAULT_ABSENT. */
 must_check int passkeys_enable(struct store *s, const char *user, const char *name);
 

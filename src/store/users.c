@@ -18,6 +18,7 @@ static void read_user(struct query *q, struct user *u)
     query_get_text(q, u->mail, sizeof(u->mail));
     u->recovery_left = (uint32_t)query_get_u64(q);
     u->enrol_until = query_get_u64(q);
+    u->passkeys = (uint32_t)query_get_u64(q);
 }
 
 /* A statement whose only parameter is a name and that has to hit exactly one row. */

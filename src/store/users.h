@@ -31,6 +31,7 @@ struct user {
     bool totp_disabled;
     char mail[USER_MAIL_SIZE]; /* where the person is told of what happens; "": nowhere */
     uint32_t recovery_left;
+    uint32_t passkeys;    /* disabled ones too */
     uint64_t enrol_until; /* an unused enrolment code is good until then; 0: none */
 };
 

@@ -26,6 +26,8 @@ def site():
         s.start()
         s.boss = s.owner()
         s.cli("route", "add", "con", up.url, "--allow", "group:owners@local")
+        s.cli("route", "add", "hw", up.url)
+        s.cli("rule", "add", "hw", "--group", "owners", "--zone", "local", "--route", "hw", "--assurance", "hardware")
         yield s
     up.close()
 
@@ -332,6 +334,39 @@ def test_a_person_names_and_removes_own_keys(site, new):
     site.cli("user", "passkey", "remove", owner.person.name, left[0]["id"])
     assert owner.person.get(site.portal + "/").status == 303, "the sessions ended with it"
     assert site.json("user", "passkey", "list", owner.person.name)["passkeys"] == []
+
+
+def test_an_administrator_can_not_invite_anew_who_has_a_passkey_only(site, new):
+    """Whoever takes the last key away could else be that person by the link that comes next."""
+    boss = new()
+    code = enrol_code(site, "only-key")
+    browser, key = stranger(site), Authenticator()
+    assert browser.ask("/signin/enrol", {"code": code, "name": "Key", **key.create(
+        browser.options("/signin/enrol", code=code), site.portal)}).status == 201
+    user = "/api/v1/users/only-key"
+    shown = boss.ask(user, None, "GET").json()
+    assert (shown["passkeys"], shown["password"]) == (1, "none")
+    assert boss.ask(user + "/enrol", {}).status == 409
+    only = boss.ask(user + "/passkeys", None, "GET").json()["passkeys"][0]["id"]
+    assert boss.ask(f"{user}/passkeys/{only}", None, "DELETE").status == 409
+    assert stranger(site).prove(key).status == 200
+    reset = boss.ask(user + "/reset", {"lost": ["passkeys"]})
+    assert reset.status == 200 and reset.json()["confirm"] is True, reset.text
+    assert stranger(site).prove(key).status == 403
+    code = urllib.parse.parse_qs(urllib.parse.urlsplit(reset.json()["link"]).query)["code"][0]
+    assert stranger(site).ask("/signin/enrol/options", {"code": code}).status == 403, "the link waits for an approver"
+    assert boss.ask(f"/api/v1/users/{boss.person.name}/reset", {"lost": ["passkeys"]}).status == 409
+
+
+def test_a_rule_tells_a_key_that_stays_on_its_device_from_one_that_does_not(site, new):
+    for flags, status in ((UP | UV, 200), (UP | UV | BE, 403)):
+        owner, key = new(), Authenticator(flags=flags)
+        assert owner.add(key, "Key").status == 201
+        browser = stranger(site)
+        assert browser.prove(key).status == 200
+        url = site.console_url("hw", "/")
+        answer, at = browser.person.follow(browser.person.get(url), url)
+        assert (answer.text == "ok") == (status == 200), (flags, at, answer.status)
 
 
 # ---- names tell nothing ----

@@ -1,0 +1,173 @@
+/* What a store that fails between two steps leaves of a passkey: all of it, or nothing. */
+#include "tests/unit/unit.h"
+
+#include <sqlite3.h>
+
+#include "base/fault.h"
+#include "keeper/json.h"
+#include "keeper/op.h"
+#include "keeper/recover.h"
+#include "store/credentials.h"
+#include "store/passkeys.h"
+#include "tests/unit/identity/authenticator.h"
+#include "tests/unit/keeper/bench.h"
+
+static struct bench BENCH;
+
+static void run_sql(const char *sql)
+{
+    char path[128];
+    sqlite3 *db;
+    (void)snprintf(path, sizeof(path), "%s/postern.db", BENCH.dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void rename_table(const char *from, const char *to)
+{
+    char sql[128];
+    (void)snprintf(sql, sizeof(sql), "ALTER TABLE %s RENAME TO %s", from, to);
+    run_sql(sql);
+}
+
+/* One call as the keeper runs it: what went well stays. The caller frees it. */
+static struct call *run(const char *path, const char *flow, struct span body, int *fault)
+{
+    struct call_input in = {.kind = CREDENTIAL_NONE,
+                            .host = BENCH_HOST,
+                            .method = SPAN("POST"),
+                            .path = span_str(path),
+                            .body = body,
+                            .flow = span_str(flow),
+                            .type = SPAN("application/json")};
+    struct call *c = call_new(&BENCH.k, &in);
+    assert_non_null(c);
+    assert_int_equal(store_begin(BENCH.k.store), 0);
+    assert_int_equal(store_mark(BENCH.k.store), 0);
+    *fault = operation_run(c);
+    bool keeps = *fault == 0 && (c->status < 400 || c->keep);
+    if (keeps) {
+        assert_int_equal(store_keep(BENCH.k.store), 0);
+    } else if (store_in_transaction(BENCH.k.store)) {
+        store_undo(BENCH.k.store);
+    }
+    if (store_in_transaction(BENCH.k.store)) {
+        assert_int_equal(store_commit(BENCH.k.store), 0);
+    } else {
+        store_rollback(BENCH.k.store);
+    }
+    return c;
+}
+
+static void put_b64(struct buf *out, const char *name, struct span bytes_of_it)
+{
+    char text_of_it[TEXT_B64_SIZE(4096)];
+    text_b64url(text_of_it, bytes_of_it);
+    (void)buf_printf(out, ",\"%s\":\"%s\"", name, text_of_it);
+}
+
+/* The body of the answer to this challenge. */
+static void answer(struct buf *out, const char *code, const struct device *d, const char *challenge)
+{
+    struct wish w = wish_for("webauthn.create");
+    uint8_t asked[CLIENTDATA_CHALLENGE];
+    struct buf client, data, object;
+    assert_int_equal(text_unb64url(span_str(challenge), asked, sizeof(asked)), sizeof(asked));
+    w.challenge = asked;
+    w.origin = "https://postern.localhost:9443";
+    w.site = "postern.localhost";
+    buf_init(&client, 4096);
+    buf_init(&data, 4096);
+    buf_init(&object, 4096);
+    make_client(&client, &w);
+    make_data(&data, d, &w);
+    make_object(&object, d, "none", buf_view(&data), buf_view(&client), NULL, NULL, 0);
+    (void)buf_printf(out, "{\"code\":\"%s\",\"name\":\"Key\"", code);
+    put_b64(out, "id", d->id);
+    put_b64(out, "client", buf_view(&client));
+    put_b64(out, "object", buf_view(&object));
+    (void)buf_byte(out, '}');
+    buf_fini(&client);
+    buf_fini(&data);
+    buf_fini(&object);
+}
+
+static bool is_enrolled(const struct device *d)
+{
+    struct passkey p;
+    int r = passkeys_find(BENCH.k.store, d->id, &p);
+    assert_true(r == 0 || r == FAULT_ABSENT);
+    return r == 0;
+}
+
+static bool link_is_good(void)
+{
+    struct enrolment e;
+    return enrolments_find_user(BENCH.k.store, "person", clock_wall_ms() / 1000, &e) == 0;
+}
+
+static void no_key_without_its_record_and_no_used_link_without_its_key(void **state)
+{
+    (void)state;
+    /* Steps in the order in which they are made; each fails because its table is not there. */
+    static const char *const TABLES[] = {"flows", "passkeys", "audit"};
+    struct device d = device_new(PASSKEY_ES256);
+    struct buf body, options;
+    int fault;
+    json_t *link = NULL;
+    buf_init(&body, 16384);
+    buf_init(&options, 256);
+    assert_int_equal(
+        recover_link(&BENCH.k, "person", ENROL_ALL, false, "", clock_wall_ms() / 1000, &link), 0);
+    const char *code = json_string_value(json_object_get(link, "code"));
+    (void)buf_printf(&options, "{\"code\":\"%s\"}", code);
+    struct call *asked = run("/signin/enrol/options", "", buf_view(&options), &fault);
+    assert_true(fault == 0 && asked->status == 200);
+    char *flow = arena_string(&asked->arena, asked->set_flow);
+    answer(&body, code, &d, json_string_value(json_object_get(asked->answer, "challenge")));
+    for (size_t i = 0; i < countof(TABLES); i++) {
+        rename_table(TABLES[i], "gone");
+        struct call *c = run("/signin/enrol", flow, buf_view(&body), &fault);
+        if (fault == 0 && c->status < 400) {
+            fail_msg("%u without %s", c->status, TABLES[i]);
+        }
+        call_free(c);
+        rename_table("gone", TABLES[i]);
+        assert_true(!is_enrolled(&d) && link_is_good());
+    }
+    struct call *c = run("/signin/enrol", flow, buf_view(&body), &fault);
+    assert_true(fault == 0 && c->status == 201);
+    assert_true(is_enrolled(&d) && !link_is_good());
+    call_free(c);
+    c = run("/signin/enrol", flow, buf_view(&body), &fault);
+    assert_true(fault == 0 && c->status == 410);
+    call_free(c);
+    call_free(asked);
+    json_decref(link);
+    buf_fini(&body);
+    buf_fini(&options);
+    EVP_PKEY_free(d.pkey);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    bench_open(&BENCH);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    bench_close(&BENCH);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_key_without_its_record_and_no_used_link_without_its_key),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
