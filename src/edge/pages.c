@@ -102,7 +102,7 @@ int pages_login(struct buf *out, const struct login_page *p)
         (void)handover_fields(out, p->handover);
     (void)buf_text(
         out, "<button class=\"button wide\" type=\"submit\">Use a passkey</button>\n"
-             "<p class=\"muted\">With your name above: also a key that does not know it.</p>\n"
+             "<p class=\"muted\">If your key does not know your name, type it in above first.</p>\n"
              "</form>\n</section>\n");
     return end(out);
 }

@@ -46,6 +46,10 @@ static const struct told {
     {AUDIT_BREAKGLASS_REFUSED, TOLD_OWNERS},
     {AUDIT_BREAKGLASS_SEALED, TOLD_OWNERS},
     {AUDIT_BREAKGLASS_DRILL, TOLD_OWNERS},
+    {AUDIT_PASSKEY_ADDED, 0},
+    {AUDIT_PASSKEY_REMOVED, 0},
+    {AUDIT_PASSKEY_DISABLED, 0},
+    {AUDIT_PASSKEY_ENABLED, 0},
 };
 
 static const struct told *told_find(enum audit_event event)

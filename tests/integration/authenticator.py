@@ -113,3 +113,28 @@ class Authenticator:
         if handle is not None:
             answer["handle"] = handle
         return answer
+
+
+class Browser:
+    """What the portal's script does, for one person."""
+
+    def __init__(self, site, person):
+        self.site, self.person, self.origin = site, person, site.portal
+
+    def ask(self, path, body, method="POST"):
+        text = b"" if body is None else json.dumps(body).encode()
+        return self.person.request(method, self.site.portal + path, body=text, navigate=False,
+                                   headers=[("Content-Type", "application/json"), ("Sec-Fetch-Site", "same-origin")])
+
+    def options(self, path, **body):
+        answer = self.ask(path + "/options", body)
+        assert answer.status == 200, answer.text
+        return answer.json()
+
+    def add(self, key, name, **wrong):
+        return self.ask("/account/passkeys", {"name": name, **key.create(self.options("/account/passkeys"), self.origin, **wrong)})
+
+    def prove(self, key, user=None, back=None, **wrong):
+        body = {k: v for k, v in (("user", user), ("back", back)) if v}
+        key.count += 1
+        return self.ask("/signin/passkey", key.get(self.options("/signin/passkey", **body), self.origin, **wrong))

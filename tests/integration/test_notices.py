@@ -10,6 +10,7 @@ import pytest
 
 import consoles
 import stack as harness
+from authenticator import Authenticator, Browser
 from postbox import Postbox
 from stack import wait_for
 from web import Web
@@ -110,6 +111,17 @@ def test_a_changed_factor_is_told_with_who_did_it(told):
     told.s.cli("user", "recovery", "ann")
     told.wait_mail("recovery.made")
     wait_for(lambda: {"totp.set", "password.set", "recovery.made"} <= set(told.events()), 30)
+
+
+def test_a_new_passkey_is_told_and_that_it_is_gone(told):
+    bea = told.s.user("bea")
+    told.s.cli("user", "mail", "bea", "bea@example.org")
+    assert bea.login().status == 303
+    assert Browser(told.s, bea).add(Authenticator(), "Key of bea").status == 201
+    wait_for(lambda: "passkey.added" in told.events("bea"), 30)
+    key = told.s.json("user", "passkey", "list", "bea")["passkeys"][0]["id"]
+    told.s.cli("user", "passkey", "remove", "bea", key)
+    wait_for(lambda: "passkey.removed" in told.events("bea"), 30)
 
 
 def test_a_changed_address_is_told_to_the_one_that_was(told):

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 import authenticator as fido
-from authenticator import BE, BS, EDDSA, ES256, RS256, UP, UV, Authenticator
+from authenticator import BE, BS, EDDSA, ES256, RS256, UP, UV, Authenticator, Browser
 from stack import PASSWORD, Person, Recorder, Stack
 
 REFUSED = "This passkey did not prove who you are."
@@ -30,31 +30,6 @@ def site():
         s.cli("rule", "add", "hw", "--group", "owners", "--zone", "local", "--route", "hw", "--assurance", "hardware")
         yield s
     up.close()
-
-
-class Browser:
-    """What the portal's script does, for one person."""
-
-    def __init__(self, site, person):
-        self.site, self.person, self.origin = site, person, site.portal
-
-    def ask(self, path, body, method="POST"):
-        text = b"" if body is None else json.dumps(body).encode()
-        return self.person.request(method, self.site.portal + path, body=text, navigate=False,
-                                   headers=[("Content-Type", "application/json"), ("Sec-Fetch-Site", "same-origin")])
-
-    def options(self, path, **body):
-        answer = self.ask(path + "/options", body)
-        assert answer.status == 200, answer.text
-        return answer.json()
-
-    def add(self, key, name, **wrong):
-        return self.ask("/account/passkeys", {"name": name, **key.create(self.options("/account/passkeys"), self.origin, **wrong)})
-
-    def prove(self, key, user=None, back=None, **wrong):
-        body = {k: v for k, v in (("user", user), ("back", back)) if v}
-        key.count += 1
-        return self.ask("/signin/passkey", key.get(self.options("/signin/passkey", **body), self.origin, **wrong))
 
 
 numbers = itertools.count()
