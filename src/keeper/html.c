@@ -46,9 +46,9 @@ void html_open(struct buf *page, const char *title, struct span user)
     html_raw(page, " · postern</title><link rel=\"stylesheet\" href=\"/assets/style.css\">"
                    "</head>\n<body><header><a class=\"name\" href=\"/\">postern</a>");
     if (user.len > 0) {
-        html_raw(page, "<span class=\"user\">");
+        html_raw(page, "<a class=\"user\" href=\"/account\" title=\"Your account\">");
         html_text(page, user);
-        html_raw(page, "</span><form method=\"post\" action=\"/logout\">"
+        html_raw(page, "</a><form method=\"post\" action=\"/logout\">"
                        "<button class=\"button\" type=\"submit\">Log out</button></form>");
     }
     html_raw(page, "</header>\n<main>\n<h1>");

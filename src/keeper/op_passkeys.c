@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "base/fault.h"
+#include "keeper/account.h"
 #include "keeper/json.h"
 #include "keeper/keeper.h"
 #include "keeper/op.h"
@@ -54,56 +55,22 @@ static int removed(struct call *c, const struct passkey *p)
     return r < 0 ? r : call_answer(c, 200, json_object());
 }
 
-/* Whoever has nothing else to sign in with keeps the last key. */
-static int keep_one(struct call *c, const struct passkey *p, bool *may)
-{
-    struct password password;
-    uint64_t count = 0;
-    int r = credentials_password(c->keeper->store, p->user, &password);
-    bool has_password = r == 0 && !password.disabled;
-    secret_wipe(&password, sizeof(password));
-    r = r < 0 && r != FAULT_ABSENT ? r : passkeys_count(c->keeper->store, p->user, &count);
-    *may = has_password || p->disabled || count > 1;
-    if (r == 0 && !*may) {
-        (void)call_problem(c, 409, NULL,
-                           "This is the last thing that you sign in with; add another first.");
-    }
-    return r;
-}
-
 int op_my_passkeys_remove(struct call *c)
 {
-    struct passkey p;
-    bool may;
-    if (!passkeys_may_change(c)) {
-        return 0;
-    }
-    int r = find(c, c->actor.user, 0, &p);
-    if (r <= 0) {
-        return r;
-    }
-    r = keep_one(c, &p, &may);
-    return r < 0 || !may ? r : removed(c, &p);
+    bool done;
+    int r = account_remove(c, c->param[0], &done);
+    return r < 0 || !done ? r : call_answer(c, 200, json_object());
 }
 
 int op_my_passkeys_rename(struct call *c)
 {
     struct passkey p;
-    char name[STORE_NAME_SIZE];
-    if (!passkeys_may_change(c) || !passkeys_name(c, name)) {
-        return 0;
-    }
-    int r = find(c, c->actor.user, 0, &p);
-    if (r <= 0) {
+    bool done;
+    int r = account_rename(c, c->param[0], call_string(c, "name"), &done);
+    if (r < 0 || !done) {
         return r;
     }
-    r = passkeys_rename(c->keeper->store, p.user, p.name, name);
-    if (r < 0) {
-        return call_fault(c, r, "passkey");
-    }
-    r = call_audit(c, AUDIT_PASSKEY_RENAMED, span_str(p.user),
-                   json_pack("{s:o,s:s}", "from", json_text(span_str(p.name)), "to", name));
-    (void)snprintf(p.name, sizeof(p.name), "%s", name);
+    r = passkeys_find_short(c->keeper->store, c->actor.user, c->param[0], &p);
     return r < 0 ? r : call_answer(c, 200, passkeys_json(&p));
 }
 

@@ -58,21 +58,31 @@ static int each_token(void *context, const struct token *token)
     return json_push(rows->items, token_json(token, rows->call->now_ms / 1000));
 }
 
-int op_tokens_list(struct call *c)
+static int list(struct call *c, const char *owner)
 {
     struct page page;
-    struct span owner = SPAN_NONE;
     if (!op_page(c, &page)) {
         return 0;
     }
+    struct op_rows rows = {.call = c, .items = json_array(), .limit = page.limit};
+    int r = tokens_list(c->keeper->store, owner, &page, each_token, &rows);
+    return op_list_done(&rows, r, "tokens", true);
+}
+
+int op_tokens_list(struct call *c)
+{
+    struct span owner = SPAN_NONE;
     int r = call_query(c, "owner", &owner);
     if (r < 0 && r != FAULT_ABSENT) {
         return call_problem(c, 400, "owner", "expected a name");
     }
-    struct op_rows rows = {.call = c, .items = json_array(), .limit = page.limit};
-    r = tokens_list(c->keeper->store, owner.len > 0 ? arena_string(&c->arena, owner) : NULL, &page,
-                    each_token, &rows);
-    return op_list_done(&rows, r, "tokens", true);
+    return list(c, owner.len > 0 ? arena_string(&c->arena, owner) : NULL);
+}
+
+int op_my_tokens(struct call *c)
+{
+    /* The host's owner is no user and has none. */
+    return list(c, c->actor.user[0] == '\0' ? "-" : c->actor.user);
 }
 
 static bool every_line(struct span lines, bool (*good)(struct span))

@@ -267,9 +267,9 @@ bool passkeys_bytes(struct call *c, const char *member, size_t max, struct span 
     return true;
 }
 
-bool passkeys_name(struct call *c, char out[STORE_NAME_SIZE])
+bool passkeys_name(struct call *c, struct span name, char out[STORE_NAME_SIZE])
 {
-    struct span name = span_trim(call_string(c, "name"));
+    name = span_trim(name);
     bool good = name.len > 0 && name.len < STORE_NAME_SIZE && text_is_utf8(name);
     for (size_t i = 0; good && i < name.len; i++) {
         good = text_hidden(span_sub(name, i, name.len)) == 0;
@@ -313,7 +313,7 @@ int passkeys_register(struct call *c, const struct flow *f, bool verify, bool *d
     struct passkey_registration in;
     struct passkey_made made;
     *done = false;
-    if (!passkeys_name(c, p.name) ||
+    if (!passkeys_name(c, call_string(c, "name"), p.name) ||
         !passkeys_bytes(c, "client", CLIENTDATA_MAX, &in.client_data) ||
         !passkeys_bytes(c, "object", PASSKEY_OBJECT_MAX, &in.object)) {
         return 0;

@@ -50,9 +50,9 @@ bool passkeys_bytes(struct call *c, const char *member, size_t max, struct span 
  * *done false: the call has ended with a problem. */
 must_check int passkeys_register(struct call *c, const struct flow *f, bool verify, bool *done);
 
-/* The body's name for a key: any text that can be read and is seen as it is. false: the call has
+/* A name for a key: any text that can be read and is seen as it is. false: the call has
  * ended with a problem. */
-bool passkeys_name(struct call *c, char out[STORE_NAME_SIZE]);
+bool passkeys_name(struct call *c, struct span name, char out[STORE_NAME_SIZE]);
 
 /* Can a passkey be set by this link? Only by one that sets everything and waits for nobody. */
 static inline bool passkeys_enrol(const struct enrolment *e)

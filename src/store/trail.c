@@ -102,11 +102,15 @@ int trail_search(struct store *s, const struct trail_filter *filter, const struc
                  int (*each)(void *context, const struct record *record), void *context)
 {
     /* The narrower index first: what one person did is less than how often one thing happened. */
-    static const enum statement WHICH[3][2] = {
+    static const enum statement WHICH[4][2] = {
         {STMT_AUDIT_SEARCH, STMT_AUDIT_SEARCH_BACK},
         {STMT_AUDIT_SEARCH_EVENT, STMT_AUDIT_SEARCH_EVENT_BACK},
-        {STMT_AUDIT_SEARCH_ACTOR, STMT_AUDIT_SEARCH_ACTOR_BACK}};
-    size_t by = filter->actor != NULL ? 2 : filter->event != NULL ? 1 : 0;
+        {STMT_AUDIT_SEARCH_ACTOR, STMT_AUDIT_SEARCH_ACTOR_BACK},
+        {STMT_AUDIT_SEARCH_TARGET, STMT_AUDIT_SEARCH_TARGET_BACK}};
+    size_t by = filter->actor != NULL    ? 2
+                : filter->target != NULL ? 3
+                : filter->event != NULL  ? 1
+                                         : 0;
     struct query q;
     store_query(&q, s, WHICH[by][page->newest_first]);
     store_query_page(&q, page);

@@ -186,3 +186,6 @@ CREATE TABLE sealed_codes (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX sealed_codes_by_user ON sealed_codes (user, drill);
+
+-- What was done to whom.
+CREATE INDEX audit_by_target ON audit (target, seq);
