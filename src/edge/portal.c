@@ -315,6 +315,10 @@ static void login_ask(struct login_call *call, struct span form)
                           .agent = agent == NULL ? SPAN_NONE : span_sub(agent->value, 0, 256),
                           .request_id = span_str(x->id_text),
                           .fingerprint = conn_fingerprint(x->conn)};
+    struct span here;
+    if (cookie_own(&x->request.headers, COOKIE_SSO, x->listener_port, &here) == 0 &&
+        credential_is_opaque(here))
+        m.sso = here;
     memcpy(m.source, x->source.byte, sizeof(m.source));
     struct buf back;
     buf_init(&back, 14000);

@@ -32,6 +32,7 @@ struct login {
     struct addr source;
     char agent[SESSION_AGENT_SIZE];
     char fingerprint[SESSION_FINGERPRINT_SIZE];
+    struct secret here; /* the sso cookie that came */
     char request_id[33];
 
     bool has_hash;
@@ -51,6 +52,7 @@ static void login_free(struct login *l)
 {
     secret_fini(&l->password);
     secret_fini(&l->back);
+    secret_fini(&l->here);
     reply_free(l->reply);
     secret_wipe(l, sizeof(*l));
     free(l);
@@ -168,6 +170,7 @@ static struct signin signin_of(const struct login *l)
                            .source = l->source,
                            .agent = span_str(l->agent),
                            .fingerprint = span_str(l->fingerprint),
+                           .replaces = secret_view(&l->here),
                            .request_id = span_str(l->request_id),
                            .back = secret_view(&l->back)};
 }
@@ -438,7 +441,7 @@ void login_begin(struct peer *edge, uint32_t serial, const struct msg_login *m)
         l->reply = reply;
     }
     if (l == NULL || reply == NULL || keep(&l->password, m->password) < 0 ||
-        keep(&l->back, m->back) < 0 ||
+        keep(&l->back, m->back) < 0 || keep(&l->here, m->sso) < 0 ||
         (reply->revokes = call_new(k, &(struct call_input){0})) == NULL) {
         if (l == NULL) {
             reply_free(reply);

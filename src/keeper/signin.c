@@ -47,6 +47,23 @@ static int make_room(struct keeper *k, const struct signin *s, uint64_t now, str
     return r != 1 ? r : sessions_end(k->store, id, now, each_ended, revokes);
 }
 
+/* A browser has one session: what it held before a sign-in is worth nothing after it, whoever put
+ * it there (ASVS 7.2.4). */
+static int end_replaced(struct keeper *k, const struct signin *s, uint64_t now,
+                        struct call *revokes)
+{
+    uint8_t hash[TOKEN_HASH_SIZE];
+    struct session old;
+    if (!token_is_shaped(s->replaces) || token_hash(s->replaces, hash) < 0) {
+        return 0;
+    }
+    int r = sessions_find_key(k->store, CREDENTIAL_SSO, hash, &old);
+    if (r == FAULT_ABSENT || (r == 0 && old.ended != 0)) {
+        return 0;
+    }
+    return r < 0 ? r : sessions_end(k->store, old.id, now, each_ended, revokes);
+}
+
 /* emergency: the account of a broken seal, which bounds the session, or NULL. */
 static int new_session(struct keeper *k, struct signin *s, const struct proven *proven,
                        uint64_t now, const struct breakglass *emergency,
@@ -67,7 +84,8 @@ static int new_session(struct keeper *k, struct signin *s, const struct proven *
     if (emergency != NULL) {
         emergency_bound(emergency, now, &n);
     }
-    int r = make_room(k, s, now, revokes);
+    int r = end_replaced(k, s, now, revokes);
+    r = r < 0 ? r : make_room(k, s, now, revokes);
     r = r < 0 ? r : token_new_id(n.id);
     r = r < 0 ? r : sessions_add(k->store, &n, keys, 2);
     s->ends_at = n.ends_at;

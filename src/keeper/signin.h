@@ -30,6 +30,7 @@ struct signin {
     struct span request_id;
     struct span back;      /* of a flow that this makes, see store/flows.h */
     struct span reason;    /* of a break-glass account: why the seal is broken */
+    struct span replaces;  /* the sso cookie of this browser: a session that is not raised ends */
     const uint8_t *raises; /* id of the session that is raised, or NULL: a new one */
 
     enum signin_result {

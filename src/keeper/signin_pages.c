@@ -166,6 +166,7 @@ static int finish(struct call *c, const struct flow *f, enum factor factor)
                        .source = c->in.source,
                        .agent = c->in.agent,
                        .fingerprint = c->in.fingerprint,
+                       .replaces = c->in.sso,
                        .request_id = c->in.request_id,
                        .back = f->back,
                        .raises = f->raises ? f->session : NULL};
