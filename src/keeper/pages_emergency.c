@@ -172,6 +172,8 @@ int page_emergency_submit(struct call *c)
                        .proofs = {.factors = factor_bit(FACTOR_SEALED)},
                        .source = c->in.source,
                        .agent = c->in.agent,
+                       .fingerprint = c->in.fingerprint,
+                       .replaces = c->in.sso,
                        .request_id = c->in.request_id,
                        .reason = reason};
     return sign_in(c, &s);
@@ -234,6 +236,8 @@ int page_reason_submit(struct call *c)
                                   .asserted = (enum assurance)f.asserted},
                        .source = c->in.source,
                        .agent = c->in.agent,
+                       .fingerprint = c->in.fingerprint,
+                       .replaces = c->in.sso,
                        .request_id = c->in.request_id,
                        .reason = reason};
     c->keep = true;

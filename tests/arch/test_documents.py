@@ -81,3 +81,16 @@ def test_the_inventory_of_keys_names_files_that_exist():
     said = set(re.findall(r"\bsrc/[\w/]+\.[ch]\b", text))
     assert len(said) > 8
     assert [path for path in said if not (TOP / path).exists()] == []
+
+
+def test_every_way_in_is_listed_with_its_strength():
+    text = (TOP / "docs/security-checklist.md").read_text()
+    ways = text[text.index("## Ways in"):text.index("## Line by line: V6")]
+    table = (TOP / "src/keeper/table.c").read_text()
+    paths = set(re.findall(r'\{"POST",\s*"([^"]+)",\s*ROLE_NOBODY', table)) | {"/login"}
+    assert len(paths) > 5
+    assert [path for path in sorted(paths) if f"`{path}`" not in ways] == []
+    header = (TOP / "src/identity/assurance.h").read_text()
+    factors = re.findall(r"FACTOR_([A-Z]+) = \d", header)
+    assert len(factors) >= 9
+    assert [f for f in factors if f.lower() not in ways] == []
