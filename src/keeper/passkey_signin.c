@@ -2,7 +2,7 @@
  *
  * Nothing here tells whether a name exists, has keys, or why a key was refused: the answer to a
  * stranger is one sentence, at the fixed time of every attempt; the audit trail knows. */
-#include <errno.h>
+#include <stdio.h>
 
 #include "base/fault.h"
 #include "base/secret.h"
@@ -127,36 +127,35 @@ static int judge(struct call *c, const struct flow *f, const struct proof *p, bo
     struct passkey_key key = {.alg = (enum passkey_alg)p->key.alg, .len = p->key.key_len};
     struct passkey_state before = {.count = p->key.count, .synced = p->key.synced};
     bool right = false, spent = false;
-    *why = "passkey: unknown";
+    *why = "unknown";
     if (f->kind == FLOW_SECOND && f->factors == 0) {
-        *why = "passkey: after a wrong first factor";
+        *why = "after a wrong first factor";
         return 0;
     }
     int r = !p->found ? FAULT_ABSENT : owner_is_right(c, f, p, &right);
     r = r < 0 ? r : attempts_spent(c->keeper->store, p->key.user, factor_of(&p->key), &spent);
     if (r < 0 || !right || p->key.disabled || spent) {
-        *why = p->found && !right ? "passkey: of somebody else"
-               : p->found         ? "passkey: disabled"
-                                  : *why;
+        *why = p->found && !right ? "of somebody else" : p->found ? "disabled" : *why;
         return r == FAULT_ABSENT ? 0 : r;
     }
     r = passkeys_question(c, f, verify, &q);
     if (r < 0) {
-        *why = "passkey: no challenge";
+        *why = "no challenge";
         return r == FAULT_ABSENT ? 0 : r;
     }
     memcpy(key.bytes, p->key.key, p->key.key_len);
     enum passkey_verdict v = passkey_assert(&q, &key, &before, &p->in, state);
-    *why =
-        v == PASSKEY_GOOD ? NULL : arena_printf(&c->arena, "passkey: %s", passkey_verdict_text(v));
+    *why = v == PASSKEY_GOOD ? NULL : passkey_verdict_text(v);
     return v == PASSKEY_COUNTER ? disable_copy(c, &p->key) : 0;
 }
 
 static int refused(struct call *c, const struct attempt *a, const char *why,
                    const struct passkey *key)
 {
+    char text[64];
+    (void)snprintf(text, sizeof(text), "passkey: %s", why);
     int r = key == NULL ? 0 : attempts_failed(a, factor_of(key));
-    r = r < 0 ? r : attempts_refused(a, why);
+    r = r < 0 ? r : attempts_refused(a, text);
     return r < 0 ? r : call_problem(c, 403, NULL, "This passkey did not prove who you are.");
 }
 
@@ -242,9 +241,9 @@ static int spend_challenge(struct call *c, const struct flow *f)
 static int prove(struct call *c, enum flow_kind kind, bool verify, unsigned charges)
 {
     struct proof p = {.found = false};
-    struct passkey_state state;
+    struct passkey_state state = {.verified = false};
     struct flow f;
-    const char *why;
+    const char *why = "unknown";
     uint32_t wait;
     int r = signin_flow(c, kind, &f);
     if (r < 0 || !read_proof(c, &p)) {
