@@ -21,6 +21,7 @@ _Static_assert(PASSKEYS_ID_MAX == PASSKEY_ID_MAX && PASSKEYS_KEY_MAX == PASSKEY_
 
 /* Milliseconds that a person has to touch the authenticator. */
 #define PATIENCE_MS 120000
+#define DECOYS_MAX 4u
 #define B64_MAX(n) TEXT_B64_SIZE(n)
 
 /* ---- names ---- */
@@ -119,6 +120,19 @@ int passkeys_kept(struct call *c, const struct flow *f, const char *key, const c
     return r;
 }
 
+/* The port is the browser's word about where it is, and a page of another service of this machine
+ * is somewhere else: only where the portal answers counts. */
+static bool is_portals_port(const struct snapshot *s, uint16_t port)
+{
+    for (size_t i = 0; i < s->listener_count; i++) {
+        const struct listener_def *l = &s->listeners[i];
+        if (snapshot_serves_portal(s, l) && listener_public_port(l) == port) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int passkeys_question(struct call *c, const struct flow *f, bool verify,
                       struct passkey_question *ret)
 {
@@ -136,8 +150,12 @@ int passkeys_question(struct call *c, const struct flow *f, bool verify,
         !live_is_portal(k->live, c->in.host) || !live_authority(c->in.host, &host, &port)) {
         return FAULT_ABSENT;
     }
+    port = port == 0 ? 443 : port;
+    if (!is_portals_port(live_snapshot(k->live), port)) {
+        return FAULT_ABSENT;
+    }
     /* Browsers leave out the scheme's own port (RFC 6454 section 6.2). */
-    const char *origin = port == 0 || port == 443
+    const char *origin = port == 443
                              ? arena_printf(&c->arena, "https://%.*s", SPAN_FMT(host))
                              : arena_printf(&c->arena, "https://%.*s:%u", SPAN_FMT(host), port);
     *ret = (struct passkey_question){.challenge = span_of(challenge, CLIENTDATA_CHALLENGE),
@@ -186,7 +204,7 @@ static int push_decoys(struct call *c, struct span typed, json_t *list)
             r = FAULT_CRYPTO;
             break;
         }
-        count = id[63] % 4 == 0 ? 2 : 1;
+        count += n + 1 == count && count < DECOYS_MAX && id[63] % 2 == 0;
         r = push_id(list, span_of(id, LENGTHS[id[62] % countof(LENGTHS)]));
     }
     secret_wipe(secret, sizeof(secret));

@@ -31,7 +31,7 @@ must_check int passkeys_challenge(struct call *c, struct flow *f, const char *ke
 must_check int passkeys_kept(struct call *c, const struct flow *f, const char *key,
                              const char **ret);
 /* What f's challenge was asked with; everything in the arena. FAULT_ABSENT: none was, or the
- * browser does not see the portal under a name of its own. */
+ * question came under a name or port that is not the portal's. */
 must_check int passkeys_question(struct call *c, const struct flow *f, bool verify,
                                  struct passkey_question *ret);
 
