@@ -192,6 +192,8 @@ static const struct option_def ACCESS_OPTIONS[] = {
 
 static const struct option_def EXPLAIN_OPTIONS[] = {
     {"user", OPTION_TEXT, NULL, "NAME", "who asks: a person who has just logged in"},
+    {"assurance", OPTION_TEXT, NULL, "LEVEL", "how surely that person is known (mfa)"},
+    {"proven", OPTION_TEXT, NULL, "TIME", "how long ago that was proven (just now)"},
     {"token", OPTION_TEXT, NULL, "NAME", "who asks: a token"},
     {"source", OPTION_TEXT, NULL, "ADDRESS", "from where (127.0.0.1)"},
     {"interface", OPTION_TEXT, NULL, "INTERFACE", "by which network interface it comes in"},

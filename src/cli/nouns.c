@@ -466,6 +466,13 @@ static void print_explained(json_t *answer)
     const char *text = json_string_value(json_object_get(answer, "text"));
     const char *reason = json_string_value(json_object_get(answer, "reason"));
     (void)printf(": %s\n", text != NULL ? text : reason != NULL ? reason : "?");
+    const json_t *needs = json_object_get(answer, "needs");
+    const char *level = json_string_value(json_object_get(needs, "assurance"));
+    long long age = json_integer_value(json_object_get(needs, "max_age"));
+    if (level != NULL && age > 0)
+        (void)printf("needed: %s, proven within %lld seconds\n", level, age);
+    else if (level != NULL)
+        (void)printf("needed: %s\n", level);
     json_array_foreach(json_object_get(answer, "tried"), i, t)
     {
         const char *failed = json_string_value(json_object_get(t, "failed"));

@@ -173,8 +173,8 @@ struct rule_def {
     struct names paths;       /* empty: all. "/a/b" exact, "/a/" and two stars: itself and below */
     enum assurance assurance; /* people need at least this; default MFA */
     uint32_t max_age;         /* and proven at most so long ago; 0: no limit */
-    bool demand;              /* admits nobody: what others admit must satisfy this, too; people only.
-                                 Without zones it holds everywhere */
+    bool demand; /* admits nobody: what others admit must satisfy this, too; people only.
+                    Without zones it holds everywhere */
     enum origin origin;
 };
 
@@ -233,6 +233,8 @@ struct authentication_conf {
     struct names approvers;         /* groups; owners */
     const char *passkey_roots_file; /* the same, of roots of makers */
     uint32_t drill_every;           /* 90 d */
+    enum assurance admin_assurance; /* MFA: to change something of postern in a browser, … */
+    uint32_t admin_max_age;         /* 10 min: … proven at most so long ago */
 };
 
 struct notices_conf {

@@ -77,7 +77,7 @@ void portal_send_page(struct exchange *x, const struct msg_page *page, bool cook
     }
     if (page->status < 200 || page->status > 599 || !is_printable(page->type) ||
         /* The keeper only leads to places of the portal itself. */
-        (page->location.len > 0 && !handover_back_is_safe(page->location))) {
+        (page->location.len > 0 && !handover_place_is_safe(page->location, 16384))) {
         answer_error(x, 500, "The answer to this request could not be understood.", "keeper");
         return;
     }

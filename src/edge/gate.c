@@ -13,6 +13,7 @@
 #include "edge/companion.h"
 #include "edge/conn.h"
 #include "edge/credential.h"
+#include "edge/detour.h"
 #include "edge/edge.h"
 #include "edge/flow.h"
 #include "edge/handover.h"
@@ -99,85 +100,6 @@ struct span gate_portal_url(struct exchange *x, struct span rest)
     return copy;
 }
 
-/* Two tabs share one flow: the cookie is renewed, not replaced. */
-static int flow_of(struct exchange *x, struct flow *f, char hash_text[TEXT_B64_SIZE(32)])
-{
-    uint8_t bytes[32];
-    if (f->secret.len == 0) {
-        char text[TEXT_B64_SIZE(32)];
-        int rc = rng_fill(bytes, sizeof(bytes));
-        if (rc < 0)
-            return rc;
-        text_b64url(text, span_of(bytes, sizeof(bytes)));
-        f->secret = arena_copy(&x->arena, span_str(text));
-        if (f->secret.len == 0)
-            return -ENOMEM;
-    }
-    size_t len = 0;
-    if (EVP_Q_digest(NULL, "SHA256", NULL, f->secret.at, f->secret.len, bytes, &len) != 1 ||
-        len != sizeof(bytes))
-        return FAULT_CRYPTO;
-    text_b64url(hash_text, span_of(bytes, sizeof(bytes)));
-    return 0;
-}
-
-/* The count begins anew, so that trying once more is trying. */
-static void send_loop_page(struct exchange *x, struct flow *f, bool cookie_came)
-{
-    struct loop_page p = {.cause = cookie_came ? LOOP_UNKNOWN_COOKIE : LOOP_NO_COOKIE,
-                          .address = x->request.authority,
-                          .again = x->request.target,
-                          .date = edge_date(x->edge),
-                          .request_id = x->id_text};
-    struct answer a = {.status = 403};
-    struct buf page;
-    buf_init(&page, PAGES_MAX);
-    if (pages_loop(&page, &p) < 0)
-        page.bad = true;
-    f->rounds = 0;
-    x->outcome = ACCESS_UNAUTHENTICATED;
-    answer_add(&a, "Set-Cookie", flow_cookie(&x->arena, f, x->listener_port));
-    portal_send_html(x, &a, &page, SPAN_NONE);
-}
-
-static void send_to_portal(struct exchange *x, bool cookie_came, bool prove)
-{
-    struct flow flow = flow_read(&x->request.headers, x->listener_port);
-    if (flow_loops(&flow, edge_wall_ms() / 1000)) {
-        send_loop_page(x, &flow, cookie_came);
-        return;
-    }
-    struct handover h = {.to = x->request.authority, .back = SPAN("/"), .prove = prove};
-    char hash[TEXT_B64_SIZE(32)];
-    int rc = flow_of(x, &flow, hash);
-    if (handover_back_is_safe(x->request.target))
-        h.back = x->request.target;
-    h.flow = span_str(hash);
-    struct buf rest;
-    buf_init(&rest, 16384);
-    (void)buf_text(&rest, "/handover?");
-    (void)handover_query(&rest, &h);
-    struct span url = rest.bad || rc < 0 ? SPAN_NONE : gate_portal_url(x, buf_view(&rest));
-    buf_fini(&rest);
-    if (url.len == 0) {
-        unavailable(x, rc);
-        return;
-    }
-    struct answer a = {.status = 303};
-    answer_add(&a, "Location", url);
-    answer_add(&a, "Set-Cookie", flow_cookie(&x->arena, &flow, x->listener_port));
-    answer_send(x, &a);
-}
-
-/* A person looks at a page of its own: the only request that a redirect to a login page serves. */
-static bool wants_login(const struct exchange *x)
-{
-    const struct request *r = &x->request;
-    const struct header *dest = headers_find(&r->headers, HEADER_SEC_FETCH_DEST);
-    return (span_is(r->method, "GET") || span_is(r->method, "HEAD")) && !r->upgrade_websocket &&
-           exchange_wants_page(x) && (dest == NULL || span_is(dest->value, "document"));
-}
-
 /* Could anybody at all be admitted to this console from there? From elsewhere not even the way to
  * the login page is shown. */
 static bool admits_place(struct exchange *x, const struct route_def *route)
@@ -214,10 +136,10 @@ static void nobody(struct exchange *x, enum credential_kind kind)
         return;
     }
     x->outcome = ACCESS_UNAUTHENTICATED;
-    if (kind != CREDENTIAL_TOKEN && wants_login(x)) {
+    if (kind != CREDENTIAL_TOKEN && detour_may_follow(x)) {
         /* Asking somebody to log in refuses nothing; the record still says that nobody was. */
         x->outcome = ACCESS_OWN;
-        send_to_portal(x, kind == CREDENTIAL_CHILD, false);
+        detour_login(x, kind == CREDENTIAL_CHILD);
         return;
     }
     refuse(x, ACCESS_UNAUTHENTICATED, 401,
@@ -318,7 +240,8 @@ static bool names_another_method(const struct exchange *x, const struct view *v)
     static const char *const NAMES[] = {"x-http-method-override", "x-http-method",
                                         "x-method-override"};
     const struct rule_def *rule = x->decision.rule;
-    if ((rule == NULL || rule->methods.count == 0) && v->facts.scope_methods.len == 0)
+    if ((rule == NULL || rule->methods.count == 0) && v->facts.scope_methods.len == 0 &&
+        !policy_demands_by_method(x->generation->policy, x->route))
         return false;
     for (size_t i = 0; i < x->request.headers.count; i++) {
         for (size_t k = 0; k < countof(NAMES); k++) {
@@ -382,15 +305,8 @@ static void admit_or_refuse(struct exchange *x, struct view *v)
         enter_proxy(x);
         return;
     case VERDICT_PROVE:
-        x->outcome = ACCESS_DENIED;
-        /* A fresh login proves again; how strong a login can be does not change by repeating it. */
-        if ((x->decision.reason == REASON_AGE || x->decision.reason == REASON_MOVED) &&
-            v->kind != CREDENTIAL_TOKEN) {
-            if (wants_login(x))
-                send_to_portal(x, true, true);
-            else
-                answer_error(x, 401, reason_text(x->decision.reason),
-                             reason_name(x->decision.reason));
+        if (v->kind != CREDENTIAL_TOKEN) {
+            detour_prove(x);
             return;
         }
         break;

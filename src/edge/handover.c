@@ -3,10 +3,16 @@
 #include "base/fault.h"
 #include "base/text.h"
 #include "http/uri.h"
+#include "policy/decide.h"
 
 bool handover_back_is_safe(struct span back)
 {
-    if (back.len == 0 || back.len > HANDOVER_BACK_MAX || back.at[0] != '/')
+    return handover_place_is_safe(back, HANDOVER_BACK_MAX);
+}
+
+bool handover_place_is_safe(struct span back, size_t max)
+{
+    if (back.len == 0 || back.len > max || back.at[0] != '/')
         return false;
     if (back.len > 1 && (back.at[1] == '/' || back.at[1] == '\\'))
         return false;
@@ -34,12 +40,12 @@ static int optional(struct span form, const char *key, struct arena *a, struct s
 int handover_parse(struct span form, struct arena *a, struct handover *ret)
 {
     struct handover h = {0};
-    struct span to, prove;
+    struct span to;
     int rc = uri_form_value(form, "to", a, &to);
     if (rc == FAULT_ABSENT || (rc == 0 && to.len == 0))
         return FAULT_ABSENT;
     if (rc < 0 || uri_form_value(form, "flow", a, &h.flow) < 0 ||
-        optional(form, "back", a, &h.back) < 0 || optional(form, "prove", a, &prove) < 0)
+        optional(form, "back", a, &h.back) < 0)
         return FAULT_FORMAT;
     if (to.len > 300 || uri_authority(to, a, &h.to, &h.host, &h.port) < 0)
         return FAULT_FORMAT;
@@ -49,7 +55,6 @@ int handover_parse(struct span form, struct arena *a, struct handover *ret)
         h.back = SPAN("/");
     if (!handover_back_is_safe(h.back))
         return FAULT_FORMAT;
-    h.prove = prove.len > 0;
     *ret = h;
     return 0;
 }
@@ -62,8 +67,8 @@ int handover_query(struct buf *out, const struct handover *h)
     (void)text_urlencode(out, h->flow);
     (void)buf_text(out, "&back=");
     (void)text_urlencode(out, h->back);
-    if (h->prove)
-        (void)buf_text(out, "&prove=1");
+    if (h->need != ASSURANCE_NONE)
+        (void)buf_printf(out, "&need=%s&age=%u", assurance_name(h->need), h->age);
     return out->bad ? FAULT_LIMIT : 0;
 }
 

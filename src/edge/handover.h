@@ -11,6 +11,7 @@
 #define EDGE_HANDOVER_H
 
 #include "base/arena.h"
+#include "base/assurance.h"
 #include "base/buf.h"
 
 /* Longer places are not remembered: the person arrives at the console's front page. */
@@ -22,8 +23,9 @@ struct handover {
     uint16_t port;    /* of it, or 0 */
     struct span flow; /* base64url of … */
     uint8_t flow_hash[32];
-    struct span back; /* a place on the console: begins with "/" and stays there */
-    bool prove;       /* the session that exists is too old: log in again */
+    struct span back;    /* a place on the console: begins with "/" and stays there */
+    enum assurance need; /* what has to be proven, or ASSURANCE_NONE: a session is enough */
+    uint32_t age;        /* at most so many seconds ago, or 0 */
 };
 
 /* From a query or a form. FAULT_ABSENT: there is no hand-over in it; FAULT_FORMAT: there is, and it
@@ -32,7 +34,9 @@ must_check int handover_parse(struct span form, struct arena *a, struct handover
 /* May a browser be sent there, on whatever host it is? "/…" without "//", "/\", control or other
  * bytes that a URL has not. */
 bool handover_back_is_safe(struct span back);
-/* "to=…&flow=…&back=…[&prove=1]" */
+/* The same of at most so many bytes: of a hand-over's own address, which has a place in it. */
+bool handover_place_is_safe(struct span place, size_t max);
+/* "to=…&flow=…&back=…[&need=LEVEL&age=SECONDS]" */
 int handover_query(struct buf *out, const struct handover *h);
 /* The three or four hidden fields of a login form. */
 int handover_fields(struct buf *out, const struct handover *h);

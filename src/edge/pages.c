@@ -157,6 +157,12 @@ static const struct {
           "gateway was set. Its time stands below.",
           "Several gateways answer under this name, and do not share their sessions.",
           "An old cookie is kept by the browser: clear the cookies of this address."}},
+    [LOOP_PROOF] =
+        {"The portal has accepted what you proved, but this console asks for it again.",
+         {"The clock of this gateway was set. Its time stands below.",
+          "The rules were changed while you were at the portal.",
+          "The rule asks for a proof that is newer than a few seconds: no way back is that quick.",
+          "The browser kept the old cookie of this address: clear the cookies of this address."}},
 };
 
 int pages_loop(struct buf *out, const struct loop_page *p)
@@ -175,6 +181,37 @@ int pages_loop(struct buf *out, const struct loop_page *p)
     (void)buf_printf(out, "</code><br>Time here: %s<br>Request %s</p>\n", p->date, p->request_id);
     anchor(out, p->again, "Try once more");
     (void)buf_text(out, "</section>\n");
+    return end(out);
+}
+
+int pages_prove(struct buf *out, const struct prove_page *p)
+{
+    begin(out, "Not sent yet", PAGES_STYLE, "");
+    (void)buf_printf(out,
+                     "<section class=\"card\">\n<h1>Not sent yet</h1>\n"
+                     "<div class=\"error\" role=\"alert\"><strong>Nothing of what you sent has "
+                     "reached the console.</strong></div>\n<p>For this, %s: <code>%s</code>",
+                     p->cause, p->assurance);
+    if (p->max_age > 0)
+        (void)buf_printf(out, ", proven within %u seconds", p->max_age);
+    (void)buf_text(out, ".</p>\n<ol>\n<li><a class=\"button\" target=\"_blank\" "
+                        "rel=\"noopener\" href=\"");
+    (void)text_html(out, p->url);
+    (void)buf_printf(out,
+                     "\">Prove who you are</a> (in a new tab)</li>\n"
+                     "<li>Come back to this tab and load it again. Your browser has kept what you "
+                     "sent, asks whether to send it once more, and the console gets it then."
+                     "</li>\n</ol>\n<p class=\"muted\">Request %s</p>\n</section>\n",
+                     p->request_id);
+    return end(out);
+}
+
+int pages_proven(struct buf *out)
+{
+    begin(out, "Proven", PAGES_STYLE, "");
+    (void)buf_text(out, "<section class=\"card\">\n<h1>Proven</h1>\n"
+                        "<p>Go back to the tab that you came from and load it again: what you sent "
+                        "there goes to the console now. This one can be closed.</p>\n</section>\n");
     return end(out);
 }
 

@@ -41,7 +41,7 @@ must_check int pages_login(struct buf *out, const struct login_page *p);
 must_check int pages_logout(struct buf *out, bool logged_out, struct span console,
                             struct span portal);
 /* The same login has been made again and again: says why, as far as it can be seen from here. */
-enum loop_cause { LOOP_NO_COOKIE, LOOP_UNKNOWN_COOKIE };
+enum loop_cause { LOOP_NO_COOKIE, LOOP_UNKNOWN_COOKIE, LOOP_PROOF };
 struct loop_page {
     enum loop_cause cause;
     struct span address; /* that the browser says it is at */
@@ -50,6 +50,16 @@ struct loop_page {
     const char *request_id;
 };
 must_check int pages_loop(struct buf *out, const struct loop_page *p);
+/* A form was sent for which more has to be proven: what was not done, and how it can be sent again
+ * without typing it again. */
+struct prove_page {
+    const char *cause, *assurance;
+    uint32_t max_age; /* 0: however old */
+    struct span url;  /* where to prove it */
+    const char *request_id;
+};
+must_check int pages_prove(struct buf *out, const struct prove_page *p);
+must_check int pages_proven(struct buf *out);
 /* Loads `to` once more, this time from this site itself: only then do browsers send a Strict
  * cookie. */
 must_check int pages_bounce(struct buf *out, struct span to);

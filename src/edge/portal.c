@@ -11,6 +11,7 @@
 #include "edge/assets.h"
 #include "edge/conn.h"
 #include "edge/credential.h"
+#include "edge/detour.h"
 #include "edge/edge.h"
 #include "edge/flow.h"
 #include "edge/handover.h"
@@ -323,7 +324,6 @@ static void login_ask(struct login_call *call, struct span form)
     struct buf back;
     buf_init(&back, 14000);
     if (call->has_handover) {
-        call->handover.prove = false;
         (void)handover_query(&back, &call->handover);
     }
     m.back = buf_view(&back);
@@ -533,7 +533,7 @@ static void handover(struct exchange *x)
         send_loop(x);
         return;
     }
-    if (c.kind == CREDENTIAL_NONE || !c.shaped || call->handover.prove) {
+    if (c.kind == CREDENTIAL_NONE || !c.shaped) {
         show_handover_login(x, &call->handover);
         return;
     }
@@ -697,6 +697,7 @@ static const struct place {
     {"/assets/style.css", PORTAL, true, send_asset, NULL},
     {PAGES_SCRIPT, PORTAL, true, send_script, NULL},
     {"/.postern/callback", CONSOLE, false, callback, NULL},
+    {DETOUR_PROVEN, CONSOLE, true, detour_proven, NULL},
     {"/.postern/logout", CONSOLE, true, logout_confirm, logout_submit},
     {PAGES_STYLE, PORTAL | CONSOLE, true, send_asset, NULL},
 };

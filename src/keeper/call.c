@@ -14,6 +14,7 @@
 #include "keeper/json.h"
 #include "keeper/keeper.h"
 #include "keeper/operation.h"
+#include "keeper/stepup.h"
 
 #define CALL_MEMORY_MAX (1024u * 1024)
 
@@ -98,6 +99,7 @@ void call_reset(struct call *c)
     c->location = NULL;
     c->set_sso = c->set_console = c->set_flow = SPAN_NONE;
     c->at_deadline = false;
+    c->needs.level = ASSURANCE_NONE;
     c->detail[0] = c->field[0] = '\0';
     c->retry_after = 0;
     c->keep = false;
@@ -354,6 +356,14 @@ static json_t *problem(const struct call *c)
         json_decref(p);
         return NULL;
     }
+    if (p != NULL && c->needs.level != ASSURANCE_NONE &&
+        (json_put(p, "type", json_string(STEPUP_PROBLEM)) < 0 ||
+         json_put(p, "assurance", json_string(assurance_name(c->needs.level))) < 0 ||
+         json_put(p, "max_age", json_integer(c->needs.max_age)) < 0 ||
+         json_put(p, "prove", json_string(c->needs.prove)) < 0)) {
+        json_decref(p);
+        return NULL;
+    }
     return p;
 }
 
@@ -368,6 +378,11 @@ static void problem_page(struct call *c)
         html_raw(&c->page, "<p class=\"muted\">Request ");
         html_text(&c->page, c->in.request_id);
         html_raw(&c->page, "</p>");
+    }
+    if (c->needs.level != ASSURANCE_NONE) {
+        html_raw(&c->page, "<p><a class=\"button\" href=\"");
+        html_str(&c->page, c->needs.prove);
+        html_raw(&c->page, "\">Prove who you are</a></p>");
     }
     html_raw(&c->page, "<p><a href=\"/\">Back to the console</a></p></section>");
     html_close(&c->page);

@@ -111,6 +111,11 @@ struct call {
     bool at_deadline; /* answered at a fixed time after it came, as every attempt to prove something
                        */
     char detail[512]; /* of a problem */
+    struct {
+        enum assurance level; /* ASSURANCE_NONE: none of this kind */
+        uint32_t max_age;
+        const char *prove; /* where; in the arena */
+    } needs;               /* of a problem that a proof would solve, see stepup.h */
     char field[64];
     unsigned retry_after;
     bool keep; /* what this run wrote stays although the answer is a problem */

@@ -89,6 +89,8 @@ int op_audit_head(struct call *c);
 int op_access_list(struct call *c);
 int op_access_denied(struct call *c);
 
+int page_stepup_show(struct call *c);
+int page_stepup_submit(struct call *c);
 int page_second_show(struct call *c);
 int page_second_submit(struct call *c);
 

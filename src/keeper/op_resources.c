@@ -273,6 +273,25 @@ static const struct route_def *explain_route(struct call *c, struct span *path)
     return NULL;
 }
 
+/* What the person has proven, and when. false: the call has ended with a problem. */
+static bool explain_proof(struct call *c, struct proven *ret)
+{
+    struct span level = call_string(c, "assurance"), ago = call_string(c, "proven");
+    enum assurance assurance = ASSURANCE_MFA;
+    uint64_t seconds = 0, now = c->now_ms / 1000;
+    if (level.len > 0 && assurance_parse(level, &assurance) < 0) {
+        (void)call_problem(c, 400, "assurance",
+                           "expected none, password, mfa, phishing-resistant or hardware");
+        return false;
+    }
+    if (ago.len > 0 && (text_seconds(ago, &seconds) < 0 || seconds >= now)) {
+        (void)call_problem(c, 400, "proven", "expected a duration such as \"20m\"");
+        return false;
+    }
+    *ret = proven_as(assurance, now - seconds);
+    return true;
+}
+
 /* false: the call has ended with a problem; *fault when the store failed. */
 static bool explain_subject(struct call *c, struct subject *subject, int *fault)
 {
@@ -301,7 +320,9 @@ static bool explain_subject(struct call *c, struct subject *subject, int *fault)
         owner = arena_string(&c->arena, span_str(t.owner));
     } else if (user.len > 0) {
         subject->kind = SUBJECT_PERSON;
-        subject->proven = proven_as(ASSURANCE_MFA, c->now_ms / 1000);
+        if (!explain_proof(c, &subject->proven)) {
+            return false;
+        }
         owner = json_string_value(call_member(c, "user"));
     }
     if (owner == NULL) {

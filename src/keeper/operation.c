@@ -7,6 +7,7 @@
 #include "keeper/actor.h"
 #include "keeper/json.h"
 #include "keeper/keeper.h"
+#include "keeper/stepup.h"
 
 /* Takes one segment off a path that begins with "/". */
 static struct span take_segment(struct span *path)
@@ -227,6 +228,15 @@ int operation_run(struct call *c)
     if (c->op->role > c->actor.role) {
         return deny(c, c->op->role == ROLE_HOST ? "only the owner of this host may do this, there"
                                                 : "only members of the group owners may do this");
+    }
+    if (k->live != NULL && (c->op->flags & OPERATION_PROVE) != 0 &&
+        c->actor.kind == CREDENTIAL_CONSOLE) {
+        const struct authentication_conf *conf = &live_snapshot(k->live)->authentication;
+        enum assurance level = conf->admin_assurance;
+        uint32_t age = conf->admin_max_age;
+        if (!stepup_satisfied(&c->actor.proven, level, age, c->now_ms / 1000)) {
+            return stepup_demand(c, level, age);
+        }
     }
     if ((c->op->flags & OPERATION_CHANGE) != 0) {
         if (k->live == NULL) {

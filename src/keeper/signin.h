@@ -58,4 +58,9 @@ must_check int signin_flow(struct call *c, enum flow_kind kind, struct flow *ret
  * person came for (back), or home. */
 must_check int signin_arrive(struct call *c, const struct signin *s, struct span back);
 
+/* Leads on to back, as after a sign-in, but without new cookies. */
+must_check int signin_lead_back(struct call *c, struct span back);
+/* A place on a host of ours: "/…" that no browser takes for another host. */
+bool signin_is_place(struct span s);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/fault.h"
 #include "base/secret.h"
+#include "http/uri.h"
 #include "identity/token.h"
 #include "keeper/attempts.h"
 #include "keeper/html.h"
@@ -15,6 +16,8 @@
 #include "store/credentials.h"
 #include "store/entries.h"
 #include "store/passkeys.h"
+
+#define PLACE_MAX 2048u
 
 static const char LOST[] = "This login has taken too long, or was begun in another browser.";
 
@@ -103,6 +106,41 @@ int signin_flow(struct call *c, enum flow_kind kind, struct flow *ret)
     return r < 0 ? r : flows_find(c->keeper->store, hash, kind, c->now_ms / 1000, &c->arena, ret);
 }
 
+bool signin_is_place(struct span s)
+{
+    if (s.len == 0 || s.len > PLACE_MAX || s.at[0] != '/' ||
+        (s.len > 1 && (s.at[1] == '/' || s.at[1] == '\\'))) {
+        return false;
+    }
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.at[i] <= 0x20 || s.at[i] >= 0x7f || s.at[i] == '"' || s.at[i] == '<' ||
+            s.at[i] == '>' || s.at[i] == '#' || s.at[i] == '\\') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The place of the portal that back names, or where a login leads. */
+static const char *place_of(struct call *c, struct span back)
+{
+    struct span place;
+    bool named = uri_form_value(back, "place", &c->arena, &place) == 0 && signin_is_place(place);
+    return named ? arena_string(&c->arena, place) : "/?after=login";
+}
+
+static bool is_handover(struct span back)
+{
+    return back.len > 0 && !span_starts(back, SPAN("place="));
+}
+
+int signin_lead_back(struct call *c, struct span back)
+{
+    return call_redirect(
+        c, is_handover(back) ? arena_printf(&c->arena, "/handover?%.*s&after=login", SPAN_FMT(back))
+                             : place_of(c, back));
+}
+
 int signin_arrive(struct call *c, const struct signin *s, struct span back)
 {
     if (s->result == SIGNIN_REASON) {
@@ -116,10 +154,7 @@ int signin_arrive(struct call *c, const struct signin *s, struct span back)
     c->set_sso = arena_copy(&c->arena, span_str(s->sso));
     c->set_console = arena_copy(&c->arena, span_str(s->console));
     c->set_flow = SPAN("-");
-    const char *to = back.len == 0
-                         ? "/?after=login"
-                         : arena_printf(&c->arena, "/handover?%.*s&after=login", SPAN_FMT(back));
-    return c->set_sso.at == NULL || c->set_console.at == NULL ? -ENOMEM : call_redirect(c, to);
+    return c->set_sso.at == NULL || c->set_console.at == NULL ? -ENOMEM : signin_lead_back(c, back);
 }
 
 int page_second_show(struct call *c)

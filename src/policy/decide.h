@@ -78,6 +78,8 @@ struct decision {
     const struct rule_def *rule; /* the deciding or nearest rule, or NULL */
 };
 
+/* Does what is demanded on this route depend on the method? */
+bool policy_demands_by_method(const struct policy *p, const struct route_def *route);
 /* Does the place satisfy the token's own list of zones? names: one a line; empty: always. */
 bool policy_token_place(const struct policy *p, struct zone_set zones, struct span names);
 /* The tests of a rule, in this order: who, zone, method, path, then assurance and age for a person

@@ -542,6 +542,16 @@ const struct rule *rules_next(const struct policy *p, struct rule_walk *w, uint6
     return &p->rules[next];
 }
 
+bool policy_demands_by_method(const struct policy *p, const struct route_def *route)
+{
+    struct rule_walk walk = rules_demanding(p, route);
+    const struct rule *r;
+    bool found = false;
+    while (!found && (r = rules_next(p, &walk, RULES_ALL)) != NULL)
+        found = r->method_count > 0;
+    return found;
+}
+
 static bool who_ok(const struct rule *r, const struct asker *a)
 {
     if (r->anybody && (a->mask & MASK_ANYBODY) != 0)

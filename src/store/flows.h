@@ -37,7 +37,8 @@ struct flow {
     uint8_t session[STORE_ID_SIZE];
     char source[FLOW_SOURCE_SIZE]; /* lockout_source_key() */
     struct span data;              /* JSON of the kind, at most FLOW_DATA_MAX */
-    struct span back; /* where the person wanted to go: a hand-over's query, or empty */
+    struct span back; /* where the person wanted to go: a hand-over's query, "place=/…" for one of
+                         the portal, or empty */
     uint64_t expires;
 };
 

@@ -280,7 +280,7 @@ def test_policy_has_the_last_word_and_says_why(up):
         assert got.status == 401 and got.json()["error"] == "age"
         got = e.say(f"GET /ok/x HTTP/1.1\r\nHost: {e.host}:{e.port}\r\n{e.cookie(old)}" +
                     "".join(f"{n}: {v}\r\n" for n, v in browser()) + "\r\n")
-        assert got.status == 303 and "prove=1" in got.get("location")
+        assert got.status == 303 and "/signin/stepup?" in got.get("location")
         # A token, inside its scope and outside.
         facts = dict(kind=3, token_name="deploy", scope_routes="app", scope_paths="/ok/**")
         e.keeper.person(TOKEN_TEXT, **facts)

@@ -110,20 +110,22 @@ static void what_was_written_is_read_back(void **state)
     arena_init(&a, 1024, 65536);
     buf_init(&out, 8192);
     assert_int_equal(
-        handover_parse(
-            SPAN("to=A.Example:9443&flow=" FLOW "&back=%2Fx%3Fy%3D1%26to%3Devil&prove=1"), &a, &h),
+        handover_parse(SPAN("to=A.Example:9443&flow=" FLOW "&back=%2Fx%3Fy%3D1%26to%3Devil&need=x"),
+                       &a, &h),
         0);
     assert_true(span_is(h.to, "a.example:9443"));
     assert_true(span_is(h.host, "a.example"));
     assert_int_equal(h.port, 9443);
     assert_true(span_is(h.back, "/x?y=1&to=evil"));
-    assert_true(h.prove);
+    assert_int_equal(h.need, ASSURANCE_NONE);
+    h.need = ASSURANCE_PHISHING_RESISTANT;
+    h.age = 600;
     assert_int_equal(handover_query(&out, &h), 0);
     assert_int_equal(handover_parse(buf_view(&out), &a, &again), 0);
     assert_true(span_eq(h.to, again.to));
     assert_true(span_eq(h.back, again.back));
     assert_true(span_eq(h.flow, again.flow));
-    assert_true(again.prove);
+    assert_true(span_ends(buf_view(&out), SPAN("&need=phishing-resistant&age=600")));
     buf_fini(&out);
     arena_fini(&a);
 }
