@@ -84,6 +84,23 @@ static const struct option_def TOKEN_ROTATE_OPTIONS[] = {
     NO_MORE,
 };
 
+static const struct option_def CERTIFICATE_ADD_OPTIONS[] = {
+    {"user", OPTION_TEXT, NULL, "USER", "a person, or a service account"},
+    {"spki", OPTION_TEXT, NULL, "HEX", "SHA-256 of its public key (SubjectPublicKeyInfo), or"},
+    {"email", OPTION_TEXT, NULL, "ADDRESS", "an address of mail among its alternative names, or"},
+    {"dns", OPTION_TEXT, NULL, "HOST", "a host among them, or"},
+    {"uri", OPTION_TEXT, NULL, "URI", "a URI among them, or"},
+    {"subject", OPTION_TEXT, NULL, "NAME", "its subject, such as CN=robot,O=Example"},
+    NO_MORE,
+};
+
+static const struct option_def CERTIFICATE_LIST_OPTIONS[] = {
+    {"user", OPTION_QUERY, NULL, "USER", "of this user only"},
+    {"limit", OPTION_QUERY, NULL, "N", "at most so many rows"},
+    {"after", OPTION_QUERY, NULL, "ROW", "go on after this row"},
+    NO_MORE,
+};
+
 static const struct option_def ROUTE_ADD_OPTIONS[] = {
     {"host", OPTION_TEXT, NULL, "HOST", "host name of the console (NAME.PORTAL)"},
     {"port", OPTION_TEXT, NULL, "PORT", "a listener's port that serves this console alone"},
@@ -294,6 +311,9 @@ const struct command COMMANDS[] = {
     {"token list", {NULL}, {NULL}, "list tokens", PAGE_OPTIONS, "GET", API "/tokens", "tokens", "name owner routes methods paths zones expires former last_used last_source strayed", NULL},
     {"token rotate", {"NAME"}, {NULL}, "give a token a new text, shown once; the old one stays good for a while", TOKEN_ROTATE_OPTIONS, "POST", API "/tokens/{0}/rotate", NULL, NULL, NULL},
     {"token revoke", {"NAME"}, {NULL}, "end a token at once", NULL, "DELETE", API "/tokens/{0}", NULL, NULL, NULL},
+    {"certificate add", {"NAME"}, {"name"}, "say whom a client's certificate stands for", CERTIFICATE_ADD_OPTIONS, "POST", API "/certificates", NULL, NULL, NULL},
+    {"certificate list", {NULL}, {NULL}, "list whom certificates stand for", CERTIFICATE_LIST_OPTIONS, "GET", API "/certificates", "certificates", "name user good kind value last_used", NULL},
+    {"certificate remove", {"NAME"}, {NULL}, "it stands for nobody any more, at once", NULL, "DELETE", API "/certificates/{0}", NULL, NULL, NULL},
 
     {"notice list", {NULL}, {NULL}, "notices that wait, and what is in their way", PAGE_OPTIONS, "GET", API "/notices", "notices", "seq user event by made due attempts error", NULL},
     {"notice test", {"BY", "USER"}, {"by", "user"}, "send a notice now, by mail or webhook", NULL, "POST", API "/notices/test", NULL, NULL, run_notice_test},

@@ -4,6 +4,7 @@
  * the body only after it knows who sent it. Who brings no credential reaches nothing but the pages
  * before a session, /signin/. */
 #include "base/fault.h"
+#include "edge/client.h"
 #include "edge/conn.h"
 #include "edge/credential.h"
 #include "edge/edge.h"
@@ -161,6 +162,7 @@ static void ask(struct api_call *call, struct span body)
         m.flow = own_cookie(x, COOKIE_SIGNIN);
     }
     memcpy(m.source, x->source.byte, sizeof(m.source));
+    m.certificate = client_chain(x);
     exchange_enter(x, EXCHANGE_ASKING);
     int rc = keeper_ask_verb(x->edge, &m, on_page, call, &x->ask);
     if (rc < 0)

@@ -38,6 +38,8 @@ static int keep_chain(struct client *c, SSL *ssl, const struct demand *demand)
     if (rc == 0 && (X509_digest(c->leaf, EVP_sha256(), hash, &len) != 1 || len != sizeof(hash)))
         rc = FAULT_CRYPTO;
     if (rc == 0)
+        rc = clientcert_spki(c->leaf, c->spki);
+    if (rc == 0)
         text_b64url(c->name, span_of(hash, sizeof(hash)));
     return rc;
 }
@@ -102,6 +104,18 @@ const struct client *client_of(const struct exchange *x)
 {
     const struct client *c = client_of_conn(x->conn);
     return c == NULL || c->leaf == NULL || x->forwarded ? NULL : c;
+}
+
+const uint8_t *client_spki(const struct exchange *x)
+{
+    const struct client *c = client_of(x);
+    return c == NULL ? NULL : c->spki;
+}
+
+struct span client_chain(const struct exchange *x)
+{
+    const struct client *c = client_of(x);
+    return c == NULL ? SPAN_NONE : c->der;
 }
 
 static bool is_good(struct conn *conn)

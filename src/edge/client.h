@@ -16,9 +16,10 @@ struct client {
     uint8_t print[32]; /* of the demand */
     X509 *leaf;        /* NULL: it has shown none */
     STACK_OF(X509) * rest;
-    uint64_t until;  /* wall seconds */
-    char name[44];   /* base64url of the certificate's SHA-256: tells views apart */
-    struct span der; /* the chain as pki/clientcert.h says */
+    uint64_t until;   /* wall seconds */
+    uint8_t spki[32]; /* SHA-256 of its SubjectPublicKeyInfo */
+    char name[44];    /* base64url of the certificate's SHA-256: tells views apart */
+    struct span der;  /* the chain as pki/clientcert.h says */
 };
 
 /* After the handshake. *ret NULL: nobody was asked. A fault: the connection is of no use. */
@@ -29,6 +30,10 @@ void client_free(struct client *c);
 bool client_fits(const struct exchange *x);
 /* The certificate of the request's client, NULL: none, or one of a proxy in front. */
 const struct client *client_of(const struct exchange *x);
+/* Its key's hash, for policy; NULL: none. */
+const uint8_t *client_spki(const struct exchange *x);
+/* Its chain, as pki/clientcert.h says; empty: none. */
+struct span client_chain(const struct exchange *x);
 /* The configuration has changed: connections whose certificate is not good any more end. Returns
  * how many. */
 unsigned clients_recheck(struct edge *e);

@@ -143,20 +143,23 @@ static void nobody(struct exchange *x, enum credential_kind kind)
         return;
     }
     refuse(x, ACCESS_UNAUTHENTICATED, 401,
-           kind == CREDENTIAL_TOKEN  ? "This token is not known, has expired or was revoked."
-           : kind != CREDENTIAL_NONE ? "This session has ended."
-                                     : "Nobody is logged in.",
-           kind == CREDENTIAL_TOKEN ? "token" : reason_name(REASON_NOBODY));
+           kind == CREDENTIAL_TOKEN         ? "This token is not known, has expired or was revoked."
+           : kind == CREDENTIAL_CERTIFICATE ? "This certificate stands for no program here."
+           : kind != CREDENTIAL_NONE        ? "This session has ended."
+                                            : "Nobody is logged in.",
+           kind == CREDENTIAL_TOKEN         ? "token"
+           : kind == CREDENTIAL_CERTIFICATE ? "certificate"
+                                            : reason_name(REASON_NOBODY));
 }
 
 /* ---- the decision ---- */
 
-/* Tokens are bound by their own zones and certificate. */
+/* Programs are bound by their own zones and certificate. */
 static bool is_still_bound(const struct exchange *x, const struct generation *g,
                            const struct route_def *route, const struct view *v)
 {
     struct addr then;
-    if (v->kind == CREDENTIAL_TOKEN)
+    if (view_is_program(v))
         return true;
     memcpy(then.byte, v->facts.source, sizeof(then.byte));
     const struct whereabouts began = {&then, v->facts.fingerprint};
@@ -172,6 +175,7 @@ static struct decision decide(const struct exchange *x, const struct generation 
     struct subject subject = view_subject(v);
     struct question q = {.subject = &subject,
                          .zones = zones,
+                         .certificate = client_spki(x),
                          .route = route,
                          .method = x->request.method,
                          .path = x->request.canonical,
@@ -305,7 +309,7 @@ static void admit_or_refuse(struct exchange *x, struct view *v)
         enter_proxy(x);
         return;
     case VERDICT_PROVE:
-        if (v->kind != CREDENTIAL_TOKEN) {
+        if (!view_is_program(v)) {
             detour_prove(x);
             return;
         }
@@ -337,6 +341,42 @@ static void judge(struct exchange *x, struct view *v, int fault)
         refuse(x, ACCESS_DENIED, 421, "There is no console under this name any more.", "host");
 }
 
+/* A browser shows a certificate to every page that makes it send a request, so a browser's is a
+ * factor on the portal and nothing here. Programs say none of this; a page cannot leave it out. */
+static bool is_browser(const struct request *r)
+{
+    const struct header *agent = headers_find(&r->headers, HEADER_USER_AGENT);
+    return headers_find(&r->headers, HEADER_SEC_FETCH_SITE) != NULL ||
+           headers_find(&r->headers, HEADER_SEC_FETCH_MODE) != NULL ||
+           headers_find(&r->headers, HEADER_ORIGIN) != NULL ||
+           (agent != NULL && span_starts_nocase(agent->value, SPAN("mozilla/")));
+}
+
+static void enter_view(struct exchange *x, struct view *v, int rc)
+{
+    if (rc < 0) {
+        unavailable(x, rc);
+    } else if (rc == VIEW_WAIT) {
+        view_wait(v, x);
+    } else {
+        view_join(v, x);
+        judge(x, v, 0);
+    }
+}
+
+/* Nothing but what the connection has shown. False: it has shown nothing that counts. */
+static bool identify_certificate(struct exchange *x)
+{
+    const struct client *client = client_of(x);
+    struct view *v = NULL;
+    if (client == NULL || is_browser(&x->request))
+        return false;
+    int rc = views_find_certificate(x->edge->views, span_str(client->name), client->der,
+                                    x->request.authority, &x->source, &v);
+    enter_view(x, v, rc);
+    return true;
+}
+
 static void identify(struct exchange *x)
 {
     const struct request *r = &x->request;
@@ -352,6 +392,8 @@ static void identify(struct exchange *x)
                "token");
         return;
     }
+    if (c.kind == CREDENTIAL_NONE && identify_certificate(x))
+        return;
     if (c.kind == CREDENTIAL_NONE || !c.shaped) {
         nobody(x, c.kind);
         return;
@@ -367,16 +409,9 @@ static void identify(struct exchange *x)
                "origin");
         return;
     }
-    struct view *v;
+    struct view *v = NULL;
     int rc = views_find(x->edge->views, c.kind, c.token, r->authority, &x->source, &v);
-    if (rc < 0) {
-        unavailable(x, rc);
-    } else if (rc == VIEW_WAIT) {
-        view_wait(v, x);
-    } else {
-        view_join(v, x);
-        judge(x, v, 0);
-    }
+    enter_view(x, v, rc);
 }
 
 /* A console's host, but none of its consoles. */

@@ -71,7 +71,7 @@ void identity_write(const struct route_def *route, const struct msg_view *who,
         put(out, "Postern-Assertion", assertion);
     if (!route_tells(route, "headers"))
         return;
-    if (who->kind == CREDENTIAL_TOKEN)
+    if (who->token_name.len > 0)
         put_token(out, who->token_name);
     else
         put_person(out, who);

@@ -61,6 +61,26 @@ static void login_error(struct buf *out, const struct login_page *p)
     (void)buf_text(out, "</div>\n");
 }
 
+/* The hand-over travels as one field: the keeper does not look into it. */
+static void certificate_form(struct buf *out, const struct handover *h)
+{
+    struct buf back;
+    buf_init(&back, 14000);
+    (void)buf_text(out, "<form method=\"post\" action=\"/signin/certificate\">\n");
+    if (h != NULL) {
+        (void)handover_query(&back, h);
+        (void)buf_text(out, "<input type=\"hidden\" name=\"back\" value=\"");
+        (void)text_html(out, buf_view(&back));
+        (void)buf_text(out, "\">\n");
+    }
+    out->bad |= back.bad;
+    (void)buf_text(out,
+                   "<button class=\"button wide\" type=\"submit\">Use my certificate</button>\n"
+                   "<p class=\"muted\">A one-time code is asked for on the next page.</p>\n"
+                   "</form>\n");
+    buf_fini(&back);
+}
+
 int pages_login(struct buf *out, const struct login_page *p)
 {
     begin(out, "Log in", PORTAL_STYLE, "<script src=\"" PAGES_SCRIPT "\" defer></script>\n");
@@ -103,7 +123,10 @@ int pages_login(struct buf *out, const struct login_page *p)
     (void)buf_text(
         out, "<button class=\"button wide\" type=\"submit\">Use a passkey</button>\n"
              "<p class=\"muted\">If your key does not know your name, type it in above first.</p>\n"
-             "</form>\n</section>\n");
+             "</form>\n");
+    if (p->certificate)
+        certificate_form(out, p->handover);
+    (void)buf_text(out, "</section>\n");
     return end(out);
 }
 

@@ -31,6 +31,7 @@ struct span pages_csp(struct arena *a, const struct handover *h);
 struct login_page {
     const struct handover *handover; /* NULL: the portal itself */
     struct span user;                /* to be shown again after an error */
+    bool certificate;                /* the browser has shown one */
     const char *error;               /* one sentence, or NULL */
     uint64_t server_time;            /* wall seconds, shown with the error; 0: not */
 };

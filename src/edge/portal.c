@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "edge/assets.h"
+#include "edge/client.h"
 #include "edge/conn.h"
 #include "edge/credential.h"
 #include "edge/detour.h"
@@ -93,8 +94,9 @@ static void send_health(struct exchange *x)
     answer_send(x, &a);
 }
 
-static void send_login(struct exchange *x, const struct login_page *p, struct answer *a)
+static void send_login(struct exchange *x, struct login_page *p, struct answer *a)
 {
+    p->certificate = client_of(x) != NULL;
     struct span csp = pages_csp(&x->arena, p->handover);
     if (csp.len == 0) {
         answer_error(x, 500, "There was not enough memory.", NULL);
@@ -315,7 +317,9 @@ static void login_ask(struct login_call *call, struct span form)
                           .code = span_trim(code),
                           .agent = agent == NULL ? SPAN_NONE : span_sub(agent->value, 0, 256),
                           .request_id = span_str(x->id_text),
-                          .fingerprint = conn_fingerprint(x->conn)};
+                          .fingerprint = conn_fingerprint(x->conn),
+                          .host = x->request.authority,
+                          .certificate = client_chain(x)};
     struct span here;
     if (cookie_own(&x->request.headers, COOKIE_SSO, x->listener_port, &here) == 0 &&
         credential_is_opaque(here))

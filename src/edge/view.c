@@ -30,7 +30,7 @@ struct views {
 
 static size_t weight(const struct view *v)
 {
-    return sizeof(*v) + v->key.len + v->payload_len;
+    return sizeof(*v) + v->key.len + v->certificate.len + v->payload_len;
 }
 
 int views_new(const struct view_world *world, struct views **ret)
@@ -115,7 +115,7 @@ void view_leave(struct exchange *x)
 
 static void tell_activity(struct view *v)
 {
-    if (v->state != VIEW_KNOWN || v->kind == CREDENTIAL_TOKEN || v->active_s <= v->told_s)
+    if (v->state != VIEW_KNOWN || view_is_program(v) || v->active_s <= v->told_s)
         return;
     v->told_s = v->active_s;
     v->cache->world.activity(v->cache->world.self, v->facts.id, v->active_s);
@@ -260,8 +260,11 @@ static void on_answer(void *owner, int fault, struct span payload);
 static int start_ask(struct view *v, bool background)
 {
     struct views *c = v->cache;
-    struct msg_session m = {
-        .kind = v->kind, .token = v->token, .host = v->host, .interface = span_str(v->interface)};
+    struct msg_session m = {.kind = v->kind,
+                            .token = v->token,
+                            .host = v->host,
+                            .interface = span_str(v->interface),
+                            .certificate = v->certificate};
     memcpy(m.source, v->source.byte, sizeof(m.source));
     /* The keeper must not find a session idle that was used a second ago and whose batch is still
      * here. */
@@ -473,7 +476,7 @@ static int may_ask_cold(const struct views *c, const struct addr *source)
     return mine >= VIEWS_COLD_PER_SOURCE ? FAULT_BUSY : 0;
 }
 
-static int add(struct views *c, uint8_t kind, struct span key, size_t token_len,
+static int add(struct views *c, uint8_t kind, struct span key, size_t token_len, struct span chain,
                const struct addr *source, struct view **ret)
 {
     int rc = may_ask_cold(c, source);
@@ -481,17 +484,20 @@ static int add(struct views *c, uint8_t kind, struct span key, size_t token_len,
         rc = make_room(c);
     if (rc < 0)
         return rc;
-    struct view *v = calloc(1, sizeof(*v) + key.len);
+    struct view *v = calloc(1, sizeof(*v) + key.len + chain.len);
     if (v == NULL)
         return -ENOMEM;
     uint8_t *own = (uint8_t *)(v + 1);
     memcpy(own, key.at, key.len);
+    if (chain.len > 0)
+        memcpy(own + key.len, chain.at, chain.len);
     *v = (struct view){.refs = 1,
                        .state = VIEW_ASKING,
                        .status = VIEW_FAILED,
                        .kind = kind,
                        .cache = c,
                        .key = span_of(own, key.len),
+                       .certificate = span_of(own + key.len, chain.len),
                        .token = span_of(own + 2, token_len),
                        .host = span_of(own + 2 + token_len, key.len - 2 - token_len),
                        .source = *source};
@@ -516,8 +522,8 @@ static int add(struct views *c, uint8_t kind, struct span key, size_t token_len,
     return VIEW_WAIT;
 }
 
-int views_find(struct views *c, enum credential_kind kind, struct span token, struct span host,
-               const struct addr *source, struct view **ret)
+static int find(struct views *c, enum credential_kind kind, struct span token, struct span chain,
+                struct span host, const struct addr *source, struct view **ret)
 {
     if (token.len == 0 || token.len > TOKEN_MAX || host.len > HOST_MAX)
         return FAULT_LIMIT;
@@ -531,7 +537,7 @@ int views_find(struct views *c, enum credential_kind kind, struct span token, st
         v = NULL;
     }
     if (v == NULL) {
-        rc = add(c, (uint8_t)kind, key, token.len, source, &v);
+        rc = add(c, (uint8_t)kind, key, token.len, chain, source, &v);
     } else if (v->state == VIEW_DEAD) {
         rc = VIEW_READY;
     } else if (v->state == VIEW_KNOWN) {
@@ -552,6 +558,18 @@ int views_find(struct views *c, enum credential_kind kind, struct span token, st
     if (rc >= 0)
         *ret = v;
     return rc;
+}
+
+int views_find(struct views *c, enum credential_kind kind, struct span token, struct span host,
+               const struct addr *source, struct view **ret)
+{
+    return find(c, kind, token, SPAN_NONE, host, source, ret);
+}
+
+int views_find_certificate(struct views *c, struct span name, struct span chain, struct span host,
+                           const struct addr *source, struct view **ret)
+{
+    return find(c, CREDENTIAL_CERTIFICATE, name, chain, host, source, ret);
 }
 
 /* ---- time ---- */
@@ -654,9 +672,9 @@ static bool concerns(const struct view *v, enum revoke_kind kind, struct span id
         return false;
     switch (kind) {
     case REVOKE_SESSION:
-        return v->kind != CREDENTIAL_TOKEN && span_eq(span_of(v->facts.id, 16), id);
+        return !view_is_program(v) && span_eq(span_of(v->facts.id, 16), id);
     case REVOKE_TOKEN:
-        return v->kind == CREDENTIAL_TOKEN && span_eq(span_of(v->facts.id, 16), id);
+        return view_is_program(v) && span_eq(span_of(v->facts.id, 16), id);
     case REVOKE_USER:
         return span_eq(v->facts.user, id);
     case REVOKE_ROUTE:
@@ -744,7 +762,7 @@ struct subject view_subject(const struct view *v)
 {
     const struct msg_view *f = &v->facts;
     return (struct subject){
-        .kind = v->kind == CREDENTIAL_TOKEN ? SUBJECT_TOKEN : SUBJECT_PERSON,
+        .kind = view_is_program(v) ? SUBJECT_TOKEN : SUBJECT_PERSON,
         .user = f->user,
         .token = f->token_name,
         .groups = f->groups,

@@ -35,6 +35,7 @@ struct view {
     enum view_status status; /* VIEW_OK while there are facts, also of a DEAD view; else why not;
                                 VIEW_FAILED while the keeper never spoke */
     uint8_t kind;            /* enum credential_kind */
+    struct span certificate; /* the chain, with CREDENTIAL_CERTIFICATE; the view's own memory */
     struct span token, host; /* the view's own memory; wiped with it */
     struct msg_view facts;   /* with VIEW_OK; the spans are the view's own */
     struct list exchanges;   /* exchange.view_link of those admitted */
@@ -117,6 +118,11 @@ enum view_answer {
  * answer 503. */
 must_check int views_find(struct views *c, enum credential_kind kind, struct span token,
                           struct span host, const struct addr *source, struct view **ret);
+/* The same for a program that comes with nothing but its certificate: name tells it from others,
+ * chain is as pki/clientcert.h says. */
+must_check int views_find_certificate(struct views *c, struct span name, struct span chain,
+                                      struct span host, const struct addr *source,
+                                      struct view **ret);
 /* x stands in the view's list from now on, with a reference in x->view. */
 void view_join(struct view *v, struct exchange *x);
 void view_wait(struct view *v, struct exchange *x);
@@ -124,6 +130,11 @@ void view_wait(struct view *v, struct exchange *x);
 void view_leave(struct exchange *x);
 void view_unref(struct view *v);
 
+/* It is a program's, a token's or a certificate's, and no person's session. */
+static inline bool view_is_program(const struct view *v)
+{
+    return v->kind == CREDENTIAL_TOKEN || v->kind == CREDENTIAL_CERTIFICATE;
+}
 /* A request is being made with this view. */
 void view_touch(struct view *v);
 /* It has been admitted: the keeper is told of its place with the next question. */

@@ -97,11 +97,12 @@ must_check int msg_check(unsigned type, struct span payload);
 
 enum credential_kind {
     CREDENTIAL_NONE = 0,
-    CREDENTIAL_CONSOLE = 1, /* the portal's console cookie */
-    CREDENTIAL_CHILD = 2,   /* the cookie of a console's host */
-    CREDENTIAL_TOKEN = 3,   /* API token */
-    CREDENTIAL_SSO = 4,     /* the portal's hand-over cookie */
-    CREDENTIAL_HOST = 5,    /* the owner of this host, over the control socket */
+    CREDENTIAL_CONSOLE = 1,     /* the portal's console cookie */
+    CREDENTIAL_CHILD = 2,       /* the cookie of a console's host */
+    CREDENTIAL_TOKEN = 3,       /* API token */
+    CREDENTIAL_SSO = 4,         /* the portal's hand-over cookie */
+    CREDENTIAL_HOST = 5,        /* the owner of this host, over the control socket */
+    CREDENTIAL_CERTIFICATE = 6, /* a program's TLS certificate, on consoles */
 };
 
 enum view_status {

@@ -8,6 +8,7 @@
 #include "identity/token.h"
 #include "keeper/keeper.h"
 #include "keeper/usage.h"
+#include "pki/clientcert.h"
 #include "store/users.h"
 
 #define GROUPS_MAX 4096u
@@ -102,6 +103,14 @@ static int fill_user(struct call *c, const char *user)
     return r;
 }
 
+/* Whoever has a copy of the token does not have the key that its certificate is for. */
+static bool is_beside(struct span chain, const struct token *t)
+{
+    uint8_t spki[CLIENTCERT_HASH];
+    return chain.len > 0 && clientcert_spki_of(chain, spki) == 0 &&
+           clientcert_spki_is(spki, t->certificate);
+}
+
 static int find_token(struct call *c, uint64_t now, enum view_status *status)
 {
     struct actor *a = &c->actor;
@@ -109,6 +118,9 @@ static int find_token(struct call *c, uint64_t now, enum view_status *status)
     int r = token_resolve(c->keeper, c->in.token, now, &c->arena, &token, status);
     if (found == NULL) {
         return -ENOMEM;
+    }
+    if (r == 0 && *status == VIEW_OK && token.bound && !is_beside(c->in.certificate, &token)) {
+        *status = VIEW_UNKNOWN;
     }
     if (r < 0 || *status != VIEW_OK) {
         return r;
@@ -158,8 +170,9 @@ int actor_find(struct call *c, bool *known)
         status = VIEW_OK;
         break;
     case CREDENTIAL_NONE:
-    case CREDENTIAL_CHILD: /* A console's cookie opens that console, nothing of postern. */
-    case CREDENTIAL_SSO:   /* Good for handing over only: it is Lax, the console's is Strict. */
+    case CREDENTIAL_CHILD:       /* A console's cookie opens that console, nothing of postern. */
+    case CREDENTIAL_CERTIFICATE: /* Alone it administers nothing: an edge may lie about it. */
+    case CREDENTIAL_SSO: /* Good for handing over only: it is Lax, the console's is Strict. */
     default:
         break;
     }

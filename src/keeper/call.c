@@ -32,10 +32,11 @@ struct call *call_new(struct keeper *k, const struct call_input *in)
     c->page.wipe = true;
     c->in = *in;
     struct span *copies[] = {
-        &c->in.token,      &c->in.host,           &c->in.method,      &c->in.path,
-        &c->in.query,      &c->in.type,           &c->in.body,        &c->in.request_id,
-        &c->in.enrol.code, &c->in.enrol.password, &c->in.enrol.again, &c->in.enrol.totp,
-        &c->in.sso,        &c->in.flow,           &c->in.agent,       &c->in.interface};
+        &c->in.token,       &c->in.host,           &c->in.method,      &c->in.path,
+        &c->in.query,       &c->in.type,           &c->in.body,        &c->in.request_id,
+        &c->in.enrol.code,  &c->in.enrol.password, &c->in.enrol.again, &c->in.enrol.totp,
+        &c->in.sso,         &c->in.flow,           &c->in.agent,       &c->in.interface,
+        &c->in.certificate, &c->in.fingerprint};
     for (size_t i = 0; i < countof(copies); i++) {
         if (copies[i]->len == 0) {
             *copies[i] = SPAN_NONE;

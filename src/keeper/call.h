@@ -44,6 +44,7 @@ struct call_input {
     struct span sso, flow;   /* the portal's other cookies, as they came */
     struct span agent;       /* printable */
     struct span fingerprint; /* of the program's TLS, or empty */
+    struct span certificate; /* chain that the client has proved (pki/clientcert.h), or empty */
     uint64_t connection;     /* number of the control connection, or 0 */
     struct call_enrol {
         struct span code, password, again, totp;

@@ -104,8 +104,9 @@ static int on_verb(struct peer *edge, const struct message *m)
     if (r < 0) {
         return r;
     }
-    if (v.kind == CREDENTIAL_HOST) {
-        /* Nobody on the network is the owner of this host; an edge that says so is broken. */
+    if (v.kind > CREDENTIAL_SSO) {
+        /* Nobody on the network is the owner of this host, and a certificate alone administers
+         * nothing; an edge that says so is broken. */
         return FAULT_DENIED;
     }
     struct call_input in = {
@@ -123,6 +124,7 @@ static int on_verb(struct peer *edge, const struct message *m)
         .agent = v.agent,
         .fingerprint = v.fingerprint,
         .interface = v.interface,
+        .certificate = v.certificate,
     };
     memcpy(in.source.byte, v.source, sizeof(in.source.byte));
     begin_call(edge, m->serial, &in);

@@ -20,6 +20,7 @@
 #include "ipc/channel.h"
 #include "keeper/assertions.h"
 #include "keeper/change.h"
+#include "keeper/clientid.h"
 #include "keeper/directories.h"
 #include "keeper/errands.h"
 #include "keeper/hosts.h"
@@ -78,6 +79,7 @@ struct keeper {
     struct directories directories;
     struct notices notices;
     struct leases leases;
+    struct clientids clientids;
     struct throttled throttled;
     uint64_t access_lost; /* records, since it was last written down */
     char *fleet;          /* what the supervisor says of the processes, or NULL */

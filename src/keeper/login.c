@@ -442,7 +442,8 @@ void login_begin(struct peer *edge, uint32_t serial, const struct msg_login *m)
     }
     if (l == NULL || reply == NULL || keep(&l->password, m->password) < 0 ||
         keep(&l->back, m->back) < 0 || keep(&l->here, m->sso) < 0 ||
-        (reply->revokes = call_new(k, &(struct call_input){0})) == NULL) {
+        (reply->revokes = call_new(
+             k, &(struct call_input){.host = m->host, .certificate = m->certificate})) == NULL) {
         if (l == NULL) {
             reply_free(reply);
         } else {

@@ -56,6 +56,10 @@ int op_tokens_add(struct call *c);
 int op_tokens_rotate(struct call *c);
 int op_tokens_revoke(struct call *c);
 
+int op_certificates_list(struct call *c);
+int op_certificates_add(struct call *c);
+int op_certificates_remove(struct call *c);
+
 int op_sessions_list(struct call *c);
 int op_sessions_end(struct call *c);
 
@@ -110,6 +114,7 @@ int op_users_passkeys(struct call *c);
 int op_users_passkeys_remove(struct call *c);
 int op_users_passkeys_enable(struct call *c);
 int page_second_enrol(struct call *c);
+int page_certificate_submit(struct call *c);
 int page_home(struct call *c);
 int page_account(struct call *c);
 int page_account_password(struct call *c);

@@ -7,6 +7,7 @@
 #include "keeper/json.h"
 #include "keeper/keeper.h"
 #include "keeper/op.h"
+#include "store/certificates.h"
 #include "store/tokens.h"
 
 /* Where no configuration is in force yet. */
@@ -197,6 +198,10 @@ int op_tokens_add(struct call *c)
         return call_problem(c, 409, "owner", "a break-glass account has no tokens");
     }
     r = r == FAULT_ABSENT ? 0 : r;
+    struct certificate other;
+    /* Rules call programs by one name, whether they come with a token or with a certificate. */
+    r = r < 0 ? r : certificates_find(c->keeper->store, t.name, &other);
+    r = r == FAULT_ABSENT ? 0 : r == 0 ? FAULT_EXISTS : r;
     r = r < 0 ? r : token_new_id(t.id);
     r = r < 0 ? r : token_new_api(text, t.hash);
     r = r < 0 ? r : tokens_add(c->keeper->store, &t);

@@ -9,6 +9,7 @@
 #include "identity/lockout.h"
 #include "keeper/attempts.h"
 #include "keeper/call.h"
+#include "keeper/clientid.h"
 #include "keeper/emergency.h"
 #include "store/agents.h"
 #include "store/entries.h"
@@ -224,14 +225,30 @@ static int break_seal(struct keeper *k, struct signin *s, uint64_t now, struct b
     return r < 0 ? r : 1;
 }
 
+/* A certificate adds to what was proven otherwise; alone it begins a sign-in on its own page. */
+static int add_certificate(struct keeper *k, struct signin *s, const struct call *with,
+                           uint64_t now)
+{
+    bool proves = false;
+    if (s->proofs.factors == 0 || with->in.certificate.len == 0) {
+        return 0;
+    }
+    int r = clientid_proves(k, with->in.certificate, with->in.host, now, s->user, &proves);
+    if (proves) {
+        s->proofs.factors |= factor_bit(FACTOR_CERTIFICATE);
+    }
+    return r;
+}
+
 int signin_finish(struct keeper *k, struct signin *s, struct call *revokes)
 {
     uint64_t now = clock_wall_ms() / 1000;
     struct user user;
     struct session_key keys[2] = {{.kind = CREDENTIAL_SSO}, {.kind = CREDENTIAL_CONSOLE}};
+    int r = k->live == NULL ? FAULT_STALE : users_find(k->store, s->user, &user);
+    r = r < 0 ? r : add_certificate(k, s, revokes, now);
     enum assurance level = assurance_of(&s->proofs);
     struct proven proven = proven_as(level, now);
-    int r = k->live == NULL ? FAULT_STALE : users_find(k->store, s->user, &user);
     if (r < 0) {
         return r;
     }

@@ -44,8 +44,9 @@ struct signin {
     uint64_t ends_at;
 };
 
-/* revokes: the call that carries what is to be pushed to the edges after the commit. The caller
- * wipes *s. A fault: nothing was done. */
+/* revokes: the call that carries what is to be pushed to the edges after the commit; the
+ * certificate that came with it is one more proof, if it is this person's. The caller wipes *s. A
+ * fault: nothing was done. */
 must_check int signin_finish(struct keeper *k, struct signin *s, struct call *revokes);
 /* A flow that waits for a second factor. Without any proof (or with user ""): of somebody whose
  * first factor was wrong; nothing that comes will be right, but it looks the same and is charged to

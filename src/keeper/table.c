@@ -194,6 +194,26 @@ const struct operation OPERATIONS[] = {
     {"DELETE", "/api/v1/tokens/{name}", ROLE_OWNER, 0, "Revokes a token.", op_tokens_revoke, NULL,
      NULL},
 
+    {"GET", "/api/v1/certificates", ROLE_OWNER, 0, "Whom clients' certificates stand for.",
+     op_certificates_list, NULL,
+     FIELDS(LIMIT, AFTER, {"user", FIELD_STRING, false, "of this user only"})},
+    {"POST", "/api/v1/certificates", ROLE_OWNER, 0,
+     "Says whom a certificate stands for, by one thing that is in it. Of a person it is a factor "
+     "beside others; of a service account it is enough on consoles, never on the portal.",
+     op_certificates_add,
+     FIELDS(
+         {"name", FIELD_STRING, true, "unique, of tokens too; rules name it as they name tokens"},
+         {"user", FIELD_STRING, true, "a person or a service account"},
+         {"spki", FIELD_STRING, false, "SHA-256 of its public key (SubjectPublicKeyInfo), in hex"},
+         {"email", FIELD_STRING, false, "or an alternative name: an address of mail"},
+         {"dns", FIELD_STRING, false, "a host, no wildcard"},
+         {"uri", FIELD_STRING, false, "a URI, letter for letter"},
+         {"subject", FIELD_STRING, false, "or its subject, as RFC 2253 writes it: `CN=a,O=b`"}),
+     NULL},
+    {"DELETE", "/api/v1/certificates/{name}", ROLE_OWNER, 0,
+     "The certificate stands for nobody any more; what is open by it alone ends.",
+     op_certificates_remove, NULL, NULL},
+
     {"GET", "/api/v1/sessions", ROLE_OWNER, 0, "Who is on now.", op_sessions_list, NULL,
      FIELDS(LIMIT, AFTER, {"user", FIELD_STRING, false, "of this user only"})},
     {"DELETE", "/api/v1/sessions/{id}", ROLE_PERSON, 0,
@@ -402,6 +422,9 @@ const struct operation OPERATIONS[] = {
     {"POST", "/api/v1/users/{name}/passkeys/{id}/enable", ROLE_OWNER, OPERATION_PROVE,
      "Lets a passkey be used again that was disabled because its counter went back.",
      op_users_passkeys_enable, EMPTY, NULL},
+    {"POST", "/signin/certificate", ROLE_NOBODY, OPERATION_PAGE,
+     "Begins with the certificate that the browser has shown; a second factor follows.",
+     page_certificate_submit, NULL, NULL},
 
     {"GET", "/", ROLE_PERSON, OPERATION_PAGE, "The console.", page_home, NULL, NULL},
     {"POST", "/sessions/{id}/end", ROLE_PERSON, OPERATION_PAGE, "Ends a session.", page_session_end,

@@ -121,6 +121,27 @@ static int fill_token(struct keeper *k, struct view_work *w, const struct msg_se
     return groups_of(k->store, w->user, &w->groups);
 }
 
+/* A program that comes with nothing else. People have to prove more than a file, on the portal. */
+static int fill_certificate(struct keeper *k, struct view_work *w, const struct msg_session *m,
+                            uint64_t now, struct msg_view *v)
+{
+    struct certificate c;
+    uint64_t until = 0;
+    int r = clientid_find(k, m->certificate, m->host, now, &c, &until);
+    v->status = VIEW_UNKNOWN;
+    if (r < 0 || c.user_kind != USER_SERVICE) {
+        return r == FAULT_ABSENT ? 0 : r;
+    }
+    v->status = VIEW_OK;
+    memcpy(v->id, c.id, sizeof(v->id));
+    memcpy(w->user, c.user, sizeof(w->user));
+    memcpy(w->token_name, c.name, sizeof(w->token_name));
+    v->ends_at = until;
+    v->scope_routes = SPAN("*");
+    clientid_note(k, &c, now);
+    return groups_of(k->store, w->user, &w->groups);
+}
+
 void view_answer(struct peer *edge, uint32_t serial, const struct msg_session *m)
 {
     struct keeper *k = edge->keeper;
@@ -137,6 +158,9 @@ void view_answer(struct peer *edge, uint32_t serial, const struct msg_session *m
         switch (m->kind) {
         case CREDENTIAL_TOKEN:
             r = fill_token(k, &w, m, now, &v);
+            break;
+        case CREDENTIAL_CERTIFICATE:
+            r = fill_certificate(k, &w, m, now, &v);
             break;
         case CREDENTIAL_CONSOLE:
         case CREDENTIAL_CHILD:

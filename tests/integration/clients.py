@@ -81,7 +81,7 @@ class Authority:
         self._sign(by or self, csr, ext, self.crt, start, days, selfsign=by is None)
 
     def _sign(self, by, csr, ext, out, start, days, selfsign=False):
-        openssl("ca", "-batch", "-config", by.conf, "-in", csr, "-keyfile", by.key, "-extfile", ext, "-notext",
+        openssl("ca", "-batch", "-preserveDN", "-config", by.conf, "-in", csr, "-keyfile", by.key, "-extfile", ext, "-notext",
                 "-startdate", stamp(start), "-enddate", stamp(days), "-out", out,
                 *(["-selfsign"] if selfsign else ["-cert", by.crt]))
 

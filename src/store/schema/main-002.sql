@@ -189,3 +189,20 @@ CREATE INDEX sealed_codes_by_user ON sealed_codes (user, drill);
 
 -- What was done to whom.
 CREATE INDEX audit_by_target ON audit (target, seq);
+
+
+
+-- Whom clients' certificates stand for. kind: enum certname_kind of pki/certname.h.
+CREATE TABLE certificates (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+    name TEXT NOT NULL UNIQUE,
+    user TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    kind INTEGER NOT NULL,
+    value TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    last_used INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (kind, value)
+) STRICT;
+
+CREATE INDEX certificates_by_user ON certificates (user, seq);
