@@ -59,9 +59,9 @@ static int introduce(struct invocation *v, const char *user, json_t *made)
     json_t *answer = NULL;
     json_t *body = json_pack("{s:s,s:s,s:O}", "name", v->arg[0], "user", user, "spki",
                              json_object_get(made, "spki"));
-    int rc = body == NULL ? EXIT_UNREACHABLE
-                          : invocation_call(v, "POST", "/api/v1/certificates", NULL, body, &status,
-                                            &answer);
+    int rc = body == NULL
+                 ? EXIT_UNREACHABLE
+                 : invocation_call(v, "POST", "/api/v1/certificates", NULL, body, &status, &answer);
     json_decref(body);
     if (rc == EXIT_DONE && status >= 400)
         return invocation_show(v, status, answer);
@@ -79,10 +79,11 @@ static void tell(struct invocation *v, const char *user, const char *file, json_
         (void)printf("  passphrase  %s\n              It is shown once and kept nowhere.\n",
                      passphrase);
     if (s != NULL && !snapshot_asks_clients(s))
-        (void)printf("\nNobody is asked for a certificate yet. The configuration file does so with\n"
-                     "  client_certificate: optional\n  client_ca_file: client-ca.crt\n"
-                     "  client_crl_file: client-ca.crl\n"
-                     "under portal, a listener or a route, and 'postern reload'.\n");
+        (void)printf(
+            "\nNobody is asked for a certificate yet. The configuration file does so with\n"
+            "  client_certificate: optional\n  client_ca_file: client-ca.crt\n"
+            "  client_crl_file: client-ca.crl\n"
+            "under portal, a listener or a route, and 'postern reload'.\n");
 }
 
 int run_ca_issue(struct invocation *v)
@@ -91,7 +92,8 @@ int run_ca_issue(struct invocation *v)
     const char *csr = invocation_option(v, "csr"), *out = invocation_option(v, "out");
     char file[128];
     if (user == NULL || !text_is_name(span_str(user)) || !text_is_name(span_str(v->arg[0])))
-        return complain(EXIT_USAGE, "a name is needed, and --user: whom the certificate stands for");
+        return complain(EXIT_USAGE,
+                        "a name is needed, and --user: whom the certificate stands for");
     (void)snprintf(file, sizeof(file), "%s.%s", v->arg[0], csr == NULL ? "p12" : "crt");
     out = out != NULL ? out : file;
     int rc = must_fit(v, user);
@@ -145,8 +147,9 @@ int run_ca_revoke(struct invocation *v)
         return invocation_show(v, status, answer);
     json_decref(answer);
     if (rc != EXIT_DONE)
-        return complain(rc, "it is in the list of revoked ones; 'postern certificate remove %s' has "
-                            "yet to be done when the service runs",
+        return complain(rc,
+                        "it is in the list of revoked ones; 'postern certificate remove %s' has "
+                        "yet to be done when the service runs",
                         v->arg[0]);
     return EXIT_DONE;
 }

@@ -84,6 +84,14 @@ static const struct option_def TOKEN_ROTATE_OPTIONS[] = {
     NO_MORE,
 };
 
+static const struct option_def CA_ISSUE_OPTIONS[] = {
+    {"user", OPTION_LOCAL, NULL, "USER", "whom it stands for: a person, or a service account"},
+    {"days", OPTION_LOCAL, NULL, "N", "good for so long (397)"},
+    {"out", OPTION_LOCAL, NULL, "FILE", "the file to make (NAME.p12, with --csr NAME.crt)"},
+    {"csr", OPTION_LOCAL, NULL, "FILE", "for the key of this request; nothing else in it counts"},
+    NO_MORE,
+};
+
 static const struct option_def CERTIFICATE_ADD_OPTIONS[] = {
     {"user", OPTION_TEXT, NULL, "USER", "a person, or a service account"},
     {"spki", OPTION_TEXT, NULL, "HEX", "SHA-256 of its public key (SubjectPublicKeyInfo), or"},
@@ -356,6 +364,10 @@ const struct command COMMANDS[] = {
     {"ca show", {NULL}, {NULL}, "the certificates and their fingerprints", NULL, NULL, NULL, NULL, NULL, run_ca_show},
     {"ca trust", {NULL}, {NULL}, "how to trust the local authority on each system", TRUST_OPTIONS, NULL, NULL, NULL, NULL, run_ca_trust},
     {"ca renew", {NULL}, {NULL}, "a fresh server certificate from the local authority", NULL, NULL, NULL, NULL, NULL, run_ca_renew},
+    {"ca issue", {"NAME"}, {NULL}, "a certificate for a client, from an authority of its own", CA_ISSUE_OPTIONS, NULL, NULL, NULL, NULL, run_ca_issue},
+    {"ca revoke", {"NAME"}, {NULL}, "end a client's certificate at once", NULL, NULL, NULL, NULL, NULL, run_ca_revoke},
+    {"ca list", {NULL}, {NULL}, "certificates that were made for clients", NULL, NULL, NULL, "certificates", "name serial not_after revoked", run_ca_list},
+    {"ca crl", {NULL}, {NULL}, "write the list of revoked ones anew", NULL, NULL, NULL, NULL, NULL, run_ca_crl},
 
     {"completion", {"SHELL"}, {NULL}, "completion for bash, zsh or fish", NULL, NULL, NULL, NULL, NULL, run_completion},
     {"version", {NULL}, {NULL}, "the version", NULL, NULL, NULL, NULL, NULL, run_version},

@@ -4,21 +4,18 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "base/fault.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "signer/issue.h"
+#include "signer/pemdir.h"
 
 #define CA_CERTIFICATE "ca.crt"
 #define CA_KEY "ca.key"
@@ -117,96 +114,10 @@ static void names_constraints(const struct authority_names *n, struct buf *out)
         (void)buf_text(out, ",excluded;IP:0.0.0.0/0.0.0.0,excluded;IP:::/::");
 }
 
-/* ---- files ----------------------------------------------------------------------------------- */
-
-static int open_dir(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
-}
-
-static void temp_name(const char *file, char out[64])
-{
-    (void)snprintf(out, 64, ".%s.new", file);
-}
-
-/* Leaves the bytes under the temporary name, on the disk. */
-static int write_temp(int dir, const char *file, struct span bytes, mode_t mode)
-{
-    char temp[64];
-    struct stat st;
-    temp_name(file, temp);
-    (void)unlinkat(dir, temp, 0);
-    int fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return -errno;
-    int rc = file_write_all(fd, bytes);
-    if (rc == 0 && geteuid() == 0 && (fstat(dir, &st) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0))
-        rc = -errno;
-    if (rc == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0))
-        rc = -errno;
-    (void)close(fd);
-    if (rc < 0)
-        (void)unlinkat(dir, temp, 0);
-    return rc;
-}
-
-static int write_pem(int dir, const char *file, X509 *x, EVP_PKEY *key)
-{
-    /* The memory of a secure BIO is wiped with it. */
-    BIO *bio = BIO_new(key != NULL ? BIO_s_secmem() : BIO_s_mem());
-    if (bio == NULL)
-        return -ENOMEM;
-    int ok = key != NULL ? PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL)
-                         : PEM_write_bio_X509(bio, x);
-    char *text = NULL;
-    long len = BIO_get_mem_data(bio, &text);
-    int rc = ok == 1 && len > 0
-                 ? write_temp(dir, file, span_of(text, (size_t)len), key != NULL ? 0600 : 0644)
-                 : FAULT_CRYPTO;
-    BIO_free(bio);
-    return rc;
-}
-
-/* Gives the temporary file its name. With `fresh` a file that is there already is a fault. */
-static int settle(int dir, const char *file, bool fresh)
-{
-    char temp[64];
-    temp_name(file, temp);
-    int rc;
-    if (fresh)
-        rc = renameat2(dir, temp, dir, file, RENAME_NOREPLACE);
-    else
-        rc = renameat(dir, temp, dir, file);
-    return rc < 0 ? -errno : 0;
-}
-
 static void forget_temps(int dir)
 {
-    char temp[64];
-    for (size_t i = 0; i < countof(FILES); i++) {
-        temp_name(FILES[i], temp);
-        (void)unlinkat(dir, temp, 0);
-    }
-}
-
-static int read_pem(int dir, const char *file, X509 **x, EVP_PKEY **key)
-{
-    int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return -errno;
-    FILE *f = fdopen(fd, "r");
-    if (f == NULL) {
-        (void)close(fd);
-        return -ENOMEM;
-    }
-    if (x != NULL)
-        *x = PEM_read_X509(f, NULL, NULL, NULL);
-    else
-        *key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
-    (void)fclose(f);
-    ERR_clear_error();
-    return (x != NULL ? (void *)*x : (void *)*key) != NULL ? 0 : FAULT_FORMAT;
+    for (size_t i = 0; i < countof(FILES); i++)
+        pemdir_forget(dir, FILES[i]);
 }
 
 /* ---- the operations -------------------------------------------------------------------------- */
@@ -226,8 +137,8 @@ static int check_absent(int dir, struct buf *note)
  * the two renames is seen, and repeating the command repairs it. */
 static int write_leaf(int dir, X509 *leaf, EVP_PKEY *key)
 {
-    int rc = write_pem(dir, LEAF_KEY, NULL, key);
-    return rc == 0 ? write_pem(dir, LEAF_CERTIFICATE, leaf, NULL) : rc;
+    int rc = pemdir_write_pem(dir, LEAF_KEY, NULL, key);
+    return rc == 0 ? pemdir_write_pem(dir, LEAF_CERTIFICATE, leaf, NULL) : rc;
 }
 
 static const char *common_name_for(const char *portal)
@@ -267,14 +178,14 @@ static int init_in(int dir, const struct authority_names *n, struct buf *note)
     if (rc == 0)
         rc = issue_named(&(struct issuer){ca, ca_key}, n, key, &leaf);
     if (rc == 0)
-        rc = write_pem(dir, CA_KEY, NULL, ca_key);
+        rc = pemdir_write_pem(dir, CA_KEY, NULL, ca_key);
     if (rc == 0)
-        rc = write_pem(dir, CA_CERTIFICATE, ca, NULL);
+        rc = pemdir_write_pem(dir, CA_CERTIFICATE, ca, NULL);
     if (rc == 0)
         rc = write_leaf(dir, leaf, key);
     size_t settled = 0;
     while (rc == 0 && settled < countof(FILES)) {
-        rc = settle(dir, FILES[settled], true);
+        rc = pemdir_settle(dir, FILES[settled], true);
         if (rc == -EEXIST) {
             say(note, FILES[settled], "appeared meanwhile and stays as it is");
             rc = FAULT_EXISTS;
@@ -306,7 +217,7 @@ int authority_init(const char *dir, const struct authority_names *names, struct 
     int rc = check_names(names, note);
     if (rc < 0)
         return rc;
-    int fd = open_dir(dir);
+    int fd = pemdir_open(dir);
     if (fd < 0) {
         say(note, dir, fault_text(fd));
         return fd;
@@ -328,7 +239,7 @@ static void common_name_of(X509 *x, char out[ISSUE_COMMON_NAME_MAX + 1])
 static int issue_same(const struct issuer *by, int dir, EVP_PKEY *key, X509 **ret, struct buf *note)
 {
     X509 *old = NULL;
-    int rc = read_pem(dir, LEAF_CERTIFICATE, &old, NULL);
+    int rc = pemdir_read(dir, LEAF_CERTIFICATE, &old, NULL);
     if (rc < 0) {
         say(note, LEAF_CERTIFICATE, "cannot be read; name the portal to make a new one");
         return rc;
@@ -365,9 +276,9 @@ static int renew_in(int dir, const struct authority_names *names, struct buf *no
 {
     X509 *ca = NULL, *leaf = NULL;
     EVP_PKEY *ca_key = NULL, *key = NULL;
-    int rc = read_pem(dir, CA_CERTIFICATE, &ca, NULL);
+    int rc = pemdir_read(dir, CA_CERTIFICATE, &ca, NULL);
     if (rc == 0)
-        rc = read_pem(dir, CA_KEY, NULL, &ca_key);
+        rc = pemdir_read(dir, CA_KEY, NULL, &ca_key);
     if (rc < 0)
         say(note, ca == NULL ? CA_CERTIFICATE : CA_KEY, fault_text(rc));
     if (rc == 0 && X509_check_private_key(ca, ca_key) != 1) {
@@ -385,9 +296,9 @@ static int renew_in(int dir, const struct authority_names *names, struct buf *no
     if (rc == 0)
         rc = write_leaf(dir, leaf, key);
     if (rc == 0)
-        rc = settle(dir, LEAF_KEY, false);
+        rc = pemdir_settle(dir, LEAF_KEY, false);
     if (rc == 0)
-        rc = settle(dir, LEAF_CERTIFICATE, false);
+        rc = pemdir_settle(dir, LEAF_CERTIFICATE, false);
     X509_free(ca);
     X509_free(leaf);
     EVP_PKEY_free(ca_key);
@@ -400,7 +311,7 @@ int authority_renew(const char *dir, const struct authority_names *names, struct
     int rc = names != NULL ? check_names(names, note) : 0;
     if (rc < 0)
         return rc;
-    int fd = open_dir(dir);
+    int fd = pemdir_open(dir);
     if (fd < 0) {
         say(note, dir, fault_text(fd));
         return fd;
@@ -457,11 +368,11 @@ static void facts_of(X509 *x, struct authority_facts *ret)
 
 int authority_show(const char *dir, const char *file, struct authority_facts *ret)
 {
-    int fd = open_dir(dir);
+    int fd = pemdir_open(dir);
     if (fd < 0)
         return fd;
     X509 *x = NULL;
-    int rc = read_pem(fd, file, &x, NULL);
+    int rc = pemdir_read(fd, file, &x, NULL);
     (void)close(fd);
     if (rc < 0)
         return rc;

@@ -111,16 +111,68 @@ int64_t issue_seconds(const ASN1_TIME *t)
     return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
 }
 
-int issue_ca(const char *portal, const char *constraints, EVP_PKEY *key, X509 **ret)
+/* The tag tells two authorities for the same portal apart in a list of trusted ones. */
+static int name_authority(char out[ISSUE_COMMON_NAME_MAX + 1], const char *kind, const char *whose)
 {
     unsigned char tag[4];
-    char common_name[ISSUE_COMMON_NAME_MAX + 1], hex[9];
+    char hex[9];
     int rc = rng_fill(tag, sizeof(tag));
     if (rc < 0)
         return rc;
-    /* The tag tells two authorities for the same portal apart in a list of trusted ones. */
     text_hex(hex, span_of(tag, sizeof(tag)));
-    (void)snprintf(common_name, sizeof(common_name), "postern CA %s %.40s", hex, portal);
+    (void)snprintf(out, ISSUE_COMMON_NAME_MAX + 1, "postern %s %s%.40s", kind, hex, whose);
+    return 0;
+}
+
+int issue_client_ca(EVP_PKEY *key, X509 **ret)
+{
+    char common_name[ISSUE_COMMON_NAME_MAX + 1];
+    int rc = name_authority(common_name, "client CA", "");
+    if (rc < 0)
+        return rc;
+    static const char *const EXTENSIONS[][2] = {
+        {"basicConstraints", "critical,CA:TRUE,pathlen:0"},
+        {"keyUsage", "critical,keyCertSign,cRLSign"},
+        {"extendedKeyUsage", "clientAuth"},
+        {"subjectKeyIdentifier", "hash"},
+        {"authorityKeyIdentifier", "keyid:always"},
+        {NULL, NULL},
+    };
+    int64_t start = now_seconds() - BACKDATE;
+    struct outline t = {.common_name = common_name,
+                        .not_before = start,
+                        .not_after = start + (int64_t)ISSUE_CLIENT_CA_DAYS * DAY,
+                        .extensions = EXTENSIONS};
+    return make_certificate(key, &t, ret);
+}
+
+int issue_client(const struct issuer *by, const char *common_name, unsigned days, EVP_PKEY *key,
+                 X509 **ret)
+{
+    static const char *const EXTENSIONS[][2] = {
+        {"basicConstraints", "critical,CA:FALSE"},  {"keyUsage", "critical,digitalSignature"},
+        {"extendedKeyUsage", "clientAuth"},         {"subjectKeyIdentifier", "hash"},
+        {"authorityKeyIdentifier", "keyid:always"}, {NULL, NULL},
+    };
+    int64_t start = now_seconds() - BACKDATE;
+    int64_t end = start + (int64_t)days * DAY - 1;
+    int64_t ca_end = issue_seconds(X509_get0_notAfter(by->certificate));
+    struct outline t = {.common_name = common_name,
+                        .not_before = start,
+                        .not_after = end < ca_end ? end : ca_end,
+                        .issuer = by->certificate,
+                        .issuer_key = by->key,
+                        .extensions = EXTENSIONS};
+    return make_certificate(key, &t, ret);
+}
+
+int issue_ca(const char *portal, const char *constraints, EVP_PKEY *key, X509 **ret)
+{
+    char common_name[ISSUE_COMMON_NAME_MAX + 1], whose[48];
+    (void)snprintf(whose, sizeof(whose), " %.40s", portal);
+    int rc = name_authority(common_name, "CA", whose);
+    if (rc < 0)
+        return rc;
     const char *const extensions[][2] = {
         {"basicConstraints", "critical,CA:TRUE,pathlen:0"},
         {"keyUsage", "critical,keyCertSign,cRLSign"},

@@ -1,5 +1,6 @@
-/* The two kinds of certificate that the local authority makes (RFC 5280): its own, and that of a
- * server. ECDSA with SHA-256, version 3, random serial numbers of 20 bytes, key identifiers. */
+/* The kinds of certificate that the local authorities make (RFC 5280): their own, those of servers,
+ * and those of clients. ECDSA with SHA-256, version 3, random serial numbers of 20 bytes, key
+ * identifiers. */
 #ifndef SIGNER_ISSUE_H
 #define SIGNER_ISSUE_H
 
@@ -12,6 +13,7 @@
 #define ISSUE_CA_DAYS 3653
 /* No browser accepts more of a certificate for a server. */
 #define ISSUE_LEAF_DAYS 397
+#define ISSUE_CLIENT_CA_DAYS 3653
 #define ISSUE_COMMON_NAME_MAX 64u /* ub-common-name */
 
 struct issuer {
@@ -33,6 +35,11 @@ must_check int issue_ca(const char *portal, const char *constraints, EVP_PKEY *k
 /* Never outlives its issuer. The caller frees *ret. */
 must_check int issue_leaf(const struct issuer *by, const struct leaf *leaf, EVP_PKEY *key,
                           X509 **ret);
+/* The same for certificates of clients, which it alone vouches for. */
+must_check int issue_client_ca(EVP_PKEY *key, X509 **ret);
+/* A client's. key: its public half suffices. Never outlives its issuer. The caller frees *ret. */
+must_check int issue_client(const struct issuer *by, const char *common_name, unsigned days,
+                            EVP_PKEY *key, X509 **ret);
 /* Wall seconds; 0 for what is no time. */
 int64_t issue_seconds(const ASN1_TIME *t);
 

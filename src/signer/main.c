@@ -13,19 +13,33 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "sandbox/sandbox.h"
 #include "signer/authority.h"
+#include "signer/clientca.h"
 #include "signer/signer.h"
 
 #define CONTROL_FD 3
 #define EXIT_USAGE 2
 
-enum command { COMMAND_SERVE, COMMAND_INIT, COMMAND_RENEW, COMMAND_SHOW, COMMAND_CHECK };
+enum command {
+    COMMAND_SERVE,
+    COMMAND_INIT,
+    COMMAND_RENEW,
+    COMMAND_SHOW,
+    COMMAND_CHECK,
+    COMMAND_CLIENT_ISSUE, /* the ones from here on are about certificates of clients */
+    COMMAND_CLIENT_REVOKE,
+    COMMAND_CLIENT_LIST,
+    COMMAND_CLIENT_CRL,
+};
 
 struct options {
     enum command command;
     const char *tls_dir, *certificate, *key, *portal;
+    const char *publish, *name, *out, *csr; /* of clients' certificates */
+    uint64_t days;
     enum sandbox_mode sandbox;
     bool json, tls12;
     struct buf pairs;   /* names, one a line */
@@ -39,6 +53,10 @@ static const char USAGE[] =
     "       postern-signer --renew --tls-dir DIR [--portal HOST [--also NAMES]] [--json]\n"
     "       postern-signer --show  --tls-dir DIR [--certificate FILE] [--json]\n"
     "       postern-signer --check --tls-dir DIR [--certificate FILE] [--key FILE] [--pair NAME]…\n"
+    "       postern-signer --client-issue NAME --tls-dir DIR --publish DIR --out FILE [--days N]\n"
+    "                      [--csr FILE]\n"
+    "       postern-signer --client-revoke NAME | --client-list | --client-crl --tls-dir DIR\n"
+    "                      --publish DIR\n"
     "       postern-signer --tls-dir DIR [--certificate FILE] [--key FILE] [--pair NAME]… "
     "[--tls12]\n"
     "                      [--sandbox strict|best]\n"
@@ -78,7 +96,15 @@ static int parse(int argc, char **argv, struct options *o)
         SANDBOX,
         PORTAL,
         ALSO,
-        JSON
+        JSON,
+        PUBLISH,
+        CLIENT_ISSUE,
+        CLIENT_REVOKE,
+        CLIENT_LIST,
+        CLIENT_CRL,
+        OUT,
+        CSR,
+        DAYS
     };
     static const struct option OPTIONS[] = {
         {"init", no_argument, NULL, INIT},
@@ -96,9 +122,18 @@ static int parse(int argc, char **argv, struct options *o)
         {"portal", required_argument, NULL, PORTAL},
         {"also", required_argument, NULL, ALSO},
         {"json", no_argument, NULL, JSON},
+        {"publish", required_argument, NULL, PUBLISH},
+        {"client-issue", required_argument, NULL, CLIENT_ISSUE},
+        {"client-revoke", required_argument, NULL, CLIENT_REVOKE},
+        {"client-list", no_argument, NULL, CLIENT_LIST},
+        {"client-crl", no_argument, NULL, CLIENT_CRL},
+        {"out", required_argument, NULL, OUT},
+        {"csr", required_argument, NULL, CSR},
+        {"days", required_argument, NULL, DAYS},
         {NULL, 0, NULL, 0},
     };
-    *o = (struct options){.certificate = "server.crt", .key = "server.key"};
+    *o = (struct options){
+        .certificate = "server.crt", .key = "server.key", .days = CLIENTCA_DAYS_DEFAULT};
     buf_init(&o->pairs, KEYRING_NAMES_MAX);
     buf_init(&o->clients, KEYRING_NAMES_MAX);
     for (int c; (c = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
@@ -153,6 +188,33 @@ static int parse(int argc, char **argv, struct options *o)
         case JSON:
             o->json = true;
             break;
+        case PUBLISH:
+            o->publish = optarg;
+            break;
+        case CLIENT_ISSUE:
+            o->command = COMMAND_CLIENT_ISSUE;
+            o->name = optarg;
+            break;
+        case CLIENT_REVOKE:
+            o->command = COMMAND_CLIENT_REVOKE;
+            o->name = optarg;
+            break;
+        case CLIENT_LIST:
+            o->command = COMMAND_CLIENT_LIST;
+            break;
+        case CLIENT_CRL:
+            o->command = COMMAND_CLIENT_CRL;
+            break;
+        case OUT:
+            o->out = optarg;
+            break;
+        case CSR:
+            o->csr = optarg;
+            break;
+        case DAYS:
+            if (text_u64(span_str(optarg), CLIENTCA_DAYS_MAX, &o->days) < 0)
+                return usage("--days is a number, at most 1827");
+            break;
         default:
             return usage("unknown option");
         }
@@ -163,6 +225,9 @@ static int parse(int argc, char **argv, struct options *o)
         return usage("--tls-dir is missing");
     if (o->command == COMMAND_INIT && o->portal == NULL)
         return usage("--portal is missing");
+    if (o->command >= COMMAND_CLIENT_ISSUE &&
+        (o->publish == NULL || (o->command == COMMAND_CLIENT_ISSUE && o->out == NULL)))
+        return usage("--publish or --out is missing");
     return 0;
 }
 
@@ -246,6 +311,62 @@ static int make(struct options *o)
     }
     buf_fini(&note);
     return rc < 0 ? EXIT_FAILURE : show(o);
+}
+
+/* ---- certificates of clients ---- */
+
+static void put_made(struct buf *out, const struct clientca_made *made)
+{
+    char until[CLOCK_TEXT_SIZE];
+    clock_format((uint64_t)made->not_after * 1000, until);
+    (void)buf_printf(out, "{\"serial\":\"%s\",\"spki\":\"%s\",\"not_after\":\"%s\"", made->serial,
+                     made->spki, until);
+    if (made->passphrase[0] != 0)
+        (void)buf_printf(out, ",\"passphrase\":\"%s\"", made->passphrase);
+    (void)buf_text(out, "}\n");
+}
+
+static int run_client(const struct options *o, struct buf *out, struct buf *note)
+{
+    const struct clientca_places at = {.dir = o->tls_dir, .publish = o->publish};
+    struct clientca_made made = {.not_after = 0};
+    int rc;
+    if (o->command == COMMAND_CLIENT_LIST)
+        return clientca_list(&at, out);
+    if (o->command == COMMAND_CLIENT_ISSUE) {
+        const struct clientca_wish wish = {
+            .name = o->name, .file = o->out, .csr = o->csr, .days = (unsigned)o->days};
+        rc = clientca_issue(&at, &wish, &made, note);
+        put_made(out, &made);
+        secret_wipe(&made, sizeof(made));
+        return rc;
+    }
+    rc = o->command == COMMAND_CLIENT_REVOKE ? clientca_revoke(&at, o->name, note)
+                                             : clientca_publish(&at, note);
+    (void)buf_text(out, "{}\n");
+    return rc;
+}
+
+/* As JSON: the command line makes words of it. */
+static int clients(const struct options *o)
+{
+    struct buf out, note;
+    (void)umask(077);
+    buf_init(&out, 16u << 20);
+    buf_init(&note, 4096);
+    out.wipe = true;
+    int rc = pair_library_init();
+    rc = rc < 0 ? rc : run_client(o, &out, &note);
+    if (rc < 0) {
+        struct span text = buf_len(&note) > 0 ? buf_view(&note) : span_str(fault_text(rc));
+        (void)fprintf(stderr, "postern-signer: %.*s\n", SPAN_FMT(text));
+    }
+    bool ok = rc == 0 && !out.bad &&
+              fwrite(buf_view(&out).at, 1, buf_len(&out), stdout) == buf_len(&out) &&
+              fflush(stdout) == 0;
+    buf_fini(&out);
+    buf_fini(&note);
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* ---- checking ---- */
@@ -410,6 +531,11 @@ int main(int argc, char **argv)
         return show(&o);
     case COMMAND_CHECK:
         return check(&o);
+    case COMMAND_CLIENT_ISSUE:
+    case COMMAND_CLIENT_REVOKE:
+    case COMMAND_CLIENT_LIST:
+    case COMMAND_CLIENT_CRL:
+        return clients(&o);
     case COMMAND_SERVE:
         break;
     }
