@@ -1,9 +1,12 @@
-/* What a store that fails between two steps leaves of a passkey: all of it, or nothing. */
+/* What a store that fails between two steps leaves of a passkey: all of it, or nothing. And what a
+ * hundred failures in a row leave. */
 #include "tests/unit/unit.h"
 
 #include <sqlite3.h>
 
 #include "base/fault.h"
+#include "identity/lockout.h"
+#include "keeper/attempts.h"
 #include "keeper/json.h"
 #include "keeper/op.h"
 #include "keeper/recover.h"
@@ -150,6 +153,105 @@ static void no_key_without_its_record_and_no_used_link_without_its_key(void **st
     EVP_PKEY_free(d.pkey);
 }
 
+/* A key of the device in the store, as if its owner had added it. */
+static void add_key(const struct device *d, const char *user)
+{
+    struct wish w = wish_for("webauthn.create");
+    struct passkey_question q = {
+        .challenge = span_of(CHALLENGE, sizeof(CHALLENGE)), .origin = SPAN(ORIGIN), .site = SITE};
+    struct buf client, data, object;
+    struct passkey_made made;
+    struct passkey p = {.id_len = d->id.len, .alg = (int32_t)d->alg, .verified = true};
+    buf_init(&client, 4096);
+    buf_init(&data, 4096);
+    buf_init(&object, 4096);
+    make_client(&client, &w);
+    make_data(&data, d, &w);
+    make_object(&object, d, "none", buf_view(&data), buf_view(&client), NULL, NULL, 0);
+    struct passkey_registration r = {buf_view(&client), buf_view(&object)};
+    assert_int_equal(passkey_register(&q, &r, &made), PASSKEY_GOOD);
+    (void)snprintf(p.user, sizeof(p.user), "%s", user);
+    (void)snprintf(p.name, sizeof(p.name), "Key");
+    memcpy(p.id, d->id.at, d->id.len);
+    memcpy(p.key, made.key.bytes, made.key.len);
+    p.key_len = made.key.len;
+    assert_int_equal(passkeys_add(BENCH.k.store, &p), 0);
+    buf_fini(&client);
+    buf_fini(&data);
+    buf_fini(&object);
+}
+
+/* The status of one sign-in by name. spoil: with one bit of the signature turned over. */
+static unsigned prove(const struct device *d, const char *user, bool spoil)
+{
+    struct wish w = wish_for("webauthn.get");
+    struct buf options, client, data, signature, body;
+    uint8_t asked[CLIENTDATA_CHALLENGE], spoilt[512];
+    int fault;
+    buf_init(&options, 256);
+    buf_init(&client, 4096);
+    buf_init(&data, 4096);
+    buf_init(&signature, 512);
+    buf_init(&body, 16384);
+    (void)buf_printf(&options, "{\"user\":\"%s\"}", user);
+    struct call *question = run("/signin/passkey/options", "", buf_view(&options), &fault);
+    assert_true(fault == 0 && question->status == 200);
+    const char *challenge = json_string_value(json_object_get(question->answer, "challenge"));
+    assert_int_equal(text_unb64url(span_str(challenge), asked, sizeof(asked)), sizeof(asked));
+    w.challenge = asked;
+    w.origin = "https://postern.localhost:9443";
+    w.site = "postern.localhost";
+    make_client(&client, &w);
+    make_data(&data, d, &w);
+    sign(&signature, d->pkey, true, buf_view(&data), buf_view(&client));
+    memcpy(spoilt, buf_view(&signature).at, buf_len(&signature));
+    spoilt[40] ^= spoil ? 1 : 0;
+    (void)buf_text(&body, "{\"handle\":\"\"");
+    put_b64(&body, "id", d->id);
+    put_b64(&body, "client", buf_view(&client));
+    put_b64(&body, "data", buf_view(&data));
+    put_b64(&body, "signature", span_of(spoilt, buf_len(&signature)));
+    (void)buf_byte(&body, '}');
+    char *flow = arena_string(&question->arena, question->set_flow);
+    struct call *c = run("/signin/passkey", flow, buf_view(&body), &fault);
+    assert_int_equal(fault, 0);
+    unsigned status = c->status;
+    call_free(c);
+    call_free(question);
+    buf_fini(&options);
+    buf_fini(&client);
+    buf_fini(&data);
+    buf_fini(&signature);
+    buf_fini(&body);
+    return status;
+}
+
+static void the_hundredth_failure_in_a_row_disables_passkeys_and_not_the_person(void **state)
+{
+    (void)state;
+    struct throttle t = {.failures = LOCKOUT_FACTOR_MAX - 1, .last_failure = 1};
+    struct device d = device_new(PASSKEY_ES256);
+    bool spent = true;
+    struct store *s = BENCH.k.store;
+    d.id = SPAN("another credential");
+    add_key(&d, "owner");
+    assert_int_equal(prove(&d, "owner", false), 200);
+    assert_int_equal(throttles_put(s, THROTTLE_PASSKEY, "owner", &t), 0);
+    assert_int_equal(prove(&d, "owner", false), 200); /* a success ends the row */
+    assert_int_equal(throttles_put(s, THROTTLE_PASSKEY, "owner", &t), 0);
+    assert_int_equal(attempts_spent(s, "owner", FACTOR_PASSKEY, &spent), 0);
+    assert_false(spent);
+    assert_int_equal(prove(&d, "owner", true), 403);
+    assert_int_equal(attempts_spent(s, "owner", FACTOR_PASSKEY, &spent), 0);
+    assert_true(spent);
+    assert_int_equal(prove(&d, "owner", false), 403);
+    assert_int_equal(attempts_spent(s, "owner", FACTOR_TOTP, &spent), 0);
+    assert_false(spent);
+    assert_int_equal(attempts_restore(s, "owner"), 0);
+    assert_int_equal(prove(&d, "owner", false), 200);
+    EVP_PKEY_free(d.pkey);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -167,6 +269,7 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_hundredth_failure_in_a_row_disables_passkeys_and_not_the_person),
         cmocka_unit_test(no_key_without_its_record_and_no_used_link_without_its_key),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
