@@ -221,7 +221,7 @@ static int on_revoked(struct peer *edge, const struct message *m)
 {
     struct msg_revoked v;
     int r = msg_revoked_decode(m->payload, &v);
-    r = r < 0 ? r : revoke_acked(edge->keeper, edge, v.epoch);
+    r = r < 0 ? r : revoke_acked(edge->keeper, edge, v.epoch, v.closed);
     if (r == 0) {
         turn_settle(&edge->keeper->turn);
     }

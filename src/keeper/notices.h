@@ -28,13 +28,13 @@ struct keeper;
 #define NOTICE_SECRET_MAX 1024u
 /* A mail server may want time to look at what it is given. */
 #define NOTICE_PATIENCE_MS 30000u
-#define NOTICES_AT_ONCE 4u
+/* By each channel, so that a dead mail server does not hold up the webhook. */
+#define NOTICES_AT_ONCE 2u
 
 struct notices {
     struct keeper *keeper; /* NULL: nobody goes (tests, offline) */
     uv_timer_t timer;
-    struct list open; /* on their way */
-    unsigned count;
+    struct list open;    /* on their way */
     uint64_t rest_until; /* monotonic ms: there is no courier, or the store cannot be written */
     struct {
         uint64_t delivered, failed, dropped;

@@ -249,7 +249,6 @@ static void on_done(struct keeper *k, void *context, int fault, struct span answ
 {
     struct errand_notice *e = context;
     list_remove(&e->link);
-    k->notices.count--;
     /* The courier died, or the keeper ends: nobody has refused it. */
     if (fault == FAULT_CLOSED) {
         rest(&k->notices);
@@ -261,6 +260,16 @@ static void on_done(struct keeper *k, void *context, int fault, struct span answ
 }
 
 /* ---- the way ---- */
+
+static unsigned open_by(const struct notices *n, enum notice_channel channel)
+{
+    unsigned count = 0;
+    list_each(at, &n->open)
+    {
+        count += container_of(at, struct errand_notice, link)->notice.channel == channel;
+    }
+    return count;
+}
 
 static bool is_open(const struct notices *n, uint64_t seq)
 {
@@ -304,40 +313,48 @@ static void deliver(struct keeper *k, struct errand_notice *e)
         return;
     }
     list_push(&n->open, &e->link);
-    n->count++;
 }
 
 /* After the clock was set back everything would wait for a long time: what is due later than
  * anything is ever made due is due. */
-static uint64_t due_until(struct keeper *k)
+static uint64_t due_until(struct keeper *k, enum notice_channel channel)
 {
     uint64_t now = clock_wall_ms() / 1000, next = 0;
-    if (notices_next(k->store, &next) < 0) {
+    if (notices_next(k->store, channel, &next) < 0) {
         return 0;
     }
     return next > now + 2 * RETRY_MOST ? next : now;
+}
+
+static void go(struct keeper *k, enum notice_channel channel)
+{
+    struct notices *n = &k->notices;
+    struct list due;
+    list_init(&due);
+    int r =
+        notices_due(k->store, channel, due_until(k, channel), 2 * NOTICES_AT_ONCE, each_due, &due);
+    list_each_safe(it, &due)
+    {
+        struct errand_notice *e = container_of(it, struct errand_notice, link);
+        list_remove(it);
+        if (r < 0 || open_by(n, channel) >= NOTICES_AT_ONCE || is_open(n, e->notice.seq) ||
+            clock_mono_ms() < n->rest_until) {
+            free(e);
+        } else {
+            deliver(k, e);
+        }
+    }
 }
 
 static void on_timer(uv_timer_t *timer)
 {
     struct notices *n = timer->data;
     struct keeper *k = n->keeper;
-    struct list due;
-    list_init(&due);
-    if (k->stopping || k->live == NULL || clock_mono_ms() < n->rest_until ||
-        n->count >= NOTICES_AT_ONCE) {
-        return;
-    }
-    int r = notices_due(k->store, due_until(k), 2 * NOTICES_AT_ONCE, each_due, &due);
-    list_each_safe(it, &due)
-    {
-        struct errand_notice *e = container_of(it, struct errand_notice, link);
-        list_remove(it);
-        if (r < 0 || n->count >= NOTICES_AT_ONCE || is_open(n, e->notice.seq) ||
-            clock_mono_ms() < n->rest_until) {
-            free(e);
-        } else {
-            deliver(k, e);
+    static const enum notice_channel CHANNELS[] = {NOTICE_MAIL, NOTICE_WEBHOOK};
+    for (size_t i = 0; i < countof(CHANNELS); i++) {
+        if (!k->stopping && k->live != NULL && clock_mono_ms() >= n->rest_until &&
+            open_by(n, CHANNELS[i]) < NOTICES_AT_ONCE) {
+            go(k, CHANNELS[i]);
         }
     }
 }

@@ -271,6 +271,14 @@ static json_t *warnings_json(struct keeper *k)
     return list;
 }
 
+static json_t *revocations_json(const struct keeper *k)
+{
+    return json_pack("{s:I,s:I,s:I,s:I}", "count", (json_int_t)k->revokes.seen.count, "streams",
+                     (json_int_t)k->revokes.seen.streams, "last_ms",
+                     (json_int_t)k->revokes.seen.last_ms, "most_ms",
+                     (json_int_t)k->revokes.seen.most_ms);
+}
+
 int op_health(struct call *c)
 {
     struct keeper *k = c->keeper;
@@ -286,12 +294,13 @@ int op_health(struct call *c)
     return call_answer(
         c, 200,
         json_pack(
-            "{s:s,s:o,s:s,s:o,s:I,s:I,s:o,s:o,s:o,s:s,s:o,s:o,s:I,s:I,s:I}", "status",
+            "{s:s,s:o,s:s,s:o,s:I,s:I,s:o,s:o,s:o,s:s,s:o,s:o,s:o,s:I,s:I,s:I}", "status",
             status_word(k), "warnings", warnings_json(k), "version", POSTERN_VERSION, "started",
             json_time_ms(k->started_ms), "snapshot", (json_int_t)(s == NULL ? 0 : s->number),
             "generation", (json_int_t)(s == NULL ? 0 : s->generation), "edges", edges_json(k),
             "routes", routes_json(k), "names", names_json(k), "courier",
             k->courier != NULL ? "connected" : "absent", "fleet", pairs_json(span_str(k->fleet)),
-            "sandbox", pairs_json(span_str(k->sandbox)), "audit_records", (json_int_t)count,
-            "access_records", (json_int_t)access.rows, "access_lost", (json_int_t)access.lost));
+            "sandbox", pairs_json(span_str(k->sandbox)), "revocations", revocations_json(k),
+            "audit_records", (json_int_t)count, "access_records", (json_int_t)access.rows,
+            "access_lost", (json_int_t)access.lost));
 }

@@ -16,7 +16,7 @@ struct revocation {
 
 void revokes_init(struct revokes *r)
 {
-    r->epoch = 0;
+    *r = (struct revokes){.epoch = 0};
     list_init(&r->sent);
 }
 
@@ -68,6 +68,15 @@ bool revoke_settled(const struct keeper *k, uint64_t epoch, unsigned *acked)
     return all;
 }
 
+static void note_settled(struct revokes *r, const struct revocation *v)
+{
+    r->seen.count++;
+    r->seen.last_ms = clock_mono_ms() - v->sent_ms;
+    if (r->seen.last_ms > r->seen.most_ms) {
+        r->seen.most_ms = r->seen.last_ms;
+    }
+}
+
 static void forget_settled(struct keeper *k)
 {
     unsigned acked;
@@ -76,16 +85,18 @@ static void forget_settled(struct keeper *k)
         if (!revoke_settled(k, v->epoch, &acked)) {
             return;
         }
+        note_settled(&k->revokes, v);
         list_remove(&v->link);
         free(v);
     }
 }
 
-int revoke_acked(struct keeper *k, struct peer *edge, uint64_t epoch)
+int revoke_acked(struct keeper *k, struct peer *edge, uint64_t epoch, uint32_t closed)
 {
     if (epoch == 0 || epoch > k->revokes.epoch) {
         return FAULT_FORMAT;
     }
+    k->revokes.seen.streams += closed;
     if (epoch > edge->acked) {
         edge->acked = epoch;
     }

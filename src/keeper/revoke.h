@@ -20,6 +20,11 @@ struct peer;
 struct revokes {
     uint64_t epoch;   /* of the newest */
     struct list sent; /* not yet acknowledged by all, oldest first */
+    /* From the moment one was said until the last edge had ended what it concerned. */
+    struct {
+        uint64_t count, streams; /* settled; closed by them */
+        uint64_t last_ms, most_ms;
+    } seen;
 };
 
 void revokes_init(struct revokes *r);
@@ -27,8 +32,8 @@ void revokes_fini(struct revokes *r);
 /* Pushes to every edge. Returns the epoch; 0 without memory (every edge is then treated as
  * stalled). */
 uint64_t revoke_push(struct keeper *k, enum revoke_kind kind, struct span id);
-/* An edge has acknowledged. FAULT_FORMAT: an epoch that never was. */
-must_check int revoke_acked(struct keeper *k, struct peer *edge, uint64_t epoch);
+/* An edge has acknowledged, and closed so many streams. FAULT_FORMAT: an epoch that never was. */
+must_check int revoke_acked(struct keeper *k, struct peer *edge, uint64_t epoch, uint32_t closed);
 /* Has every edge acknowledged (or been given up)? *acked: how many did. */
 bool revoke_settled(const struct keeper *k, uint64_t epoch, unsigned *acked);
 /* Reports edges whose patience has run out; returns the monotonic ms of the next look, 0: none. */

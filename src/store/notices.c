@@ -117,20 +117,22 @@ int notices_fold(struct store *s, const char *user, enum notice_channel channel,
     return rc < 0 ? rc : 0;
 }
 
-int notices_due(struct store *s, uint64_t now, uint32_t limit,
+int notices_due(struct store *s, enum notice_channel channel, uint64_t now, uint32_t limit,
                 int (*each)(void *context, const struct notice *n), void *context)
 {
     struct query q;
     store_query(&q, s, STMT_NOTICE_DUE);
+    query_u64(&q, channel);
     query_u64(&q, now);
     query_u64(&q, page_limit(limit));
     return give(&q, s, each, context);
 }
 
-int notices_next(struct store *s, uint64_t *ret)
+int notices_next(struct store *s, enum notice_channel channel, uint64_t *ret)
 {
     struct query q;
     store_query(&q, s, STMT_NOTICE_NEXT);
+    query_u64(&q, channel);
     return number(&q, s, ret);
 }
 

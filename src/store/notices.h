@@ -49,11 +49,12 @@ must_check int notices_recent(struct store *s, const char *user, enum notice_cha
 /* One more in the notice that stands for many; *ret false: there is none yet. */
 must_check int notices_fold(struct store *s, const char *user, enum notice_channel channel,
                             bool *ret);
-/* The oldest of those that are due; stops when each returns not 0. */
-must_check int notices_due(struct store *s, uint64_t now, uint32_t limit,
-                           int (*each)(void *context, const struct notice *n), void *context);
-/* When the next one is due; 0: none waits. */
-must_check int notices_next(struct store *s, uint64_t *ret);
+/* The oldest of a channel that are due; stops when each returns not 0. */
+must_check int notices_due(struct store *s, enum notice_channel channel, uint64_t now,
+                           uint32_t limit, int (*each)(void *context, const struct notice *n),
+                           void *context);
+/* When the next one of a channel is due; 0: none waits. */
+must_check int notices_next(struct store *s, enum notice_channel channel, uint64_t *ret);
 must_check int notices_count(struct store *s, uint64_t *ret);
 /* Unknown ones are no fault. */
 must_check int notices_sent(struct store *s, uint64_t seq, uint64_t now);

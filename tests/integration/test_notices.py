@@ -104,24 +104,22 @@ def test_a_sign_in_from_a_new_place_and_program_is_told_once(told):
 
 
 def test_a_changed_factor_is_told_with_who_did_it(told):
-    told.s.cli("user", "totp", "ann")
-    assert "by: the owner of the host" in told.wait_mail("totp.set").get_payload()
-    told.s.cli("user", "password", "ann", "--password-stdin", stdin=harness.PASSWORD + "\n")
-    told.wait_mail("password.set")
+    told.s.cli("user", "reset", "ann", "--lost", "authenticator")
+    assert "by: the owner of the host" in told.wait_mail("factor.lost").get_payload()
     told.s.cli("user", "recovery", "ann")
     told.wait_mail("recovery.made")
-    wait_for(lambda: {"totp.set", "password.set", "recovery.made"} <= set(told.events()), 30)
+    wait_for(lambda: {"factor.lost", "recovery.made"} <= set(told.events()), 30)
 
 
-def test_a_new_passkey_is_told_and_that_it_is_gone(told):
-    bea = told.s.user("bea")
-    told.s.cli("user", "mail", "bea", "bea@example.org")
-    assert bea.login().status == 303
-    assert Browser(told.s, bea).add(Authenticator(), "Key of bea").status == 201
-    wait_for(lambda: "passkey.added" in told.events("bea"), 30)
-    key = told.s.json("user", "passkey", "list", "bea")["passkeys"][0]["id"]
-    told.s.cli("user", "passkey", "remove", "bea", key)
-    wait_for(lambda: "passkey.removed" in told.events("bea"), 30)
+def test_what_a_person_changes_on_the_account_page_is_told(told):
+    cid = told.s.user("cid")
+    told.s.cli("user", "mail", "cid", "ann@example.org")
+    assert cid.login().status == 303
+    new = "a much better horse battery"
+    assert cid.post(told.s.portal + "/account/password",
+                    {"current": harness.PASSWORD, "fresh": new, "again": new}).status == 303
+    letter = told.wait_mail("password.set")
+    assert "(cid)" in letter["Subject"] and "by:" not in letter.get_payload()
 
 
 def test_a_changed_address_is_told_to_the_one_that_was(told):

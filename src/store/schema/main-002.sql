@@ -132,7 +132,7 @@ CREATE TABLE notices (
     sent INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
-CREATE INDEX notices_waiting ON notices (due) WHERE sent = 0;
+CREATE INDEX notices_waiting ON notices (channel, due) WHERE sent = 0;
 CREATE INDEX notices_sent ON notices (sent) WHERE sent > 0;
 CREATE INDEX notices_of ON notices (user, channel, made);
 -- Enrolments of people who lost a factor, and those that wait for another person's word. renews:

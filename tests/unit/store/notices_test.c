@@ -32,18 +32,23 @@ static int keep(void *context, const struct notice *n)
     return 1;
 }
 
-static struct notice first(struct store *s, uint64_t now)
+static struct notice first_of(struct store *s, enum notice_channel channel, uint64_t now)
 {
     struct notice n = {0};
-    assert_true(notices_due(s, now, 1, keep, &n) >= 0);
+    assert_true(notices_due(s, channel, now, 1, keep, &n) >= 0);
     return n;
+}
+
+static struct notice first(struct store *s, uint64_t now)
+{
+    return first_of(s, NOTICE_MAIL, now);
 }
 
 static void a_notice_waits_until_it_is_sent_and_comes_again_after_a_failure(void **state)
 {
     struct store *s = of(state);
     uint64_t next = 1, count = 0;
-    assert_int_equal(notices_next(s, &next), 0);
+    assert_int_equal(notices_next(s, NOTICE_MAIL, &next), 0);
     assert_int_equal(next, 0);
     add(s, "ann", NOW, 0);
     add(s, "bob", NOW + 5, 0);
@@ -55,7 +60,7 @@ static void a_notice_waits_until_it_is_sent_and_comes_again_after_a_failure(void
     assert_string_equal(n.detail, "from 10.0.0.1");
     assert_int_equal(notices_later(s, n.seq, NOW + 30, "no answer"), 0);
     assert_int_equal(first(s, NOW).seq, 0);
-    assert_int_equal(notices_next(s, &next), 0);
+    assert_int_equal(notices_next(s, NOTICE_MAIL, &next), 0);
     assert_int_equal(next, NOW + 5);
     assert_int_equal(notices_sent(s, first(s, NOW + 5).seq, NOW + 5), 0);
     n = first(s, NOW + 30);
@@ -116,7 +121,7 @@ static void the_outbox_is_bounded_and_the_oldest_makes_room(void **state)
     assert_true(dropped);
     assert_int_equal(notices_count(s, &count), 0);
     assert_int_equal(count, NOTICES_MAX);
-    assert_int_equal(first(s, NOW + 1).due, NOW + 1);
+    assert_int_equal(first_of(s, NOTICE_WEBHOOK, NOW + 1).due, NOW + 1);
     assert_int_equal(store_commit(s), 0);
 }
 
