@@ -3,7 +3,7 @@
  * The rules are those of NIST SP 800-63B section 5.1.1 for a password that never stands alone: at
  * least 8 code points, at least 64 allowed (256 here), any Unicode, no rules of composition, no
  * expiry, refused when it is commonly used or is made of the person's or the product's own name.
- * Bytes are hashed as they come, without normalisation: docs/decisions/0028.
+ * Bytes are hashed as they come, without normalisation: docs/decisions/0037.
  *
  * Hashing takes about 70 ms and 64 MiB on purpose. These functions share no state, so any thread
  * may call them; the caller limits how many run at a time. */
