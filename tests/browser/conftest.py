@@ -30,14 +30,18 @@ def site(tmp_path_factory):
 
 
 @contextlib.contextmanager
-def chromium(site, preferences):
-    """A real Chromium that trusts the local authority and nothing else; certificate errors are errors."""
+def chromium(site, preferences, certificate=None):
+    """A real Chromium that trusts the local authority and nothing else; certificate errors are errors.
+    certificate: a PKCS#12 and its passphrase, of the person."""
     home = tempfile.mkdtemp(prefix="postern-browser-")
     database = pathlib.Path(home) / ".pki/nssdb"
     database.mkdir(parents=True)
     subprocess.run(["certutil", "-d", f"sql:{database}", "-N", "--empty-password"], check=True)
     subprocess.run(["certutil", "-d", f"sql:{database}", "-A", "-t", "C,,", "-n", "postern", "-i",
                     str(site.state / "tls/ca.crt")], check=True)
+    if certificate:
+        subprocess.run(["pk12util", "-d", f"sql:{database}", "-i", str(certificate[0]), "-W", certificate[1], "-K", ""],
+                       check=True, capture_output=True)
     options = webdriver.ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
     for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

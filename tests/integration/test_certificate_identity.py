@@ -6,7 +6,7 @@ import ssl
 import pytest
 
 import clients
-from stack import PASSWORD, Connection, Person, Recorder, Stack, totp, wait_for
+from stack import PASSWORD, Connection, Person, Recorder, Stack, free_port, totp, wait_for
 
 
 def yaml(up):
@@ -36,11 +36,14 @@ rules:
 class House:
     def __init__(self):
         self.up = Recorder()
+        self.front = free_port()
         self.ca, self.others = clients.Authority(), clients.Authority("Other CA")
         self.stack = s = Stack(extra_yaml=yaml(self.up))
         s.config.write_text(s.config.read_text().replace(
             f"  host: {s.host}\n", f"  host: {s.host}\n  client_certificate: optional\n  client_ca_file: clients.pem\n"
             "  client_crl_file: clients.crl\n", 1))
+        s.add_listeners(f'{{name: front, address: "127.0.0.1:{self.front}", trusted_proxies: [127.0.0.1], '
+                        'forwarded: x-forwarded-for}')
         s.secret("clients.pem", self.ca.pem)
         s.secret("clients.crl", self.ca.crl())
         s.secret("others.pem", self.others.pem)
@@ -191,6 +194,21 @@ def test_names_are_one_persons_and_one_programs(house):
                   ["x", "--user", "robot", "--dns", "*.b"], ["x", "--user", "robot", "--email", "a"],
                   ["x", "--user", "robot", "--spki", "00"], ["x", "--user", "robot", "--uri", "a b:c"]):
         assert house.stack.cli("certificate", "add", *words, check=False).returncode != 0, words
+
+
+def test_a_proxys_certificate_is_not_its_clients(house):
+    """Whoever stands behind it would be the proxy."""
+    for port, headers, status in ((house.stack.port, "", 200), (house.front, "X-Forwarded-For: 127.0.0.2\r\n", 401)):
+        with Connection(house.stack, "machines.postern.localhost", port, context=house.robot.context(house.stack)) as c:
+            c.send(f"GET / HTTP/1.1\r\nHost: machines.postern.localhost:{port}\r\n{headers}\r\n".encode())
+            assert c.read().status == status
+
+
+def test_what_is_decided_for_a_program_is_explained_by_its_name(house):
+    said = house.stack.cli("explain", "--token", "by-key", "--source", "127.0.0.1", "--route", "machines", "--path", "/")
+    assert "allow" in said and "robots" in said
+    assert house.stack.cli("explain", "--token", "nothing", "--source", "127.0.0.1", "--route", "machines",
+                           check=False).returncode != 0
 
 
 # ---- people ----

@@ -235,6 +235,10 @@ def test_a_list_that_has_expired_or_is_missing_lets_nobody_in(house):
         house.stack.cli("reload")
         assert refused(house.ask("closed", certificate=house.good))
         assert house.ask("open") == 401
+        house.stack.secret("clients.crl", house.ca.crl(seconds=-3600))
+        house.stack.cli("reload")
+        said = house.stack.cli("health")
+        assert "closed: the revocation list has expired" in said or "closed: the authority has expired" in said, said
     finally:
         house.stack.secret("clients.crl", house.ca.crl())
         wait_for(lambda: house.ask("closed", certificate=house.good) == 401, 30)
@@ -287,3 +291,16 @@ def test_a_configuration_that_can_not_be_meant_is_refused(house, change, says):
     finally:
         house.stack.config.write_text(text)
         assert house.stack.cli("reload", check=False).returncode == 0
+
+
+def test_over_http_2_a_request_for_another_host_is_sent_elsewhere_too(house):
+    """What a browser does when it thinks that one connection is good for two names."""
+    port = house.stack.port
+    words = ["curl", "-sS", "--http2", "--cacert", str(house.stack.state / "tls/ca.crt"), "--connect-to", "::127.0.0.1:",
+             "-o", "/dev/null", "-w", "%{http_version} %{http_code}"]
+    for name, host, shown, status in (("open", "closed", [], 421), ("open", "open", [], 401),
+                                      ("closed", "open", ["--cert", house.good.crt, "--key", house.good.key], 421),
+                                      ("closed", "closed", ["--cert", house.good.crt, "--key", house.good.key], 401)):
+        done = subprocess.run([*words, *map(str, shown), "-H", f"Host: {host}.postern.localhost:{port}",
+                               f"https://{name}.postern.localhost:{port}/"], capture_output=True, text=True, timeout=30)
+        assert done.stdout == f"2 {status}", (name, host, done)
