@@ -49,6 +49,7 @@
 #define ORIGIN_snapshot SIZE_MAX
 #define ORIGIN_listener_def SIZE_MAX
 #define ORIGIN_directory_def SIZE_MAX
+#define ORIGIN_provider_def SIZE_MAX
 #define ORIGIN_zone_def offsetof(struct zone_def, origin)
 #define ORIGIN_route_def offsetof(struct route_def, origin)
 #define ORIGIN_rule_def offsetof(struct rule_def, origin)

@@ -47,6 +47,10 @@ enum key_type {
     KEY_ENDPOINT,
     KEY_UPSTREAM, /* lists only */
     KEY_HOST_HEADER,
+    KEY_ISSUER,
+    KEY_SCOPE,
+    KEY_PROVIDER_LEVEL,
+    KEY_PROVIDER_GROUP,
     KEY_CLIENT_CERTIFICATE,
     KEY_HOST_CERTIFICATE, /* the same of a host, which may leave it to the listener */
     KEY_CRL,              /* lists of revoked certificates as text */
@@ -145,6 +149,7 @@ union section_struct {
     struct route_def route;
     struct rule_def rule;
     struct directory_def directory;
+    struct provider_def provider;
 };
 
 /* Arrays in an arena grow by one rule, so that nobody has to store a capacity: an array of n items

@@ -19,6 +19,8 @@ static int copy_machine(const struct snapshot *from, struct snapshot *to)
     to->rules = NULL;
     to->dirs = NULL;
     to->listener_count = to->zone_count = to->route_count = to->rule_count = to->dir_count = 0;
+    to->providers = NULL;
+    to->provider_count = 0;
     int rc = 0;
     for (enum section_id id = 0; id < SECTION_COUNT && rc == 0; id++)
         if (section_is_machine(section_of(id)))

@@ -199,6 +199,24 @@ struct directory_def {
     uint32_t recheck;    /* of those who are on; 0: never */
 };
 
+/* An OpenID provider that says who people are. An edge knows its name and its title. */
+struct provider_def {
+    const char *name, *title;
+    const char *issuer, *client_id;
+    const char *client_secret_file; /* inside the secrets directory, or "": a public client */
+    const char *ca_file;            /* inside the secrets directory, or "" */
+    const char *ca;                 /* PEM, or "" */
+    const char *authorities;        /* what ca_file holds, or ""; filled by the keeper */
+    struct names hosts;             /* that endpoints may be on, beside the issuer's */
+    struct names scopes, acr_values;
+    uint32_t max_age;       /* 0: no limit */
+    struct names assurance; /* rows of conf/provider.h */
+    const char *groups_claim;
+    struct names groups; /* rows of conf/provider.h */
+    bool create;         /* whom nobody knows here becomes a user */
+    uint32_t timeout;
+};
+
 struct limits {
     uint32_t connections;            /* in total, per edge; default 10000 */
     uint32_t connections_per_source; /* per edge; default 256 */
@@ -292,6 +310,9 @@ struct snapshot {
     /* From the file only; the keeper's. */
     struct directory_def *dirs;
     size_t dir_count;
+    /* From the file only. */
+    struct provider_def *providers;
+    size_t provider_count;
 };
 
 /* What the upstreams of a route are trusted by. */

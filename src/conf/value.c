@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "conf/directory.h"
 #include "conf/pattern.h"
+#include "conf/provider.h"
 #include "conf/spelling.h"
 #include "conf/upstream.h"
 
@@ -141,6 +142,10 @@ static const struct type TYPES[KEY_TYPE_COUNT] = {
                      mailserver_is_mailbox},
     [KEY_WEB_URL] = {"https URL", "https://HOST, with port, path and query or without",
                      weburl_is_text},
+    [KEY_ISSUER] = {"issuer", "https://HOST[:PORT][/path]", provider_issuer_is_text},
+    [KEY_SCOPE] = {"word", "a word without blanks", provider_scope_is_text},
+    [KEY_PROVIDER_LEVEL] = {"row", "acr:VALUE=LEVEL or amr:VALUE=LEVEL", provider_level_is_text},
+    [KEY_PROVIDER_GROUP] = {"row", "GROUP=VALUE", provider_group_is_text},
     [KEY_HOST_HEADER] = {"preserve or host", "preserve or a host name in lower case", NULL, 4},
     [KEY_CLIENT_CERTIFICATE] = {"word", "off, optional or required", NULL, 4, CLIENT_WORDS,
                                 CLIENT_INHERIT},

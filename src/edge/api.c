@@ -4,6 +4,7 @@
  * the body only after it knows who sent it. Who brings no credential reaches nothing but the pages
  * before a session, /signin/. */
 #include "base/fault.h"
+#include "conf/weburl.h"
 #include "edge/client.h"
 #include "edge/conn.h"
 #include "edge/credential.h"
@@ -27,6 +28,14 @@ static bool is_printable(struct span s)
         if (s.at[i] < 0x20 || s.at[i] >= 0x7f)
             return false;
     return true;
+}
+
+/* An address that a browser takes for nothing else than it is. */
+static bool is_web_address(struct span s)
+{
+    struct weburl url;
+    struct span base = span_sub(s, 0, span_find(s, '?'));
+    return is_printable(s) && span_find(s, ' ') == SIZE_MAX && weburl_parse(base, &url) == 0;
 }
 
 /* The cookies that a page sets or removes; false: the keeper has said something else. */
@@ -78,7 +87,8 @@ void portal_send_page(struct exchange *x, const struct msg_page *page, bool cook
     }
     if (page->status < 200 || page->status > 599 || !is_printable(page->type) ||
         /* The keeper only leads to places of the portal itself. */
-        (page->location.len > 0 && !handover_place_is_safe(page->location, 16384))) {
+        (page->location.len > 0 && !handover_place_is_safe(page->location, 16384)) ||
+        (page->away.len > 0 && (page->location.len > 0 || !is_web_address(page->away)))) {
         answer_error(x, 500, "The answer to this request could not be understood.", "keeper");
         return;
     }
@@ -86,7 +96,7 @@ void portal_send_page(struct exchange *x, const struct msg_page *page, bool cook
     a.body = arena_copy(&x->arena, page->body);
     if (page->type.len > 0)
         a.type = arena_string(&x->arena, page->type);
-    struct span location = arena_copy(&x->arena, page->location);
+    struct span location = arena_copy(&x->arena, page->away.len > 0 ? page->away : page->location);
     const char *retry =
         page->retry_after > 0 ? arena_printf(&x->arena, "%u", page->retry_after) : NULL;
     if (a.body.at == NULL || location.at == NULL || (page->type.len > 0 && a.type == NULL) ||
@@ -138,6 +148,13 @@ static struct span own_cookie(const struct exchange *x, enum cookie_name which)
     return rc == 0 && credential_is_opaque(value) ? value : SPAN_NONE;
 }
 
+/* What another server says about itself, signed: no cookie speaks for it, so that it may come from
+ * anywhere, and none goes along. */
+static bool is_backchannel(const struct exchange *x)
+{
+    return span_starts(x->request.canonical, SPAN("/signin/backchannel/"));
+}
+
 static void ask(struct api_call *call, struct span body)
 {
     struct exchange *x = call->x;
@@ -157,7 +174,7 @@ static void ask(struct api_call *call, struct span body)
                          .request_id = span_str(x->id_text)};
     const struct header *agent = headers_find(&r->headers, HEADER_USER_AGENT);
     m.agent = agent == NULL ? SPAN_NONE : span_sub(agent->value, 0, 256);
-    if (call->credential.kind != CREDENTIAL_TOKEN) {
+    if (call->credential.kind != CREDENTIAL_TOKEN && !is_backchannel(x)) {
         m.sso = own_cookie(x, COOKIE_SSO);
         m.flow = own_cookie(x, COOKIE_SIGNIN);
     }
@@ -208,6 +225,10 @@ static struct api_call *call_of(struct exchange *x)
     } else if (nobody) {
         portal_login_first(x, c->kind != CREDENTIAL_NONE);
         return NULL;
+    }
+    if (is_backchannel(x)) {
+        call->credential = (struct credential){.kind = CREDENTIAL_NONE};
+        return call;
     }
     if (c->kind != CREDENTIAL_TOKEN && !fetchmeta_may_proceed(&x->request)) {
         x->outcome = ACCESS_DENIED;

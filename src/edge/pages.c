@@ -81,6 +81,26 @@ static void certificate_form(struct buf *out, const struct handover *h)
     buf_fini(&back);
 }
 
+/* A plain link: form-action would hold back a form that leads to another site. */
+static void login_provider(struct buf *out, const struct login_page *p,
+                           const struct provider_def *provider)
+{
+    const char *title = provider->title[0] != 0 ? provider->title : provider->name;
+    (void)buf_text(out, "<p><a class=\"button wide\" href=\"/signin/provider/");
+    (void)text_urlencode(out, span_str(provider->name));
+    if (p->handover != NULL) {
+        struct buf query;
+        buf_init(&query, 4096);
+        (void)buf_byte(out, '?');
+        if (handover_query(&query, p->handover) == 0)
+            (void)text_html(out, buf_view(&query));
+        buf_fini(&query);
+    }
+    (void)buf_text(out, "\">Log in with ");
+    (void)text_html(out, span_str(title));
+    (void)buf_text(out, "</a></p>\n");
+}
+
 int pages_login(struct buf *out, const struct login_page *p)
 {
     begin(out, "Log in", PORTAL_STYLE, "<script src=\"" PAGES_SCRIPT "\" defer></script>\n");
@@ -126,6 +146,8 @@ int pages_login(struct buf *out, const struct login_page *p)
              "</form>\n");
     if (p->certificate)
         certificate_form(out, p->handover);
+    for (size_t i = 0; i < p->provider_count; i++)
+        login_provider(out, p, &p->providers[i]);
     (void)buf_text(out, "</section>\n");
     return end(out);
 }

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "conf/snapshot.h"
 #include "edge/handover.h"
 
 /* Served on every host, before anything else is asked. */
@@ -29,11 +30,13 @@
 struct span pages_csp(struct arena *a, const struct handover *h);
 
 struct login_page {
-    const struct handover *handover; /* NULL: the portal itself */
-    struct span user;                /* to be shown again after an error */
-    bool certificate;                /* the browser has shown one */
-    const char *error;               /* one sentence, or NULL */
-    uint64_t server_time;            /* wall seconds, shown with the error; 0: not */
+    const struct handover *handover;      /* NULL: the portal itself */
+    struct span user;                     /* to be shown again after an error */
+    bool certificate;                     /* the browser has shown one */
+    const char *error;                    /* one sentence, or NULL */
+    uint64_t server_time;                 /* wall seconds, shown with the error; 0: not */
+    const struct provider_def *providers; /* that people can sign in with as well */
+    size_t provider_count;
 };
 /* Each appends a whole page. 0, or FAULT_LIMIT. */
 must_check int pages_login(struct buf *out, const struct login_page *p);

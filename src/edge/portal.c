@@ -102,9 +102,12 @@ static void send_login(struct exchange *x, struct login_page *p, struct answer *
         answer_error(x, 500, "There was not enough memory.", NULL);
         return;
     }
+    struct login_page shown = *p;
     struct buf page;
+    shown.providers = x->generation->snapshot->providers;
+    shown.provider_count = x->generation->snapshot->provider_count;
     buf_init(&page, PAGES_MAX);
-    if (pages_login(&page, p) < 0)
+    if (pages_login(&page, &shown) < 0)
         page.bad = true;
     portal_send_html(x, a, &page, csp);
 }

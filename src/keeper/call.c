@@ -97,7 +97,7 @@ void call_reset(struct call *c)
     c->body = c->answer = NULL;
     c->need = CALL_ANSWER;
     c->status = 0;
-    c->location = NULL;
+    c->location = c->away = NULL;
     c->set_sso = c->set_console = c->set_flow = SPAN_NONE;
     c->at_deadline = false;
     c->needs.level = ASSURANCE_NONE;
@@ -115,7 +115,7 @@ int call_problem(struct call *c, unsigned status, const char *field, const char 
     json_decref(c->answer);
     c->answer = NULL;
     c->status = status;
-    c->location = NULL;
+    c->location = c->away = NULL;
     (void)snprintf(c->field, sizeof(c->field), "%s", field == NULL ? "" : field);
     va_list args;
     va_start(args, fmt);

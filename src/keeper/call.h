@@ -108,6 +108,7 @@ struct call {
     json_t *answer;                             /* NULL: no content */
     struct buf page;                            /* of a page operation */
     const char *location;                       /* for a redirect, in the arena */
+    const char *away;                           /* the same, to another site: https, in the arena */
     struct span set_sso, set_console, set_flow; /* cookies of a page: "" leaves, "-" removes */
     bool at_deadline; /* answered at a fixed time after it came, as every attempt to prove something
                        */

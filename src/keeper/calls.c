@@ -192,6 +192,15 @@ static void finish(struct keeper *k, struct reply *r)
     turn_reply(&k->turn, r);
 }
 
+static bool only_asks(const struct call *c)
+{
+    struct span params[2];
+    bool other;
+    const struct operation *op = operation_find(c->in.method, c->in.path, params, &other);
+    return (span_is(c->in.method, "GET") || span_is(c->in.method, "HEAD")) &&
+           (op == NULL || (op->flags & OPERATION_TURN) == 0);
+}
+
 void call_begin(struct keeper *k, struct reply *r)
 {
     struct call *c = r->call;
@@ -199,7 +208,7 @@ void call_begin(struct keeper *k, struct reply *r)
     call_reset(c);
     /* Questions need no transaction of their own; inside an open turn they see what it has done,
      * and wait for its commit with everybody else. */
-    if (span_is(c->in.method, "GET") || span_is(c->in.method, "HEAD")) {
+    if (only_asks(c)) {
         run.fault = operation_run(c);
     } else {
         int rc = turn_run(&k->turn, run_step, &run);

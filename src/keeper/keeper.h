@@ -29,6 +29,7 @@
 #include "keeper/notices.h"
 #include "keeper/pool.h"
 #include "keeper/probes.h"
+#include "keeper/providers.h"
 #include "keeper/revoke.h"
 #include "keeper/sealing.h"
 #include "keeper/trustwatch.h"
@@ -78,6 +79,7 @@ struct keeper {
     struct errands errands; /* under way */
     struct directories directories;
     struct notices notices;
+    struct providers providers;
     struct leases leases;
     struct clientids clientids;
     struct throttled throttled;

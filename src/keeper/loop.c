@@ -258,6 +258,7 @@ static void keeper_fini(struct keeper *k)
     }
     revokes_fini(&k->revokes);
     hosts_fini(&k->hosts);
+    providers_fini(&k->providers);
     leases_fini(&k->leases);
     live_free(k->live);
     snapshot_free(k->file);
@@ -289,6 +290,7 @@ int keeper_serve(const struct keeper_options *options)
     errands_init(&k->errands);
     directories_init(&k->directories);
     notices_init(&k->notices);
+    providers_init(&k->providers);
     leases_init(&k->leases);
     revokes_init(&k->revokes);
     turn_init(&k->turn, k);

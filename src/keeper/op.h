@@ -115,6 +115,13 @@ int op_users_passkeys_remove(struct call *c);
 int op_users_passkeys_enable(struct call *c);
 int page_second_enrol(struct call *c);
 int page_certificate_submit(struct call *c);
+int page_provider_begin(struct call *c);
+int page_provider_callback(struct call *c);
+int page_provider_logout(struct call *c);
+
+int op_identities_list(struct call *c);
+int op_identities_link(struct call *c);
+int op_identities_unlink(struct call *c);
 int page_home(struct call *c);
 int page_account(struct call *c);
 int page_account_password(struct call *c);

@@ -28,6 +28,7 @@ enum operation_flag {
     OPERATION_ANY = 4,    /* the body's members are checked by the handler's own table */
     OPERATION_READS = 8,  /* changes nothing even though it is a POST */
     OPERATION_PROVE = 16, /* of somebody in a browser: only after a recent proof */
+    OPERATION_TURN = 32,  /* a GET that changes something all the same */
 };
 
 struct operation {

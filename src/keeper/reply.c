@@ -135,6 +135,7 @@ static void render_call(struct keeper *k, struct reply *r)
         struct msg_page page = {.status = (uint16_t)c->status,
                                 .type = span_str(type),
                                 .location = span_str(c->location),
+                                .away = span_str(c->away),
                                 .retry_after = c->retry_after,
                                 .body = buf_view(&body),
                                 .sso = c->set_sso,

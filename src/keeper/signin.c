@@ -11,6 +11,7 @@
 #include "keeper/call.h"
 #include "keeper/clientid.h"
 #include "keeper/emergency.h"
+#include "keeper/linked.h"
 #include "store/agents.h"
 #include "store/entries.h"
 #include "store/sessions.h"
@@ -90,6 +91,7 @@ static int new_session(struct keeper *k, struct signin *s, const struct proven *
     r = r < 0 ? r : token_new_id(n.id);
     r = r < 0 ? r : sessions_add(k->store, &n, keys, 2);
     s->ends_at = n.ends_at;
+    memcpy(s->session, n.id, sizeof(s->session));
     return r;
 }
 
@@ -105,6 +107,7 @@ static int raise_session(struct keeper *k, struct signin *s, const struct proven
         s->ends_at = n.ends_at;
         char fingerprint[SESSION_FINGERPRINT_SIZE];
         (void)snprintf(fingerprint, sizeof(fingerprint), "%.*s", SPAN_FMT(s->fingerprint));
+        memcpy(s->session, s->raises, sizeof(s->session));
         r = sessions_raise(k->store, s->raises, proven, s->proofs.factors, keys, 2);
         r = r < 0 ? r : sessions_move(k->store, s->raises, s->source.byte, fingerprint);
     }
@@ -192,6 +195,7 @@ static int wait_in(struct keeper *k, struct signin *s, enum flow_kind kind)
                      .device_bound = s->proofs.device_bound,
                      .asserted = s->proofs.asserted,
                      .raises = s->raises != NULL,
+                     .data = s->data,
                      .back = s->back,
                      .expires = clock_wall_ms() / 1000 + FLOW_LIFE};
     (void)snprintf(f.user, sizeof(f.user), "%s", s->user);
@@ -279,6 +283,9 @@ int signin_finish(struct keeper *k, struct signin *s, struct call *revokes)
             : new_session(k, s, &proven, now, s->emergency ? &account : NULL, keys, revokes);
     if (r == FAULT_ABSENT && s->raises != NULL) {
         return refuse(k, s, "session");
+    }
+    if (r == 0 && (s->proofs.factors & factor_bit(FACTOR_PROVIDER)) != 0 && s->data.len > 0) {
+        r = linked_remember(k, s);
     }
     s->result = SIGNIN_OK;
     struct attempt a = attempt_of(k, s);

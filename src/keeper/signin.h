@@ -31,6 +31,7 @@ struct signin {
     struct span back;      /* of a flow that this makes, see store/flows.h */
     struct span reason;    /* of a break-glass account: why the seal is broken */
     struct span replaces;  /* the sso cookie of this browser: a session that is not raised ends */
+    struct span data;      /* of a flow that this makes; with FACTOR_PROVIDER see linked.h */
     const uint8_t *raises; /* id of the session that is raised, or NULL: a new one */
 
     enum signin_result {
@@ -42,6 +43,7 @@ struct signin {
     bool emergency; /* of a break-glass account; not set by the caller */
     char sso[TOKEN_TEXT_SIZE], console[TOKEN_TEXT_SIZE], flow[TOKEN_TEXT_SIZE];
     uint64_t ends_at;
+    uint8_t session[STORE_ID_SIZE]; /* with SIGNIN_OK: that was made or raised */
 };
 
 /* revokes: the call that carries what is to be pushed to the edges after the commit; the

@@ -204,6 +204,7 @@ static int finish(struct call *c, const struct flow *f, enum factor factor)
                        .replaces = c->in.sso,
                        .request_id = c->in.request_id,
                        .back = f->back,
+                       .data = f->data,
                        .raises = f->raises ? f->session : NULL};
     struct flow gone;
     int r = flows_take(c->keeper->store, f->hash, f->kind, c->now_ms / 1000, &c->arena, &gone);

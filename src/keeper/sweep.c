@@ -14,6 +14,7 @@
 #include "store/access.h"
 #include "store/credentials.h"
 #include "store/flows.h"
+#include "store/identities.h"
 #include "store/places.h"
 #include "store/sessions.h"
 #include "store/throttles.h"
@@ -59,6 +60,7 @@ static int sweep_step(struct keeper *k, void *context)
     r = r < 0 ? r : flows_prune(k->store, now);
     r = r < 0 ? r : throttles_prune(k->store, now - THROTTLES_KEPT, THROTTLES_MAX);
     r = r < 0 ? r : notices_forget(k->store, now - NOTICES_KEPT);
+    r = r < 0 ? r : endings_prune(k->store, now);
     r = r < 0 ? r : places_prune(k->store, now - PLACES_KEPT);
     return r < 0 ? r : record_lost(k);
 }

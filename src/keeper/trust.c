@@ -15,6 +15,7 @@
 #include "keeper/notices.h"
 #include "pki/clienttrust.h"
 
+#define PROVIDER_BYTES_MAX 65536u
 #define ROUTE_BYTES_MAX 262144u
 #define SYSTEM_BYTES_MAX 2097152u
 #define NOTICE_BYTES_MAX 65536u
@@ -234,6 +235,15 @@ static int fill_directory(struct snapshot *s, struct directory_def *d, const cha
     return rc < 0 ? rc : read < 0 ? FAULT_FORMAT : 0;
 }
 
+static int fill_provider(struct snapshot *s, struct provider_def *p, const char *secrets_dir,
+                         struct buf *errors)
+{
+    const struct asker by = {"provider", p->name, "ca_file", count_certificates, "certificates"};
+    return p->ca_file[0] == 0 ? 0
+                              : take_secret(s, secrets_dir, p->ca_file, PROVIDER_BYTES_MAX,
+                                            &p->authorities, &by, errors);
+}
+
 int trust_fill(struct snapshot *s, const char *secrets_dir, struct buf *errors)
 {
     int first = 0;
@@ -247,6 +257,8 @@ int trust_fill(struct snapshot *s, const char *secrets_dir, struct buf *errors)
                       errors);
         keep(&first, rc);
     }
+    for (size_t i = 0; i < s->provider_count; i++)
+        keep(&first, fill_provider(s, &s->providers[i], secrets_dir, errors));
     for (size_t i = 0; i < s->listener_count; i++)
         keep(&first, fill_client(s, &s->listeners[i].client, secrets_dir, "listener",
                                  s->listeners[i].name, errors));

@@ -206,3 +206,36 @@ CREATE TABLE certificates (
 ) STRICT;
 
 CREATE INDEX certificates_by_user ON certificates (user, seq);
+
+-- Who somebody is at an OpenID provider.
+CREATE TABLE identities (
+    issuer TEXT NOT NULL CHECK (length(issuer) BETWEEN 1 AND 1024),
+    subject TEXT NOT NULL CHECK (length(subject) BETWEEN 1 AND 255),
+    user TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    created INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    PRIMARY KEY (issuer, subject)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX identities_by_user ON identities (user);
+
+-- Sessions that a provider has vouched for, as it knows them.
+CREATE TABLE vouches (
+    session BLOB PRIMARY KEY REFERENCES sessions (id) ON DELETE CASCADE,
+    issuer TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    sid TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX vouches_by_subject ON vouches (issuer, subject);
+CREATE INDEX vouches_by_sid ON vouches (issuer, sid);
+
+-- Logout tokens that were used.
+CREATE TABLE endings (
+    issuer TEXT NOT NULL,
+    jti TEXT NOT NULL,
+    forget INTEGER NOT NULL,
+    PRIMARY KEY (issuer, jti)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX endings_by_age ON endings (forget);

@@ -99,6 +99,7 @@ static inline void bench_open(struct bench *b)
     errands_init(&b->k.errands);
     directories_init(&b->k.directories);
     notices_init(&b->k.notices);
+    providers_init(&b->k.providers);
     leases_init(&b->k.leases);
     revokes_init(&b->k.revokes);
     turn_init(&b->k.turn, &b->k);
@@ -115,6 +116,7 @@ static inline void bench_close(struct bench *b)
     char child[512];
     changes_fini(&b->k.changes);
     hosts_fini(&b->k.hosts);
+    providers_fini(&b->k.providers);
     leases_fini(&b->k.leases);
     revokes_fini(&b->k.revokes);
     live_free(b->k.live);
