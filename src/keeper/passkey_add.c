@@ -16,6 +16,7 @@
 #include "keeper/op.h"
 #include "keeper/passkeys.h"
 #include "keeper/signin.h"
+#include "keeper/stepup.h"
 #include "store/credentials.h"
 
 /* ---- by a person who is logged in ---- */
@@ -23,24 +24,23 @@
 int page_passkey_add(struct call *c)
 {
     struct buf *page = &c->page;
-    html_open(page, "Add a passkey", span_str(c->actor.user));
-    html_raw(page, "<section class=\"card\">");
     if (!passkeys_recent(c)) {
-        html_raw(page, "<p>Your last login was more than ten minutes ago. Log in again, then come "
-                       "back here.</p><p><a class=\"button\" href=\"/login\">Log in</a></p>");
-    } else {
-        html_raw(
-            page,
-            "<p>A passkey lives on your device or security key and signs you in without a "
-            "password. Other sites cannot ask for it.</p>"
-            "<form data-passkey=\"/account/passkeys\">"
-            "<div class=\"field\"><label for=\"name\">Name, to tell it from others</label>"
-            "<input id=\"name\" name=\"name\" maxlength=\"63\" required value=\"Passkey\"></div>"
-            "<button class=\"button wide\" type=\"submit\">Add a passkey</button></form>"
-            "<noscript><p class=\"error\">Passkeys need JavaScript.</p></noscript>"
-            "<script src=\"/assets/passkey.js\" defer></script>");
+        /* A program can prove nothing more. */
+        return c->actor.kind == CREDENTIAL_CONSOLE
+                   ? stepup_demand(c, ASSURANCE_MFA, PASSKEYS_RECENT_S)
+                   : call_problem(c, 403, NULL, "only a person in a browser adds a passkey");
     }
-    html_raw(page, "<p><a href=\"/\">Back</a></p></section>");
+    html_open(page, "Add a passkey", span_str(c->actor.user));
+    html_raw(page, "<section class=\"card\"><p>A passkey lives on your device or security key and "
+                   "signs you in without a password. Other sites cannot ask for it.</p>"
+                   "<form data-passkey=\"/account/passkeys\">"
+                   "<div class=\"field\"><label for=\"name\">Name, to tell it from others</label>"
+                   "<input id=\"name\" name=\"name\" maxlength=\"63\" required "
+                   "value=\"Passkey\"></div>"
+                   "<button class=\"button wide\" type=\"submit\">Add a passkey</button></form>"
+                   "<noscript><p class=\"error\">Passkeys need JavaScript.</p></noscript>"
+                   "<script src=\"/assets/passkey.js\" defer></script>"
+                   "<p><a href=\"/account\">Back</a></p></section>");
     html_close(page);
     c->status = 200;
     return 0;
@@ -94,7 +94,7 @@ int op_passkey_add(struct call *c)
         return call_problem(c, 403, NULL, "This was begun by somebody else.");
     }
     r = passkeys_register(c, &f, false, &done);
-    return r < 0 || !done ? r : call_answer(c, 201, json_pack("{s:s}", "location", "/"));
+    return r < 0 || !done ? r : call_answer(c, 201, json_pack("{s:s}", "location", "/account"));
 }
 
 /* ---- by an enrolment link ---- */

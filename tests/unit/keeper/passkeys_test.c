@@ -252,6 +252,42 @@ static void the_hundredth_failure_in_a_row_disables_passkeys_and_not_the_person(
     EVP_PKEY_free(d.pkey);
 }
 
+/* The status of a question by somebody who proved two factors so many seconds ago. */
+static unsigned asked_after(uint64_t seconds, const char *method, const char *path)
+{
+    char key[TOKEN_TEXT_SIZE];
+    uint64_t now = clock_wall_ms() / 1000;
+    struct session_key k = {.kind = CREDENTIAL_CONSOLE};
+    struct session s = {.user = "person",
+                        .host = "postern.localhost",
+                        .proven = proven_as(ASSURANCE_MFA, now - seconds),
+                        .created = now - seconds,
+                        .last_seen = now,
+                        .idle = 86400,
+                        .ends_at = now + 86400};
+    int fault;
+    assert_true(token_new_id(s.id) == 0 && token_new(key, k.hash) == 0);
+    assert_int_equal(sessions_add(BENCH.k.store, &s, &k, 1), 0);
+    struct call *c = bench_call(&BENCH, CREDENTIAL_CONSOLE, key, span_str(method), span_str(path),
+                                SPAN_NONE, span_str(method[0] == 'P' ? "{}" : ""), &fault);
+    assert_int_equal(fault, 0);
+    unsigned status = c->status;
+    assert_true(status != 303 || strstr(c->location, "/signin/stepup?need=mfa&age=600") != NULL);
+    call_free(c);
+    return status;
+}
+
+static void keys_are_added_after_a_proof_of_the_last_ten_minutes(void **state)
+{
+    (void)state;
+    assert_int_equal(asked_after(590, "GET", "/account/passkeys/add"), 200);
+    assert_int_equal(asked_after(590, "POST", "/account/passkeys/options"), 200);
+    assert_int_equal(asked_after(610, "GET", "/account/passkeys/add"), 303);
+    assert_int_equal(asked_after(610, "POST", "/account/passkeys/options"), 403);
+    assert_int_equal(asked_after(610, "DELETE", "/api/v1/me/passkeys/0123456789abcdef"), 403);
+    assert_int_equal(asked_after(590, "DELETE", "/api/v1/me/passkeys/0123456789abcdef"), 404);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -270,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_hundredth_failure_in_a_row_disables_passkeys_and_not_the_person),
+        cmocka_unit_test(keys_are_added_after_a_proof_of_the_last_ten_minutes),
         cmocka_unit_test(no_key_without_its_record_and_no_used_link_without_its_key),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
