@@ -13,12 +13,16 @@
 #include <openssl/x509v3.h>
 
 #include "base/fault.h"
+#include "base/rng.h"
 #include "base/text.h"
 #include "signer/issue.h"
 #include "signer/pemdir.h"
 
 #define CA_CERTIFICATE "ca.crt"
 #define CA_KEY "ca.key"
+
+/* An authority with less than this before it is issued anew with the next leaf. */
+#define AUTHORITY_RENEW_DAYS 90
 #define LEAF_CERTIFICATE "server.crt"
 #define LEAF_KEY "server.key"
 
@@ -272,6 +276,39 @@ static int check_constraints(X509 *ca, X509 *leaf, struct buf *note)
     return FAULT_DENIED;
 }
 
+/* An authority that ends soon, or has ended, is issued anew: same key, same name, same constraints,
+ * so that what it has signed stays good for whoever trusts the new certificate. *ca is replaced; 1,
+ * or 0 when there was no need. */
+static int renew_authority(int dir, X509 **ca, EVP_PKEY *key)
+{
+    int days = 0, seconds = 0;
+    if (ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(*ca)) != 1) {
+        return FAULT_CRYPTO;
+    }
+    if (days >= AUTHORITY_RENEW_DAYS) {
+        return 0;
+    }
+    X509 *fresh = X509_dup(*ca);
+    uint8_t serial[16];
+    bool ok = fresh != NULL && rng_fill(serial, sizeof(serial)) == 0;
+    serial[0] &= 0x7f;
+    BIGNUM *number = ok ? BN_bin2bn(serial, sizeof(serial), NULL) : NULL;
+    ok = ok && number != NULL && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(fresh)) != NULL &&
+         X509_gmtime_adj(X509_getm_notBefore(fresh), -3600) != NULL &&
+         X509_time_adj_ex(X509_getm_notAfter(fresh), ISSUE_CA_DAYS, 0, NULL) != NULL &&
+         X509_sign(fresh, key, EVP_sha256()) > 0;
+    BN_free(number);
+    int rc = ok ? pemdir_write_pem(dir, CA_CERTIFICATE, fresh, NULL) : FAULT_CRYPTO;
+    rc = rc == 0 ? pemdir_settle(dir, CA_CERTIFICATE, false) : rc;
+    if (rc < 0) {
+        X509_free(fresh);
+        return rc;
+    }
+    X509_free(*ca);
+    *ca = fresh;
+    return 1;
+}
+
 static int renew_in(int dir, const struct authority_names *names, struct buf *note)
 {
     X509 *ca = NULL, *leaf = NULL;
@@ -285,6 +322,8 @@ static int renew_in(int dir, const struct authority_names *names, struct buf *no
         say(note, CA_KEY, "does not belong to the certificate of the authority");
         rc = FAULT_CONFLICT;
     }
+    if (rc == 0)
+        rc = renew_authority(dir, &ca, ca_key) < 0 ? FAULT_CRYPTO : 0;
     if (rc == 0 && (key = EVP_EC_gen("P-256")) == NULL)
         rc = FAULT_CRYPTO;
     const struct issuer by = {ca, ca_key};

@@ -5,7 +5,7 @@
  * section 4.2.1.10). The CA key stays in the signer's directory, which no other process can read.
  *
  * Four files in the directory: ca.crt, ca.key, server.crt, server.key. Nothing is ever overwritten
- * but by authority_renew, which replaces the two of the server. */
+ * but by authority_renew, which replaces the two of the server, and an authority that ends. */
 #ifndef SIGNER_AUTHORITY_H
 #define SIGNER_AUTHORITY_H
 
@@ -29,7 +29,9 @@ bool authority_name_ok(const char *name);
 must_check int authority_init(const char *dir, const struct authority_names *names,
                               struct buf *note);
 
-/* A fresh key and leaf. Without names (NULL) the present leaf's names are kept. */
+/* A fresh key and leaf. Without names (NULL) the present leaf's names are kept. An authority that has
+ * ended, or ends within 90 days, is issued anew with the same key, name and constraints: browsers
+ * have to be told to trust the new certificate. */
 must_check int authority_renew(const char *dir, const struct authority_names *names,
                                struct buf *note);
 
