@@ -8,10 +8,12 @@
 #include "identity/totp.h"
 #include "keeper/attempts.h"
 #include "keeper/json.h"
+#include "keeper/notices.h"
 #include "keeper/op.h"
 #include "store/credentials.h"
 #include "store/entries.h"
 #include "store/passkeys.h"
+#include "store/resources.h"
 
 #define LINK_LIFE (24u * 3600)
 /* A wrong word is a slip of the tongue; that many are somebody who guesses. */
@@ -46,6 +48,21 @@ int recover_link(struct keeper *k, const char *user, uint32_t renews, bool confi
     return r;
 }
 
+/* Without a service there is nobody to send a notice: the names wait in the store. */
+static const char UNTOLD[] = "recovered.untold";
+
+static int keep_untold(struct store *s, const char *user)
+{
+    struct buf names;
+    buf_init(&names, 4096);
+    int r = settings_text(s, UNTOLD, &names);
+    r = r == FAULT_ABSENT ? 0 : r;
+    (void)buf_printf(&names, "%s\n", user);
+    r = r < 0 || names.bad ? r : settings_set_text(s, UNTOLD, buf_view(&names));
+    buf_fini(&names);
+    return r;
+}
+
 int recover_user(struct keeper *k, const char *user, bool owner, uint64_t now, struct span detail,
                  json_t **ret)
 {
@@ -66,7 +83,28 @@ int recover_user(struct keeper *k, const char *user, bool owner, uint64_t now, s
                                     .detail = detail};
         r = keeper_record(k, &draft);
     }
-    return r;
+    return r < 0 || k->live != NULL ? r : keep_untold(k->store, user);
+}
+
+int recover_tell(struct keeper *k)
+{
+    struct buf names;
+    struct span rest, name;
+    buf_init(&names, 4096);
+    int r = k->live == NULL ? FAULT_ABSENT : settings_text(k->store, UNTOLD, &names);
+    rest = buf_view(&names);
+    while (r == 0 && span_cut(&rest, '\n', &name)) {
+        const struct audit_draft draft = {.event = AUDIT_USER_RECOVERED,
+                                          .actor_kind = AUDIT_HOST,
+                                          .actor = SPAN("host"),
+                                          .target = name};
+        r = name.len == 0 ? 0 : notices_tell(k, &draft);
+    }
+    if (r == 0 && buf_len(&names) > 0) {
+        r = settings_set_text(k->store, UNTOLD, SPAN_NONE);
+    }
+    buf_fini(&names);
+    return r == FAULT_ABSENT ? 0 : r;
 }
 
 /* ---- on the host ---- */

@@ -1,6 +1,7 @@
 /* The console's first page, in the order in which it is used: where can I go, who is on and can I
  * end it, who was refused and from where, do the consoles answer, what was changed. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "audit/record.h"
@@ -19,6 +20,7 @@
 #include "policy/decide.h"
 #include "store/access.h"
 #include "store/trail.h"
+#include "store/users.h"
 
 #define ROWS 50u
 
@@ -316,19 +318,34 @@ static int trail(struct call *c)
     return r;
 }
 
-/* What an owner has to hear first. */
-static int emergencies(struct call *c)
+/* Fewer are soon none. */
+#define RECOVERY_FEW 3u
+
+static void alert(struct buf *page, struct span text)
+{
+    html_raw(page, "<p class=\"error\" role=\"alert\">");
+    html_text(page, text);
+    html_raw(page, "</p>");
+}
+
+/* What somebody has to hear first: an owner of emergencies, everybody of his own last codes. */
+static int tell(struct call *c)
 {
     json_t *list = json_array(), *line;
+    struct user user;
     size_t i;
     bool may = false;
-    int r = list == NULL ? -ENOMEM : emergency_warn(c->keeper, c->now_ms / 1000, list);
-    json_array_foreach(list, i, line)
-    {
-        html_raw(&c->page, "<p class=\"error\" role=\"alert\">");
-        html_text(&c->page, json_span(line));
-        html_raw(&c->page, "</p>");
+    int r = list == NULL ? -ENOMEM : users_find(c->keeper->store, c->actor.user, &user);
+    if (r == 0 && c->actor.role == ROLE_OWNER) {
+        r = emergency_warn(c->keeper, c->now_ms / 1000, list);
     }
+    if (r == 0 && user.totp && user.recovery_left <= RECOVERY_FEW) {
+        char said[96];
+        (void)snprintf(said, sizeof(said), "You have %u recovery codes left; make new ones.",
+                       user.recovery_left);
+        r = json_push(list, json_string(said));
+    }
+    json_array_foreach(list, i, line) alert(&c->page, json_span(line));
     json_decref(list);
     r = r < 0 ? r : recover_may_approve(c, &may);
     if (may) {
@@ -343,7 +360,7 @@ int page_home(struct call *c)
         return call_problem(c, 403, NULL, "the console is for people; a token uses the API");
     }
     html_open(&c->page, "Your consoles", span_str(c->actor.user));
-    int told = c->actor.role == ROLE_OWNER ? emergencies(c) : 0;
+    int told = tell(c);
     if (told < 0) {
         return told;
     }

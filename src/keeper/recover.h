@@ -29,6 +29,9 @@ must_check int recover_link(struct keeper *k, const char *user, uint32_t renews,
 must_check int recover_user(struct keeper *k, const char *user, bool owner, uint64_t now,
                             struct span detail, json_t **ret);
 
+/* Once a minute: notices of those who were recovered while there was no service to send them. */
+must_check int recover_tell(struct keeper *k);
+
 /* May this person approve at all? */
 must_check int recover_may_approve(struct call *c, bool *ret);
 /* End the call: with {} or with a problem. Five wrong words end the link. */

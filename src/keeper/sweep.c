@@ -10,6 +10,7 @@
 #include "keeper/call.h"
 #include "keeper/emergency.h"
 #include "keeper/keeper.h"
+#include "keeper/recover.h"
 
 #include "store/access.h"
 #include "store/credentials.h"
@@ -54,6 +55,7 @@ static int sweep_step(struct keeper *k, void *context)
     uint64_t now = clock_wall_ms() / 1000;
     int r = sessions_expire(k->store, now, each_expired, context);
     r = r < 0 ? r : emergency_sweep(context, now);
+    r = r < 0 ? r : recover_tell(k);
     r = r < 0 ? r : sessions_prune(k->store, now - SESSIONS_KEPT);
     r = r < 0 ? r : handovers_prune(k->store, now);
     r = r < 0 ? r : enrolments_prune(k->store, now);

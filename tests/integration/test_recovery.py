@@ -248,8 +248,23 @@ def test_recover_works_while_postern_is_stopped_and_leaves_nothing_of_roots():
                                 str(harness.LIBEXEC / "postern"), "recover", "owner"],
                                env=s.env, capture_output=True, text=True)
         assert other.returncode != 0 and "enrol?code" not in other.stdout
+        db = sqlite3.connect(s.state / "store/postern.db")
+        assert db.execute("SELECT text FROM settings WHERE name = 'recovered.untold'").fetchone() == ("owner\n",), \
+            "a notice waits for the service"
+        db.close()
         s.start()
         who = enrol(s, link, "owner")
         assert who.login(password=NEW).status == 303
         assert "user.recovered" in events(s, "owner")
         assert s.json("audit", "verify")["intact"]
+
+
+def test_a_person_is_told_of_the_last_recovery_codes(site):
+    who = site.user("kurt")
+    assert who.login().status == 303
+    page, _ = who.follow(who.get(site.portal + "/"), site.portal + "/")
+    assert "You have 0 recovery codes left" in page.text and "/account/approvals" not in page.text
+    who.recovery = json.loads(site.cli("user", "recovery", "kurt", "--json"))["recovery"]
+    page, _ = who.follow(who.get(site.portal + "/"), site.portal + "/")
+    assert "recovery codes left" not in page.text
+    assert "/account/approvals" in site.admin.follow(site.admin.get(site.portal + "/"), site.portal + "/")[0].text
