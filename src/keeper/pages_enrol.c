@@ -175,7 +175,7 @@ static int show(struct call *c, const struct enrolment *e, const char *error)
 }
 
 /* What was chosen waits for an approver. */
-static int show_waiting(struct call *c, const struct enrolment *e)
+static int show_waiting(struct call *c, const struct enrolment *e, const char *error)
 {
     struct buf *page = &c->page;
     bool approved = e->approver[0] != '\0';
@@ -183,6 +183,11 @@ static int show_waiting(struct call *c, const struct enrolment *e)
     if (approved) {
         html_str(page, e->approver);
         html_raw(page, " has said that it is you. The last step puts it into force.</p>");
+        if (error != NULL) {
+            html_raw(page, "<p class=\"error\" role=\"alert\">");
+            html_str(page, error);
+            html_raw(page, "</p>");
+        }
     } else {
         html_raw(page, "Somebody who knows you has to say that it is you. Call an approver, and "
                        "tell this code:</p><p class=\"code\"><code id=\"word\">");
@@ -190,6 +195,10 @@ static int show_waiting(struct call *c, const struct enrolment *e)
         html_raw(page, "</code></p><p class=\"muted\">Nothing has been changed so far.</p>");
     }
     open_form(c, e);
+    if (approved) {
+        field(page, "password", "The password that you chose", "password",
+              "autocomplete=\"new-password\" maxlength=\"256\"");
+    }
     html_raw(page, "<button class=\"button\" type=\"submit\">");
     html_raw(page, approved ? "Set up" : "Look again");
     html_raw(page, "</button></form></section>");
@@ -218,7 +227,7 @@ int page_enrol_show(struct call *c)
     uint8_t hash[TOKEN_HASH_SIZE];
     int r = find(c, hash, &e);
     if (r == 1) {
-        r = e.asked != 0 ? show_waiting(c, &e) : show(c, &e, NULL);
+        r = e.asked != 0 ? show_waiting(c, &e, NULL) : show(c, &e, NULL);
     }
     secret_wipe(&e, sizeof(e));
     return r;
@@ -457,16 +466,41 @@ static int ask(struct call *c, const struct enrolment *e, uint64_t step)
     int r = new_word(waits.word);
     r = r < 0 ? r : enrolments_ask(c->keeper->store, &waits);
     r = r < 0 ? r : call_audit(c, AUDIT_ENROLMENT_ASKED, span_str(e->user), NULL);
-    r = r < 0 ? r : show_waiting(c, &waits);
+    r = r < 0 ? r : show_waiting(c, &waits, NULL);
     secret_wipe(&waits, sizeof(waits));
     return r;
+}
+
+/* The last step after an approval. Whoever else has the link does not know what was chosen, and
+ * must not be shown the recovery codes. */
+static int submit_approved(struct call *c, const struct enrolment *e)
+{
+    struct attempt a;
+    if (e->approver[0] == '\0') {
+        return show_waiting(c, e, NULL);
+    }
+    if (!c->compared) {
+        return call_compare(c, c->in.enrol.password, e->password);
+    }
+    int r = charge(c, e, &a);
+    if (r != 1) {
+        return r;
+    }
+    if (!c->matches) {
+        r = attempts_refused(&a, "password");
+        r = r < 0 ? r : show_waiting(c, e, "This is not the password that you chose.");
+        c->status = 403;
+        return r;
+    }
+    r = attempts_forgive(&a, 1);
+    return r < 0 ? r : finish(c, e, e->password, e->step);
 }
 
 static int submit(struct call *c, const struct enrolment *e)
 {
     uint64_t step = 0;
-    if (e->confirm && e->asked != 0 && c->in.enrol.password.len == 0) {
-        return e->approver[0] != '\0' ? finish(c, e, e->password, e->step) : show_waiting(c, e);
+    if (e->confirm && e->asked != 0 && c->in.enrol.again.len == 0) {
+        return submit_approved(c, e);
     }
     struct entry entry;
     int r = entries_find(c->keeper->store, e->user, &entry);

@@ -144,7 +144,9 @@ def test_who_has_lost_everything_needs_another_person_who_hears_the_code(site):
     assert "Waiting" in submit(site, made["link"]).text
     got = other.post(site.portal + "/account/approvals/dora", {"word": word.upper().replace("-", " ")})
     assert got.status == 200, got
-    done = submit(site, made["link"])
+    assert submit(site, made["link"]).status == 403, "who has nothing but the link gets no codes"
+    assert submit(site, made["link"], password="a guess of the maker").status == 403
+    done = submit(site, made["link"], password=NEW)
     assert done.status == 200 and done.text.count("<li><code>") == 10
     dora = Person(site, "dora")
     dora.recovery = re.findall(r"<code>([0-9a-z-]{12,})</code>", done.text)
