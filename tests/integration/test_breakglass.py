@@ -7,6 +7,7 @@ import time
 import pytest
 
 import stack as harness
+from authenticator import BE, UP, UV, Authenticator, Browser
 from stack import Person, Recorder
 
 REASON = "the directory is down and the router must be changed"
@@ -192,3 +193,35 @@ def test_a_drill_that_is_long_ago_is_reminded_of(site):
     code = site.json("drill", "rusty")["code"]
     harness.wait_for(lambda: emergency(site, "rusty", code)[1].status == 200, 60, every=2)
     assert site.cli("drill", check=False).returncode == 0
+
+
+def test_a_hardware_key_takes_the_place_of_the_envelope_and_a_reason_is_asked_for_all_the_same(site):
+    codes = made(site, "keyed", "--group", "owners")["codes"]
+    who, got = emergency(site, "keyed", codes[0])
+    assert got.status == 303
+    keys = Authenticator(), Authenticator()
+    for i, key in enumerate(keys):
+        assert Browser(site, who).add(key, f"safe {i}").status == 201
+    site.cli("breakglass", "close", "keyed")
+    for key in keys:
+        fresh = Browser(site, Person(site, "keyed"))
+        answer = fresh.prove(key)
+        assert answer.status == 200 and answer.json() == {"location": "/signin/reason"}, answer.text
+        assert api(fresh.person, "GET", "/whoami").status == 401, "no session without a reason"
+        assert account(site, "keyed")["active_until"] is None
+        assert fresh.person.post(site.portal + "/signin/reason", {"reason": "short"}).status == 422
+        assert fresh.person.post(site.portal + "/signin/reason", {"reason": REASON}).status == 303
+        assert api(fresh.person, "GET", "/whoami").json()["user"] == "keyed"
+        site.cli("breakglass", "close", "keyed")
+    used = [r for r in records(site, "keyed") if r["event"] == "breakglass.used"]
+    assert sum("passkey" in json.dumps(r["detail"]) for r in used) == 2
+
+
+def test_a_key_that_can_be_copied_does_not_open_it(site):
+    codes = made(site, "copied")["codes"]
+    who, _ = emergency(site, "copied", codes[0])
+    key = Authenticator(flags=UP | UV | BE)
+    assert Browser(site, who).add(key, "phone").status == 201
+    site.cli("breakglass", "close", "copied")
+    assert Browser(site, Person(site, "copied")).prove(key).status == 403
+    assert account(site, "copied")["active_until"] is None
