@@ -253,6 +253,22 @@ directories:
         gets_in(enrol(s, link_in(recover(s, "The directory is dead")), "alice"))
 
 
+def test_a_dead_provider():
+    issuer = f"https://127.0.0.1:{harness.free_port()}"
+    yaml = f"\nproviders:\n  work: {{issuer: '{issuer}', client_id: postern, title: Work, timeout: 2s}}\n"
+    with harness.Stack(edges=1, extra_yaml=yaml) as s:
+        s.start()
+        s.admin = s.owner()
+        s.cli("user", "add", "alice", "--enrol")
+        s.cli("user", "link", "alice", "work", "subject-1")
+        page = Person(s, "alice").get(s.portal + "/login")
+        assert "Work" in page.text
+        begun = Person(s, "alice").get(s.portal + "/signin/provider/work")
+        assert begun.status >= 400 or issuer not in begun.get("location", ""), begun
+        assert s.admin.login().status == 303, "who has credentials here does not need the provider"
+        gets_in(enrol(s, link_in(recover(s, "The OpenID provider is dead")), "alice"))
+
+
 def test_a_clock_that_is_off_by_an_hour(site):
     who = site.user("owner2", groups=["owners"])
     wrong = totp(who.secret, at=time.time() - 3600)
