@@ -113,6 +113,7 @@ static void open_assertions(struct keeper *k)
 static int open_loop(struct keeper *k)
 {
     int r = uv_loop_init(&k->loop);
+    r = r < 0 ? r : uv_loop_configure(&k->loop, UV_METRICS_IDLE_TIME);
     if (r < 0) {
         return r;
     }

@@ -99,6 +99,10 @@ static int on_status(struct keeper *k, const struct message *m)
                      (unsigned long long)(s == NULL ? 0 : s->number),
                      (unsigned long long)(s == NULL ? 0 : s->generation), k->edge_count,
                      (unsigned long long)k->revokes.epoch, k->pool.threads, k->pool.busy);
+    uint64_t pass_us, pass_cpu_us;
+    turn_longest_pass(&k->turn, &pass_us, &pass_cpu_us);
+    (void)buf_printf(&text, "longest_pass_us=%llu\nlongest_pass_cpu_us=%llu\n",
+                     (unsigned long long)pass_us, (unsigned long long)pass_cpu_us);
     (void)buf_printf(&text, "courier=%s\n", k->courier != NULL ? "connected" : "absent");
     (void)buf_text(&text, k->sandbox);
     directories_status(&k->directories, s, &text);

@@ -31,16 +31,49 @@ static void on_turn_due(uv_timer_t *timer)
     turn_settle(timer->data);
 }
 
+static uint64_t thread_us(void)
+{
+    struct timespec now;
+    return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) < 0
+               ? 0
+               : (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* From one of these to the next the loop has waited, and then worked through what had come. */
+static void on_turn_prepare(uv_prepare_t *p)
+{
+    struct turn *t = p->data;
+    uint64_t now = clock_mono_us(), cpu = thread_us();
+    uint64_t idle = uv_metrics_idle_time(&t->keeper->loop) / 1000;
+    if (t->pass.began_us != 0) {
+        uint64_t whole = now - t->pass.began_us, waited = idle - t->pass.idle_us;
+        uint64_t busy = whole > waited ? whole - waited : 0, own = cpu - t->pass.cpu_us;
+        t->pass.longest_us = busy > t->pass.longest_us ? busy : t->pass.longest_us;
+        t->pass.longest_cpu_us = own > t->pass.longest_cpu_us ? own : t->pass.longest_cpu_us;
+    }
+    t->pass.began_us = now;
+    t->pass.idle_us = idle;
+    t->pass.cpu_us = cpu;
+}
+
+void turn_longest_pass(const struct turn *t, uint64_t *clock_us, uint64_t *cpu_us)
+{
+    *clock_us = t->pass.longest_us;
+    *cpu_us = t->pass.longest_cpu_us;
+}
+
 int turn_start(struct turn *t)
 {
     uv_loop_t *loop = &t->keeper->loop;
     int r = uv_check_init(loop, &t->check);
     r = r < 0 ? r : uv_idle_init(loop, &t->idle);
     r = r < 0 ? r : uv_timer_init(loop, &t->due);
+    r = r < 0 ? r : uv_prepare_init(loop, &t->prepare);
+    r = r < 0 ? r : uv_prepare_start(&t->prepare, on_turn_prepare);
     if (r < 0) {
         return r;
     }
-    t->check.data = t->idle.data = t->due.data = t;
+    t->check.data = t->idle.data = t->due.data = t->prepare.data = t;
     return uv_check_start(&t->check, on_turn_check);
 }
 
@@ -61,6 +94,7 @@ void turn_stop(struct turn *t)
     uv_close((uv_handle_t *)&t->check, NULL);
     uv_close((uv_handle_t *)&t->idle, NULL);
     uv_close((uv_handle_t *)&t->due, NULL);
+    uv_close((uv_handle_t *)&t->prepare, NULL);
 }
 
 static int open_turn(struct turn *t)

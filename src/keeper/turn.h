@@ -33,7 +33,12 @@ struct turn {
     struct list replies;   /* wait for the commit */
     struct list held;      /* committed; wait for acknowledgements, a snapshot or a moment */
     uv_check_t check;
-    uv_idle_t idle; /* active while open: the loop does not sleep */
+    uv_idle_t idle;       /* active while open: the loop does not sleep */
+    uv_prepare_t prepare; /* between two passes of the loop */
+    struct {
+        uint64_t began_us, idle_us, cpu_us;  /* when the present pass began */
+        uint64_t longest_us, longest_cpu_us; /* passes */
+    } pass;
     uv_timer_t due; /* the next moment that a held reply or a revocation waits for */
 };
 
@@ -54,6 +59,9 @@ void turn_end(struct turn *t);
 /* Compares the head file with the trail and brings it up to date; outside a transaction. start:
  * before the first record of this process. */
 void turn_head(struct turn *t, bool start);
+/* The longest pass of the loop since the process began, without the wait for something to do: by
+ * the clock, and the thread's own processor time of the pass that had most. Microseconds. */
+void turn_longest_pass(const struct turn *t, uint64_t *clock_us, uint64_t *cpu_us);
 /* Sends every held reply whose conditions are met; sets the timer for the next. */
 void turn_settle(struct turn *t);
 /* The same in the next pass of the loop. */
