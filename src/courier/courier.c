@@ -478,6 +478,9 @@ static int receive(struct courier *c, struct channel *channel)
         rc = control ? on_control_message(c, &m) : on_keeper_message(c, &m);
         if (m.fd >= 0)
             (void)close(m.fd);
+        /* The packet may have held a password; an answer may have closed the channel. */
+        if (channel->packet != NULL)
+            secret_wipe(channel->packet, m.payload.len + MSG_HEADER);
         if (rc < 0)
             return rc;
         /* An answer may have found that the keeper is gone. */

@@ -21,6 +21,7 @@
  *   loan.c      what libcurl is lent for both
  *   authorities.c whom a question trusts
  *   facts.c     a certificate in words
+ *   wipe.c      what is freed is wiped
  *   system.c    the files of this system: which, and whether they were replaced */
 #ifndef COURIER_COURIER_H
 #define COURIER_COURIER_H

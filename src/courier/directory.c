@@ -2,7 +2,6 @@
 #include "courier/directory.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,47 +11,10 @@
 #include "courier/authorities.h"
 #include "courier/ldapvisit.h"
 
-/* ---- the library's memory ---- */
-
-/* It copies passwords into messages and forgets them there. */
-static void wipe_and_free(void *at, void *context)
-{
-    (void)context;
-    if (at != NULL)
-        secret_wipe(at, malloc_usable_size(at));
-    free(at);
-}
-
-static void *allocate(ber_len_t size, void *context)
-{
-    (void)context;
-    return malloc(size);
-}
-
-static void *allocate_zeroed(ber_len_t count, ber_len_t size, void *context)
-{
-    (void)context;
-    return calloc(count, size);
-}
-
-static void *reallocate(void *at, ber_len_t size, void *context)
-{
-    void *fresh = malloc(size);
-    if (fresh == NULL || at == NULL)
-        return fresh;
-    size_t old = malloc_usable_size(at);
-    memcpy(fresh, at, old < size ? old : size);
-    wipe_and_free(at, context);
-    return fresh;
-}
-
 int directory_setup(void)
 {
-    static BerMemoryFunctions functions = {allocate, allocate_zeroed, reallocate, wipe_and_free};
-    /* Without this it reads ldap.conf, files in home directories and a dozen variables. */
-    if (setenv("LDAPNOINIT", "1", 1) != 0)
-        return -errno;
-    return ber_set_option(NULL, LBER_OPT_MEMORY_FNS, &functions) == LBER_OPT_SUCCESS ? 0 : -ENOMEM;
+    /* Without this libldap reads ldap.conf, files in home directories and a dozen variables. */
+    return setenv("LDAPNOINIT", "1", 1) == 0 ? 0 : -errno;
 }
 
 /* ---- the question ---- */

@@ -43,8 +43,8 @@ struct directory {
     uint32_t omitted;
 };
 
-/* Once per process, before there is a second thread: what libldap frees is wiped, and it reads
- * neither files nor the environment. */
+/* Once per process, before there is a second thread: libldap reads neither files nor the
+ * environment. */
 must_check int directory_setup(void);
 
 /* Copies the payload of a MSG_BIND. FAULT_FORMAT: no keeper asks this. */

@@ -20,9 +20,12 @@
 #define LOOKS_PER_TICK 32u
 /* A directory that is down is not asked about those who are on for so long. */
 #define RETRY_MS 30000u
+/* The slowest answer counts for as long as this, and up to twice. */
+#define PACE_SLOT_MS 300000u
 
 struct asked {
     char directory[STORE_NAME_SIZE];
+    uint64_t begun_ms;
     directory_done done;
     void *context;
 };
@@ -189,12 +192,38 @@ int directory_question_write(struct keeper *k, const struct directory_question *
     return r;
 }
 
+static void note_pace(struct directories *d, uint64_t begun)
+{
+    uint64_t now = clock_mono_ms();
+    uint64_t slots = d->slot_ms == 0 ? 2 : (now - d->slot_ms) / PACE_SLOT_MS;
+    uint32_t took = (uint32_t)(now - begun);
+    if (slots > 0) {
+        d->slowest_ms[1] = slots == 1 ? d->slowest_ms[0] : 0;
+        d->slowest_ms[0] = 0;
+        d->slot_ms = now;
+    }
+    if (took > d->slowest_ms[0]) {
+        d->slowest_ms[0] = took;
+    }
+}
+
+uint32_t directories_pace(const struct directories *d)
+{
+    bool recent = d->slot_ms != 0 && clock_mono_ms() - d->slot_ms < 2 * PACE_SLOT_MS;
+    uint32_t most = d->slowest_ms[0] > d->slowest_ms[1] ? d->slowest_ms[0] : d->slowest_ms[1];
+    return recent ? most : 0;
+}
+
 static void on_answer(struct keeper *k, void *context, int fault, struct span payload)
 {
     struct asked *asked = context;
     struct directory_answer a;
     if (fault != -ECANCELED) {
         directory_answer_read(&k->directories, asked->directory, fault, payload, &a);
+        /* One that is down is not waited for by those who are nothing to it. */
+        if (a.result != BOUND_DOWN) {
+            note_pace(&k->directories, asked->begun_ms);
+        }
     }
     k->directories.asked--;
     asked->done(asked->context, fault == -ECANCELED ? NULL : &a);
@@ -210,6 +239,7 @@ int directories_ask(struct directories *d, const struct directory_question *q, d
     (void)snprintf(text, DIRECTORY_TEXT_SIZE, "%s", fault_text(-ENOMEM));
     int r = asked == NULL ? -ENOMEM : directory_question_write(k, q, &payload, text);
     if (r == 0) {
+        asked->begun_ms = clock_mono_ms();
         asked->done = done;
         asked->context = context;
         (void)snprintf(asked->directory, sizeof(asked->directory), "%s", q->directory->name);

@@ -62,6 +62,8 @@ struct directories {
     unsigned looking;
     unsigned asked; /* questions under way */
     struct directory_state state[16];
+    uint64_t slot_ms;       /* monotonic: since when slowest_ms[0] is measured */
+    uint32_t slowest_ms[2]; /* answers of this slot, and of the one before */
     uv_timer_t timer;
 };
 
@@ -80,6 +82,10 @@ static inline bool directories_full(const struct directories *d)
 {
     return d->asked >= DIRECTORIES_ASKED_MAX;
 }
+
+/* How long the slowest answer of the last minutes took; 0: there was none. What is refused without
+ * asking anybody is answered as late, or the time would tell whom a directory knows. */
+uint32_t directories_pace(const struct directories *d);
 
 /* For calls, which go by call_ask(). The payload of a MSG_BIND, in the keeper's scratch, which the
  * caller wipes; a fault with a text. */

@@ -273,6 +273,10 @@ static void answer(struct login *l, bool at_deadline)
     l->answer.server_time = clock_wall_ms() / 1000;
     if (at_deadline) {
         uint64_t late = clock_mono_ms() - l->arrived_ms;
+        uint32_t pace = directories_pace(&k->directories);
+        if (l->answer.result != LOGIN_OK && pace > late) {
+            late = pace;
+        }
         r->not_before = l->arrived_ms + (late / LOGIN_DEADLINE_MS + 1) * LOGIN_DEADLINE_MS;
     }
     reply_encode(k, r, MSG_LOGIN_IS, &l->answer);

@@ -7,8 +7,10 @@
  *
  * 1. The attempt is charged as a failure before the hash begins and taken back on success, so that
  * many attempts at once do not all find the account fresh.
- * 2. Every attempt that is looked at costs one hash, known name or not.
- * 3. Every such attempt is answered a whole number of LOGIN_DEADLINE_MS after it came. */
+ * 2. Every attempt that is looked at costs one hash, known name or not, or one question to a
+ * directory.
+ * 3. Every such attempt is answered a whole number of LOGIN_DEADLINE_MS after it came; one that
+ * does not let anybody in, no sooner than a directory has lately taken for its answer. */
 #ifndef KEEPER_LOGIN_H
 #define KEEPER_LOGIN_H
 

@@ -245,6 +245,53 @@ def test_password_hashes_totp_secrets_and_console_credentials_stay_where_they_be
 
 
 @needs_root
+def test_passwords_for_a_directory_are_nowhere_once_it_has_answered():
+    """While the question is under way they are in the courier, which is the positive control."""
+    import threading
+
+    import consoles
+    import directories
+    import stack as harness
+
+    begun, go_on = threading.Event(), threading.Event()
+
+    def answer(number, tag, raw, sock):
+        if tag == directories.SEARCH:
+            begun.set()
+            go_on.wait(3)
+            return directories.entry(number, "uid=ann,dc=x", uid=["ann"], entryUUID=["1"]) + \
+                directories.result(number, directories.DONE)
+        refused = b"canary-of-the-person" in raw
+        return directories.result(number, directories.BOUND, 49 if refused else 0)
+    authority = consoles.Authority()
+    server = directories.Hostile(authority.issue("127.0.0.1"), answer)
+    server.ldaps, server.authority = server.url, authority
+    site = harness.Stack(extra_yaml=directories.yaml(server))
+    needles = {"person": b"canary-of-the-person", "account": b"canary-of-the-account"}
+    try:
+        site.secret("corp.secret", "canary-of-the-account")
+        site.start()
+        site.cli("user", "add", "ann", "--directory", "corp")
+        ann = harness.Person(site, "ann")
+        login = threading.Thread(target=lambda: ann.login(password="canary-of-the-person", code="123456"))
+        login.start()
+        assert begun.wait(10)
+        courier, = site.pids("courier")
+        assert search(courier, needles) == set(needles), "positive control"
+        go_on.set()
+        login.join(10)
+        assert any(tag == directories.BIND and b"canary-of-the-person" in raw for tag, raw in server.requests)
+        for role in ("courier", "keeper"):
+            pid, = site.pids(role)
+            assert not search(pid, needles), role
+    finally:
+        go_on.set()
+        site.close()
+        server.close()
+        authority.close()
+
+
+@needs_root
 def test_the_key_of_assertions_is_the_keepers_alone():
     import stack as harness
 

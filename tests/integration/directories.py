@@ -1,8 +1,10 @@
 """Directories for tests: a real slapd, and a hostile stand-in that lies."""
 import base64
 import contextlib
+import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import ssl
@@ -240,3 +242,67 @@ class Hostile(harness.Server):
             size = take(n & 127)
             head, n = head + size, int.from_bytes(size, "big")
         return head + take(n)
+
+
+# ---- the whole service with a directory ------------------------------------------------------------------------------
+
+CORP = """
+directories:
+  corp:
+    urls: [{urls}]
+    ca: {ca}
+    bind_dn: "{reader}"
+    bind_password_file: corp.secret
+    base: "ou=people,{base}"
+    filter: "(&(objectClass=person)(|(uid={{user}})(mail={{user}})))"
+    groups: ["ops={ops}", "staff={staff}", "owners={admins}"]
+    recheck: 1s
+{more}"""
+
+
+def yaml(slapd, *urls, **more):
+    return CORP.format(urls=", ".join(json.dumps(u) for u in urls or (slapd.ldaps,)), ca=json.dumps(slapd.authority.pem),
+                       reader=READER, base=BASE, ops=group_dn("ops"), staff=group_dn("Staff\\\\2C all"),
+                       admins=group_dn("admins"), more="".join(f"    {k}: {v}\n" for k, v in more.items()))
+
+
+@contextlib.contextmanager
+def service(slapd, *urls, **more):
+    s = harness.Stack(extra_yaml=yaml(slapd, *urls, **more))
+    try:
+        s.secret("corp.secret", READER_PASSWORD)
+        s.start()
+        s.admin = s.owner()
+        yield s
+    finally:
+        s.close()
+
+
+def announced(site, name, *words):
+    """Somebody whom an administrator has announced, with a second factor of postern's own."""
+    made = site.json("user", "add", name, "--directory", "corp", "--totp", *words)
+    return harness.Person(site, name, made["totp"]["secret"])
+
+
+def arrived(answer):
+    return answer.status in (302, 303) and answer.get("location", "").rstrip("/").endswith("?after=login")
+
+
+def groups_of(site, name):
+    return sorted(site.json("user", "show", name)["groups"])
+
+
+def audit(site, event):
+    """Records of this event, their details read."""
+    return [{**r, "detail": json.loads(r["detail"]) if isinstance(r["detail"], str) and r["detail"] else r["detail"]}
+            for r in site.json("audit", "tail", "--limit", "300")["records"] if r["event"] == event]
+
+
+def enrol(who, link, password=PASSWORD, code=None):
+    """The page of an enrolment link; password: the directory's."""
+    page = who.get(link)
+    assert page.status == 200 and "new-password" not in page.text, page
+    who.secret = re.search(r"\b([A-Z2-7]{32})\b", page.text).group(1)
+    return who.post(who.stack.portal + "/enrol", {
+        "code": re.search(r"code=([\w-]+)", link).group(1), "password": password, "again": "",
+        "totp": code or harness.totp(who.secret)})

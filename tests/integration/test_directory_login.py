@@ -1,37 +1,17 @@
 """People whom a directory vouches for: a real slapd, the whole service."""
-import contextlib
 import json
 import re
-import time
 
 import pytest
 
 import consoles
 import directories
 import stack as harness
-from directories import PASSWORD, READER, READER_PASSWORD, Slapd, dn, group, group_dn, person
-from stack import Person, Stack, wait_for
+from directories import (PASSWORD, READER_PASSWORD, Slapd, announced, arrived, audit, dn, enrol, group, group_dn,
+                         groups_of, person, service)
+from stack import Person, wait_for
 
 pytestmark = pytest.mark.skipif(directories.SLAPD is None, reason="slapd is not installed")
-
-CORP = """
-directories:
-  corp:
-    urls: [{urls}]
-    ca: {ca}
-    bind_dn: "{reader}"
-    bind_password_file: corp.secret
-    base: "ou=people,{base}"
-    filter: "(&(objectClass=person)(|(uid={{user}})(mail={{user}})))"
-    groups: ["ops={ops}", "staff={staff}", "owners={admins}"]
-    recheck: 1s
-{more}"""
-
-
-def yaml(slapd, *urls, **more):
-    return CORP.format(urls=", ".join(json.dumps(u) for u in urls or (slapd.ldaps,)), ca=json.dumps(slapd.authority.pem),
-                       reader=READER, base=directories.BASE, ops=group_dn("ops"), staff=group_dn("Staff\\\\2C all"),
-                       admins=group_dn("admins"), more="".join(f"    {k}: {v}\n" for k, v in more.items()))
 
 
 @pytest.fixture(scope="module")
@@ -52,42 +32,10 @@ def slapd(authority):
         yield s
 
 
-@contextlib.contextmanager
-def service(slapd, *urls, **more):
-    s = Stack(extra_yaml=yaml(slapd, *urls, **more))
-    try:
-        s.secret("corp.secret", READER_PASSWORD)
-        s.start()
-        s.admin = s.owner()
-        yield s
-    finally:
-        s.close()
-
-
 @pytest.fixture(scope="module")
 def site(slapd):
     with service(slapd, create="true") as s:
         yield s
-
-
-def announced(site, name, *words):
-    """Somebody whom an administrator has announced, with a second factor of postern's own."""
-    made = site.json("user", "add", name, "--directory", "corp", "--totp", *words)
-    return Person(site, name, made["totp"]["secret"])
-
-
-def arrived(answer):
-    return answer.status in (302, 303) and answer.get("location", "").rstrip("/").endswith("?after=login")
-
-
-def groups_of(site, name):
-    return sorted(site.json("user", "show", name)["groups"])
-
-
-def audit(site, event):
-    """Records of this event, their details read."""
-    return [{**r, "detail": json.loads(r["detail"]) if isinstance(r["detail"], str) and r["detail"] else r["detail"]}
-            for r in site.json("audit", "tail", "--limit", "300")["records"] if r["event"] == event]
 
 
 def test_the_directorys_password_and_a_second_factor_of_our_own_let_somebody_in(site):
@@ -229,64 +177,6 @@ def test_no_secret_is_in_the_logs_or_the_trail(site):
         assert secret not in text
 
 
-def test_a_directory_that_is_down_leaves_local_people_alone_and_is_told_of(authority, slapd):
-    with Slapd(authority, [person("ann")]) as other, service(other) as site:
-        ann = announced(site, "ann")
-        local = site.user("local")
-        assert arrived(ann.login(password=PASSWORD))
-        other.stop()
-        begun = time.monotonic()
-        assert ann.login(password=PASSWORD, code="123456").status == 403
-        assert time.monotonic() - begun < 10
-        assert arrived(local.login())
-        assert site.json("directory", "list")["directories"][0]["state"] == "down"
-        assert re.search("^directory corp: down: .*no connection", site.cli("doctor", check=False).stdout, re.M)
-        assert any(w.startswith("directory corp: down") for w in site.json("health")["warnings"])
-        # Nobody who is on is shut out by it.
-        time.sleep(2.5)
-        assert not site.json("user", "show", "ann")["disabled"]
-        assert len(site.json("session", "list", "--user", "ann")["sessions"]) == 1
-        other.start()
-        wait_for(lambda: arrived(ann.login(password=PASSWORD, code=ann.next_code())) or time.sleep(5), 90)
-
-
-def test_starttls_and_the_next_server_serve_as_well(slapd):
-    dead = f"ldaps://127.0.0.1:{harness.free_port()}"
-    with service(slapd, dead, slapd.ldap) as site:
-        assert arrived(announced(site, "alice").login(password=PASSWORD))
-        assert site.json("directory", "list")["directories"][0]["state"] == "up"
-        # Whom nobody has announced stays nobody: create is off.
-        assert Person(site, "bob").login(password=PASSWORD, code="123456").status == 403
-        assert site.cli("user", "show", "bob", check=False).returncode == 1
-
-
-@pytest.mark.parametrize("change, said", [
-    (("ldaps://127", "ldapi://127"), "ldaps://HOST"),
-    (("{user}", "user"), "{user}"),
-    (('"ops=', '"=ops'), "GROUP=DN"),
-    (("recheck: 1s", "groups_from: member_of"), "member-of"),
-    (("corp.secret", "other.secret"), "bind_password_file"),
-])
-def test_a_configuration_that_can_not_work_is_refused(slapd, change, said):
-    s = Stack(extra_yaml=yaml(slapd).replace(*change))
-    try:
-        s.secret("corp.secret", READER_PASSWORD)
-        done = s.cli("check", "--config", str(s.config), check=False)
-        assert done.returncode != 0 and said in done.stdout + done.stderr, done
-    finally:
-        s.close()
-
-
-def enrol(who, link, password=PASSWORD, code=None):
-    """The page of an enrolment link; password: the directory's."""
-    page = who.get(link)
-    assert page.status == 200 and "new-password" not in page.text, page
-    who.secret = re.search(r"\b([A-Z2-7]{32})\b", page.text).group(1)
-    return who.post(who.stack.portal + "/enrol", {
-        "code": re.search(r"code=([\w-]+)", link).group(1), "password": password, "again": "",
-        "totp": code or harness.totp(who.secret)})
-
-
 def test_an_invited_person_sets_up_a_second_factor_with_the_directorys_password(site, slapd):
     slapd.add([person("ivan")])
     ivan = Person(site, "ivan")
@@ -315,26 +205,3 @@ def test_without_an_invitation_nobody_sets_up_anything_unless_the_configuration_
     assert 'id="enrol"' not in judy.get(site.portal + "/signin/second").text
     assert judy.post(site.portal + "/signin/first", {}).status == 403
     assert site.json("user", "show", "judy")["enrol_until"] is None
-
-
-def test_where_the_configuration_says_so_the_first_second_factor_needs_no_invitation(slapd):
-    slapd.add([person("kate"), person("leo")])
-    with service(slapd, create="true", self_enrol="true") as site:
-        def begin(who, password=PASSWORD):
-            who.post(site.portal + "/login", {"user": who.name, "password": password, "code": ""})
-            return who.get(site.portal + "/signin/second").text
-        kate, leo = Person(site, "kate"), Person(site, "leo")
-        # Only who knows the password.
-        assert 'id="enrol"' not in begin(leo, password="wrong")
-        assert leo.post(site.portal + "/signin/first", {}).status == 403
-        assert 'id="enrol"' in begin(kate)
-        to = kate.post(site.portal + "/signin/first", {}).get("location")
-        assert enrol(kate, site.portal + to).status == 200
-        # With a second factor, used or not, there is no further one for the password alone.
-        other = Person(site, "kate")
-        assert 'id="enrol"' not in begin(other)
-        assert other.post(site.portal + "/signin/first", {}).status == 403
-        assert arrived(kate.login(password=PASSWORD, code=harness.totp(kate.secret, at=time.time() + 30)))
-        site.cli("user", "reset", "kate", "--lost", "authenticator")
-        site.cli("user", "recovery", "kate", check=False)
-        assert 'id="enrol"' not in begin(other)
