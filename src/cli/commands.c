@@ -74,6 +74,7 @@ static const struct option_def TOKEN_ADD_OPTIONS[] = {
     {"method", OPTION_LIST, "methods", "METHOD", "and with this method only; may be repeated"},
     {"path", OPTION_LIST, "paths", "PATTERN", "and below this path only; may be repeated"},
     {"zone", OPTION_LIST, "zones", "NAME", "good from this zone only; may be repeated"},
+    {"spki", OPTION_TEXT, NULL, "HEX", "good only beside a certificate with this public key (SHA-256)"},
     {"expires", OPTION_TEXT, NULL, "TIME", "ends after this, such as 30d or never (90d)"},
     NO_MORE,
 };

@@ -7,6 +7,7 @@
 #include "keeper/json.h"
 #include "keeper/keeper.h"
 #include "keeper/op.h"
+#include "pki/certname.h"
 #include "store/certificates.h"
 #include "store/tokens.h"
 
@@ -164,6 +165,22 @@ static bool read_zones(struct call *c, struct span *ret)
     return true;
 }
 
+/* Good only on connections that have proved this key. */
+static bool read_spki(struct call *c, struct token *t)
+{
+    struct span text = call_string(c, "spki");
+    char hex[CERTNAME_SIZE];
+    if (text.len == 0) {
+        return true;
+    }
+    t->bound = certname_read(CERTNAME_SPKI, text, hex) == 0 &&
+               text_unhex(span_str(hex), t->certificate, sizeof(t->certificate)) == 0;
+    if (!t->bound) {
+        (void)call_problem(c, 400, "spki", "expected a SHA-256 in hex");
+    }
+    return t->bound;
+}
+
 static bool read_token(struct call *c, struct token *t)
 {
     struct span name = call_string(c, "name"), owner = call_string(c, "owner");
@@ -175,7 +192,8 @@ static bool read_token(struct call *c, struct token *t)
     (void)snprintf(t->owner, sizeof(t->owner), "%.*s", SPAN_FMT(owner));
     if (!read_scope(c, "routes", 4096, is_route, &t->routes) ||
         !read_scope(c, "methods", 256, is_method, &t->methods) ||
-        !read_scope(c, "paths", 8192, pattern_ok, &t->paths) || !read_zones(c, &t->zones)) {
+        !read_scope(c, "paths", 8192, pattern_ok, &t->paths) || !read_zones(c, &t->zones) ||
+        !read_spki(c, t)) {
         return false;
     }
     if (t->routes.len == 0) {

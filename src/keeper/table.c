@@ -108,8 +108,8 @@ const struct operation OPERATIONS[] = {
      "Declares factors of a person lost: they are removed, sessions end, and a link, good for 24 "
      "hours, sets them anew. On its page the factor that is left proves the person; with `confirm` "
      "nothing is left, and an approver has to say who it is.",
-     op_users_reset, FIELDS({"lost", FIELD_LIST, true, "of `password`, `authenticator`, `passkeys`"}),
-     NULL},
+     op_users_reset,
+     FIELDS({"lost", FIELD_LIST, true, "of `password`, `authenticator`, `passkeys`"}), NULL},
     {"POST", "/api/v1/users/{name}/recover", ROLE_HOST, 0,
      "Gives access back without any factor: enables the user and makes a link that sets all "
      "credentials.",
@@ -191,6 +191,9 @@ const struct operation OPERATIONS[] = {
             {"paths", FIELD_LIST, false, "only these paths, `/a/b` or `/a/**`"},
             {"zones", FIELD_LIST, false,
              "only from these zones; elsewhere it is refused and recorded"},
+            {"spki", FIELD_STRING, false,
+             "only beside a client's certificate with this public key: SHA-256 of its "
+             "SubjectPublicKeyInfo, in hex"},
             {"expires", FIELD_STRING, false,
              "`30d`, `12h`, `never`; default: `authentication.token_expires`"}),
      NULL},

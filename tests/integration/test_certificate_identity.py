@@ -211,6 +211,24 @@ def test_what_is_decided_for_a_program_is_explained_by_its_name(house):
                            check=False).returncode != 0
 
 
+def test_a_token_is_good_only_beside_the_key_that_it_is_bound_to(house):
+    words = ["token", "add", "bound", "--owner", "robot", "--route", "machines", "--route", "portal"]
+    assert house.stack.cli(*words, "--spki", "00", check=False).returncode != 0
+    token = house.stack.json(*words, "--spki", house.robot.spki)["token"]
+    bearer = [f"Authorization: Bearer {token}"]
+    assert house.ask("machines", house.robot, headers=bearer).status == 200
+    assert house.ask("machines", house.ca.issue(), headers=bearer).status == 403
+    assert house.ask("machines", headers=bearer).status == 403
+
+    def api(context=None):
+        with Connection(house.stack, house.stack.host, house.stack.port, context=context) as c:
+            c.send(f"GET /api/v1/whoami HTTP/1.1\r\nHost: {house.stack.host}:{house.stack.port}\r\n{bearer[0]}\r\n\r\n".encode())
+            return c.read().status
+    assert api(house.robot.context(house.stack)) == 200
+    assert api() == 401
+    assert api(house.ca.issue().context(house.stack)) == 401
+
+
 # ---- people ----
 
 def person(house, name, certificate=None):
