@@ -216,6 +216,7 @@ int sessions_expire(struct store *s, uint64_t now,
     struct query q;
     store_query(&q, s, STMT_SESSION_EXPIRE);
     query_u64(&q, now);
+    query_u64(&q, SESSIONS_EXPIRED_AT_ONCE);
     return tell_ended(&q, s, ended, context);
 }
 

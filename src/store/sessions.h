@@ -67,7 +67,10 @@ must_check int sessions_end(struct store *s, const uint8_t id[STORE_ID_SIZE], ui
 must_check int sessions_end_user(struct store *s, const char *user, uint64_t now,
                                  int (*ended)(void *context, const uint8_t id[STORE_ID_SIZE]),
                                  void *context);
-/* Those past their idle or absolute limit. */
+/* Those past their idle or absolute limit, so many at a time: each is told, and recorded, in the
+ * one turn that the caller is in. The rest comes the next time; by their limits they are dead
+ * anyway. */
+#define SESSIONS_EXPIRED_AT_ONCE 500u
 must_check int sessions_expire(struct store *s, uint64_t now,
                                int (*ended)(void *context, const uint8_t id[STORE_ID_SIZE]),
                                void *context);

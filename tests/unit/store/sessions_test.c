@@ -195,6 +195,32 @@ static void a_child_expires_with_a_parent_that_ended_first(void **state)
     buf_fini(&out);
 }
 
+static int count_id(void *context, const uint8_t id[STORE_ID_SIZE])
+{
+    (void)id;
+    ++*(unsigned *)context;
+    return 0;
+}
+
+static void many_that_expire_at_once_are_ended_little_by_little(void **state)
+{
+    struct store *s = family(state);
+    unsigned told = 0;
+    assert_int_equal(store_begin(s), 0);
+    for (unsigned i = 0; i < SESSIONS_EXPIRED_AT_ONCE + 20; i++) {
+        struct session n = parent_of("ann", 77);
+        n.id[1] = (uint8_t)(i >> 8);
+        n.id[2] = (uint8_t)i;
+        n.ends_at = NOW + 10;
+        assert_int_equal(sessions_add(s, &n, NULL, 0), 0);
+    }
+    assert_int_equal(sessions_expire(s, NOW + 10, count_id, &told), 0);
+    assert_int_equal(told, SESSIONS_EXPIRED_AT_ONCE);
+    assert_int_equal(sessions_expire(s, NOW + 10, count_id, &told), 0);
+    assert_int_equal(told, SESSIONS_EXPIRED_AT_ONCE + 20);
+    assert_int_equal(store_commit(s), 0);
+}
+
 static int collect(void *context, const struct session *n)
 {
     return buf_printf(context, "%s%u ", n->user, n->id[0]);
@@ -322,6 +348,7 @@ int main(void)
         with_store(activity_of_a_child_keeps_its_parent_awake),
         with_store(sessions_past_a_limit_expire_with_their_children),
         with_store(a_child_expires_with_a_parent_that_ended_first),
+        with_store(many_that_expire_at_once_are_ended_little_by_little),
         with_store(only_sessions_that_have_not_ended_are_listed),
         with_store(pruning_forgets_the_ended_and_their_keys),
         with_store(a_removed_user_leaves_no_session),
