@@ -13,6 +13,7 @@
 #include "keeper/op.h"
 #include "keeper/passkeys.h"
 #include "keeper/recover.h"
+#include "keeper/stepup.h"
 #include "store/credentials.h"
 #include "store/entries.h"
 #include "store/tokens.h"
@@ -20,8 +21,13 @@
 
 int account_may(struct call *c, bool *may)
 {
-    *may = passkeys_may_change(c);
-    return 0;
+    *may = passkeys_recent(c);
+    if (*may) {
+        return 0;
+    }
+    return c->actor.kind == CREDENTIAL_CONSOLE
+               ? stepup_demand(c, ASSURANCE_MFA, PASSKEYS_RECENT_S)
+               : call_problem(c, 403, NULL, "only the person in a browser changes an account");
 }
 
 /* ---- what is left ---- */

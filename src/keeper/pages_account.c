@@ -304,6 +304,12 @@ int page_account(struct call *c)
     html_raw(page, "<p>Notices of what happens to this account go to <strong>");
     html_str(page, u.mail[0] != '\0' ? u.mail : "no address");
     html_raw(page, "</strong>. An administrator can change that.</p>");
+    if (!passkeys_recent(c)) {
+        html_raw(page, "<p role=\"status\">To change anything here, prove first who you are: your "
+                       "last proof is more than ten minutes old.</p><p><a class=\"button\" "
+                       "href=\"/signin/stepup?need=mfa&amp;age=600&amp;place=%2Faccount\">Prove "
+                       "who you are</a></p>");
+    }
     r = passkeys(c);
     password(page, &u);
     codes(page, &u);

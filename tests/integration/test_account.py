@@ -1,6 +1,8 @@
 """The account page and its API: a person sees and changes what is his own, and nothing else."""
 import json
 import re
+import sqlite3
+import time
 import urllib.parse
 
 import pytest
@@ -171,3 +173,38 @@ def test_nothing_is_changed_from_another_site_or_without_a_session(s, ann):
         answer = s.anonymous(method, s.portal + "/api/v1/me" + path, navigate=False, body=body,
                              headers=[("Authorization", "Bearer " + made["token"]), ("Content-Type", "application/json")])
         assert answer.status == 403, (path, answer)
+
+
+def grow_old(s, who):
+    """The person's last proof is eleven minutes old."""
+    db = sqlite3.connect(s.state / "store/postern.db", timeout=10)
+    with db:
+        db.execute("UPDATE sessions SET password_at = ?1, mfa_at = ?1 WHERE user = ?2", (int(time.time()) - 660, who.name))
+    db.close()
+
+
+def test_an_old_proof_shows_everything_and_changes_nothing(s, ann):
+    s.cli("token", "add", "mine-5", "--owner", ann.name, "--route", "portal")
+    before = s.json("user", "show", ann.name)
+    own = api(s, ann, "GET", "/sessions")[1]["sessions"][0]["id"]
+    grow_old(s, ann)
+    text = page(s, ann)
+    assert "To change anything here" in text and "mine-5" in text
+    for path in ("/totp", "/totp/remove", "/recovery", "/sessions/end", f"/sessions/{own}/end", "/tokens/mine-5/revoke"):
+        assert post(s, ann, path).status == 403, path
+    assert post(s, ann, "/password", current=harness.PASSWORD, fresh=NEW, again=NEW).status == 403
+    assert ann.post(s.portal + f"/sessions/{own}/end", {}).status == 403
+    for method, path in (("PUT", "/password"), ("POST", "/totp"), ("DELETE", "/totp"), ("POST", "/recovery"),
+                         ("DELETE", "/sessions"), ("DELETE", f"/sessions/{own}"), ("DELETE", "/tokens/mine-5")):
+        body = {"current": harness.PASSWORD, "password": NEW} if path == "/password" else {} if method == "POST" else None
+        assert api(s, ann, method, path, body)[0] in (401, 403), path
+    assert s.json("user", "show", ann.name) == before and is_on(s, ann)
+    assert "/account/tokens/mine-5" in page(s, ann)
+    way = re.search(r'href="(/signin/stepup[^"]*)"', page(s, ann)).group(1).replace("&amp;", "&")
+    ann.recovery = s.json("user", "recovery", ann.name)["recovery"]
+    form = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(way).query))
+    form.update(password=harness.PASSWORD, code=ann.recovery.pop())
+    assert ann.get(s.portal + way).status == 200
+    led = ann.post(s.portal + "/signin/stepup", form)
+    assert led.status == 303 and led.get("location") == "/account", led
+    assert post(s, ann, "/tokens/mine-5/revoke").status == 303
