@@ -325,6 +325,8 @@ static int arrive(struct call *c, const struct flow *f, const char *user,
                        .proofs = *proofs,
                        .source = c->in.source,
                        .agent = c->in.agent,
+                       .fingerprint = c->in.fingerprint,
+                       .replaces = c->in.sso,
                        .request_id = c->in.request_id,
                        .back = f->back,
                        .data = span_str(data)};

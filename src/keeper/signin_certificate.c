@@ -27,6 +27,8 @@ static int begin(struct call *c, const struct certificate *who, struct span back
                        .proofs = {.factors = factor_bit(FACTOR_CERTIFICATE)},
                        .source = c->in.source,
                        .agent = c->in.agent,
+                       .fingerprint = c->in.fingerprint,
+                       .replaces = c->in.sso,
                        .request_id = c->in.request_id,
                        .back = back};
     int r = signin_finish(c->keeper, &s, c);

@@ -331,6 +331,8 @@ static int go_on(struct call *c, const struct demand *d, const struct session *s
                         .proofs = {.factors = factors},
                         .source = c->in.source,
                         .agent = c->in.agent,
+                        .fingerprint = c->in.fingerprint,
+                        .replaces = c->in.sso,
                         .request_id = c->in.request_id,
                         .raises = s->id};
     int r = way_back(c, d, &in.back);

@@ -161,3 +161,14 @@ def test_banned_functions_are_not_used():
 
 def test_the_page_of_messages_agrees_with_the_table():
     subprocess.run(["/usr/bin/python3", str(TOP / "tests/messages_doc.py"), "--check"], check=True)
+
+
+def test_every_sign_in_says_with_what_program_and_in_what_browser():
+    """Else routes that bind to the program refuse for ever, and the session that was here goes on."""
+    wrong = []
+    for path in sources("keeper"):
+        text = path.read_text()
+        if text.count(".agent = c->in.agent") != text.count(".fingerprint = c->in.fingerprint") or \
+                text.count(".agent = c->in.agent") > text.count(".replaces = c->in.sso"):
+            wrong.append(path.name)
+    assert not wrong, wrong
