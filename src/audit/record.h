@@ -34,8 +34,8 @@ enum audit_actor {
     AUDIT_NOBODY = 0, /* not logged in */
     AUDIT_PERSON = 1,
     AUDIT_TOKEN = 2,
-    AUDIT_HOST = 3,   /* the owner of this host, over the control socket or offline */
-    AUDIT_SYSTEM = 4, /* postern itself */
+    AUDIT_HOST = 3,      /* the owner of this host, over the control socket or offline */
+    AUDIT_SYSTEM = 4,    /* postern itself */
     AUDIT_EMERGENCY = 5, /* somebody with a break-glass account */
 };
 

@@ -2,8 +2,8 @@
  *
  * The literal parts are constants of the program; every value goes through html_text (element
  * content and quoted attribute values) or html_url (one percent-encoded segment). A page carries no
- * script of its own; the few that ask for a passkey name a file of the edge's, and the policy header
- * that the edge sets allows nothing else. */
+ * script of its own; the few that ask for a passkey name a file of the edge's, and the policy
+ * header that the edge sets allows nothing else. */
 #ifndef KEEPER_HTML_H
 #define KEEPER_HTML_H
 

@@ -54,7 +54,8 @@ static int add_gifts(struct keeper *k, struct view_work *w, const struct msg_ses
     int r = 0;
     for (size_t i = 0; i < routes.count && r == 0; i++) {
         const struct route_def *route = routes.at[i];
-        if (!live_may_reach(k->live, route, v->user, v->groups, v->token_name, v->named_only != 0)) {
+        if (!live_may_reach(k->live, route, v->user, v->groups, v->token_name,
+                            v->named_only != 0)) {
             continue;
         }
         add_inject(k, &w->inject, route);

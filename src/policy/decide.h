@@ -24,11 +24,11 @@ enum subject_kind { SUBJECT_NOBODY, SUBJECT_PERSON, SUBJECT_TOKEN };
 /* Who asks. Lists of text have one item a line, as in `view` (ipc/messages.def). */
 struct subject {
     enum subject_kind kind;
-    struct span user;                                     /* also the owner of a token */
-    struct span token;                                    /* name of the token */
-    struct span groups;                                   /* of the user */
-    bool named_only; /* a break-glass account: only rules that name the user admit it */
-    struct proven proven;                                 /* of a person */
+    struct span user;     /* also the owner of a token */
+    struct span token;    /* name of the token */
+    struct span groups;   /* of the user */
+    bool named_only;      /* a break-glass account: only rules that name the user admit it */
+    struct proven proven; /* of a person */
     struct span scope_routes, scope_methods, scope_paths; /* tokens: empty list = nothing at all for
                                                            * routes ("*": every route); empty = no
                                                            * narrowing for the rest. Paths are

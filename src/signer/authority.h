@@ -29,9 +29,9 @@ bool authority_name_ok(const char *name);
 must_check int authority_init(const char *dir, const struct authority_names *names,
                               struct buf *note);
 
-/* A fresh key and leaf. Without names (NULL) the present leaf's names are kept. An authority that has
- * ended, or ends within 90 days, is issued anew with the same key, name and constraints: browsers
- * have to be told to trust the new certificate. */
+/* A fresh key and leaf. Without names (NULL) the present leaf's names are kept. An authority that
+ * has ended, or ends within 90 days, is issued anew with the same key, name and constraints:
+ * browsers have to be told to trust the new certificate. */
 must_check int authority_renew(const char *dir, const struct authority_names *names,
                                struct buf *note);
 

@@ -115,8 +115,8 @@ static void a_store_cannot_take_what_the_file_has(void **state)
          "rules.x.routes: expected at least one item: a name (a-z, 0-9, then also . _ - @, at most "
          "63) or *, found nothing\n"
          "rules.x.zones: expected at least one zone, found none\n"},
-        {{"rule",
-          "{\"name\":\"x\",\"users\":[\"a\"],\"tokens\":[\"t\"],\"routes\":[\"*\"],\"demand\":true}"},
+        {{"rule", "{\"name\":\"x\",\"users\":[\"a\"],\"tokens\":[\"t\"],\"routes\":[\"*\"],"
+                  "\"demand\":true}"},
          "rules.x: expected users or groups in a demand, found tokens\n"},
     };
     for (size_t i = 0; i < countof(CASES); i++) {

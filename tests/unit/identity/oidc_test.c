@@ -167,7 +167,7 @@ static void an_end_names_an_event_and_somebody_and_no_sign_in(void **state)
         {"", "{" BASE ",\"events\":{},\"jti\":\"j\",\"sub\":\"u1\"}", "events"},
         {"",
          "{" BASE ",\"events\":{\"http://schemas.openid.net/event/"
-                  "backchannel-logout\":1},\"jti\":\"j\",\"sub\":\"u1\"}",
+         "backchannel-logout\":1},\"jti\":\"j\",\"sub\":\"u1\"}",
          "events"},
         {"", "{" BASE "," EVENT ",\"jti\":\"j\",\"sub\":\"u1\",\"nonce\":\"n\"}", "nonce"},
         {"", "{" BASE "," EVENT ",\"sub\":\"u1\"}", "jti"},

@@ -241,7 +241,8 @@ static void what_a_rule_admits_must_satisfy_every_demand_that_fits(void **state)
         "  - {name: all, users: ['*'], tokens: [ci], zones: [office, lab, local], routes: ['*']}\n"
         "  - {name: writes, users: ['*'], routes: [t], methods: [POST], paths: [/manager/**],\n"
         "     assurance: phishing-resistant, max_age: 10m, demand: true}\n"
-        "  - {name: lab, users: ['*'], zones: [lab], routes: ['*'], assurance: hardware, demand: true}\n"
+        "  - {name: lab, users: ['*'], zones: [lab], routes: ['*'], assurance: hardware, demand: "
+        "true}\n"
         "  - {name: fresh, groups: [ops], routes: [t], max_age: 1h, demand: true}\n";
     static const struct {
         const char *source, *groups, *route, *method, *path;
@@ -290,8 +291,7 @@ static void what_a_rule_admits_must_satisfy_every_demand_that_fits(void **state)
     }
     /* Programs prove nothing: what they may is in their rule and their scope. */
     struct addr source = address("10.2.0.1");
-    struct subject token = {
-        .kind = SUBJECT_TOKEN, .token = SPAN("ci"), .scope_routes = SPAN("*")};
+    struct subject token = {.kind = SUBJECT_TOKEN, .token = SPAN("ci"), .scope_routes = SPAN("*")};
     struct question q = {.subject = &token,
                          .zones = zones_find(policy_zones(p), &source),
                          .route = snapshot_route(s, "t"),

@@ -20,7 +20,7 @@ static const struct {
 /* Those that may look at a whole table, and why that is bounded. */
 static const char *const MAY_SCAN[] = {
     "USER_COUNT",        /* for the health page */
-    "BREAKGLASS_LIST", /* as many as there are envelopes in a safe; by name */
+    "BREAKGLASS_LIST",   /* as many as there are envelopes in a safe; by name */
     "ENROLMENT_PRUNE",   /* at most one per user, once a minute */
     "ENROLMENT_WAITING", /* by the index of those that wait, 100 rows */
     "FLOW_BOUND",        /* once a minute, by the index of expiry */
