@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include <inttypes.h>
+
 #include "base/fault.h"
 
 static const char HEX[] = "0123456789abcdef";
@@ -148,6 +150,17 @@ int text_seconds(struct span text, uint64_t *ret)
     static const struct unit UNITS[] = {{"", 1},     {"s", 1},     {"m", 60},
                                         {"h", 3600}, {"d", 86400}, {"w", 604800}};
     return with_unit(text, UNITS, countof(UNITS), ret);
+}
+
+int text_duration(struct buf *out, uint64_t seconds)
+{
+    static const struct unit UNITS[] = {
+        {"day", 86400}, {"hour", 3600}, {"minute", 60}, {"second", 1}};
+    size_t u = 0;
+    while (u + 1 < countof(UNITS) && (seconds == 0 || seconds % UNITS[u].factor != 0))
+        u++;
+    uint64_t count = seconds / UNITS[u].factor;
+    return buf_printf(out, "%" PRIu64 " %s%s", count, UNITS[u].suffix, count == 1 ? "" : "s");
 }
 
 int text_size(struct span text, uint64_t *ret)

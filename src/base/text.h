@@ -25,6 +25,9 @@ must_check int text_unb64(struct span text, uint8_t *out, size_t cap);
 must_check int text_u64(struct span text, uint64_t max, uint64_t *ret);
 /* "90", "30s", "15m", "12h", "7d", "2w": seconds. FAULT_FORMAT. "500ms" is refused. */
 must_check int text_seconds(struct span text, uint64_t *ret);
+/* The other way, for people: "10 minutes", "1 hour", "90 seconds"; the largest unit that loses
+ * nothing. */
+int text_duration(struct buf *out, uint64_t seconds);
 /* "4096", "16KiB", "50MiB", "1GiB": bytes. FAULT_FORMAT. */
 must_check int text_size(struct span text, uint64_t *ret);
 

@@ -237,8 +237,10 @@ int pages_prove(struct buf *out, const struct prove_page *p)
                      "<div class=\"error\" role=\"alert\"><strong>Nothing of what you sent has "
                      "reached the console.</strong></div>\n<p>For this, %s: <code>%s</code>",
                      p->cause, p->assurance);
-    if (p->max_age > 0)
-        (void)buf_printf(out, ", proven within %u seconds", p->max_age);
+    if (p->max_age > 0) {
+        (void)buf_text(out, ", proven within ");
+        (void)text_duration(out, p->max_age);
+    }
     (void)buf_text(out, ".</p>\n<ol>\n<li><a class=\"button\" target=\"_blank\" "
                         "rel=\"noopener\" href=\"");
     (void)text_html(out, p->url);

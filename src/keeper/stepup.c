@@ -190,8 +190,7 @@ static void put_demand(struct buf *page, const struct demand *d)
     html_raw(page, "</code>");
     if (d->age > 0) {
         html_raw(page, ", proven within ");
-        html_num(page, d->age >= 120 ? d->age / 60 : d->age);
-        html_raw(page, d->age >= 120 ? " minutes" : " seconds");
+        (void)text_duration(page, d->age);
     }
     html_raw(page, ".</p>");
 }

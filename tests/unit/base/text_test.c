@@ -199,6 +199,23 @@ static void faults_have_names_and_times_have_a_form(void **state)
     assert_string_equal(text, "2026-03-01T12:34:56Z");
 }
 
+static void durations_are_said_in_the_largest_unit_that_loses_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t seconds;
+        const char *said;
+    } ROWS[] = {{0, "0 seconds"}, {1, "1 second"},      {90, "90 seconds"}, {600, "10 minutes"},
+                {3600, "1 hour"}, {5400, "90 minutes"}, {86400, "1 day"},   {604800, "7 days"}};
+    for (size_t i = 0; i < countof(ROWS); i++) {
+        struct buf b;
+        buf_init(&b, 64);
+        assert_int_equal(text_duration(&b, ROWS[i].seconds), 0);
+        assert_true(span_eq(buf_view(&b), span_str(ROWS[i].said)));
+        buf_fini(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +229,7 @@ int main(void)
         cmocka_unit_test(prefixes_contain_what_they_should),
         cmocka_unit_test(spans_cut_and_trim),
         cmocka_unit_test(faults_have_names_and_times_have_a_form),
+        cmocka_unit_test(durations_are_said_in_the_largest_unit_that_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
