@@ -104,7 +104,7 @@ static bool visit_server(struct directory *d, X509_STORE *trusted, size_t i)
     for (size_t n = 0; n < d->count; n++)
         left += d->state[n] == SERVER_UNKNOWN;
     /* Those that are still to be asked have their share of the time. */
-    v.wire.until_ms = d->until_ms > now ? now + (d->until_ms - now) / left : now;
+    v.wire.until_ms = d->until_ms > now ? now + (d->until_ms - now) / (left > 0 ? left : 1) : now;
     (void)snprintf(d->server, sizeof(d->server), "%.*s", SPAN_FMT(d->urls[i]));
     int rc = ldapwire_open(&v.wire, s->host, s->port);
     if (rc == 0 && !s->start_tls)

@@ -259,7 +259,7 @@ int attempts_restore(struct store *s, const char *user)
 static int use_recovery(const struct attempt *a, struct span code, bool *good)
 {
     uint8_t hash[RECOVERY_HASH_SIZE];
-    bool spent;
+    bool spent = true;
     int r = attempts_spent(a->keeper->store, a->user, FACTOR_RECOVERY, &spent);
     if (r < 0) {
         return r;

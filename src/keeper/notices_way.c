@@ -298,7 +298,7 @@ static void deliver(struct keeper *k, struct errand_notice *e)
 {
     struct notices *n = &k->notices;
     enum msg_type type;
-    struct span payload;
+    struct span payload = SPAN_NONE;
     e->keeper = k;
     if (notices_question(k, &e->notice, &type, &payload, e->why, sizeof(e->why)) < 0) {
         end(e);

@@ -188,6 +188,7 @@ static int begin(struct call *c, struct trip *t)
         c->status = 303;
         r = c->away == NULL || c->set_flow.at == NULL ? -ENOMEM : 0;
     }
+    t->state = t->nonce = t->verifier = SPAN_NONE;
     secret_wipe(verifier, sizeof(verifier));
     secret_wipe(cookie, sizeof(cookie));
     return r;
@@ -386,7 +387,7 @@ int page_provider_callback(struct call *c)
 {
     struct flow f;
     struct trip t = {.def = NULL};
-    struct span code, body = SPAN_NONE, text;
+    struct span code, body = SPAN_NONE, text = SPAN_NONE;
     struct jwt jwt;
     int r = signin_flow(c, FLOW_PROVIDER, &f);
     r = r < 0 ? r : read_trip(c, &f, &t);
