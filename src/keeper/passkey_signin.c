@@ -216,6 +216,7 @@ static int finish(struct call *c, const struct flow *f, const struct proof *p,
     if (r == 0 && f->kind == FLOW_SECOND) {
         struct flow gone;
         r = flows_take(c->keeper->store, f->hash, f->kind, c->now_ms / 1000, &c->arena, &gone);
+        s.data = r == 0 ? gone.data : SPAN_NONE;
     }
     if (r == 0 && !f->raises) {
         r = session_here(c, s.user, &session, &here);
@@ -234,8 +235,7 @@ static int spend_challenge(struct call *c, const struct flow *f)
     if (f->kind != FLOW_SECOND) {
         return flows_take(c->keeper->store, f->hash, f->kind, c->now_ms / 1000, &c->arena, &rest);
     }
-    rest.data = SPAN_NONE;
-    return flows_put(c->keeper->store, &rest);
+    return passkeys_spend(c, &rest);
 }
 
 static int prove(struct call *c, enum flow_kind kind, bool verify, unsigned charges)

@@ -82,6 +82,35 @@ json_t *passkeys_json(const struct passkey *p)
 
 /* ---- the challenge ---- */
 
+/* Sets a member of what the flow keeps, or removes it (NULL). What else is there stays: of a
+ * sign-in by a provider, how the provider calls the session. */
+static int set_data(struct call *c, struct flow *f, const char *key, const char *value)
+{
+    struct buf text;
+    json_t *data = NULL;
+    int r = 0;
+    if (f->data.len == 0) {
+        data = json_object();
+        r = data == NULL ? -ENOMEM : 0;
+    } else {
+        r = json_read(f->data, &data, NULL, 0);
+    }
+    if (r == 0 && value == NULL) {
+        (void)json_object_del(data, key);
+    } else if (r == 0) {
+        r = json_put(data, key, json_string(value));
+    }
+    buf_init(&text, FLOW_DATA_MAX);
+    r = r < 0 ? r : json_write(data, &text);
+    json_decref(data);
+    if (r == 0) {
+        f->data = arena_copy(&c->arena, buf_view(&text));
+        r = f->data.at == NULL ? -ENOMEM : 0;
+    }
+    buf_fini(&text);
+    return r;
+}
+
 int passkeys_challenge(struct call *c, struct flow *f, const char *key, const char *value)
 {
     static const uint8_t none[STORE_HASH_SIZE];
@@ -99,12 +128,16 @@ int passkeys_challenge(struct call *c, struct flow *f, const char *key, const ch
         return r;
     }
     text_b64url(text, span_of(bytes, sizeof(bytes)));
-    const char *data = key == NULL ? arena_printf(&c->arena, "{\"challenge\":\"%s\"}", text)
-                                   : arena_printf(&c->arena, "{\"challenge\":\"%s\",\"%s\":\"%s\"}",
-                                                  text, key, value);
-    f->data = span_str(data);
+    r = set_data(c, f, "challenge", text);
+    r = r < 0 || key == NULL ? r : set_data(c, f, key, value);
     secret_wipe(cookie, sizeof(cookie));
-    return data == NULL ? -ENOMEM : flows_put(c->keeper->store, f);
+    return r < 0 ? r : flows_put(c->keeper->store, f);
+}
+
+int passkeys_spend(struct call *c, struct flow *f)
+{
+    int r = set_data(c, f, "challenge", NULL);
+    return r < 0 ? r : flows_put(c->keeper->store, f);
 }
 
 int passkeys_kept(struct call *c, const struct flow *f, const char *key, const char **ret)

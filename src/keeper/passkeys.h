@@ -23,10 +23,13 @@ must_check int passkeys_find_short(struct store *s, const char *user, struct spa
                                    struct passkey *ret);
 json_t *passkeys_json(const struct passkey *p);
 
-/* A new challenge into f->data, beside the text member `key`: `value` unless key is NULL; f is put
- * into the store. The flow is a new one of this browser unless f->hash is set already. */
+/* A new challenge into f->data, beside what is there and the text member `key`: `value` unless key
+ * is NULL; f is put into the store. The flow is a new one of this browser unless f->hash is set
+ * already. */
 must_check int passkeys_challenge(struct call *c, struct flow *f, const char *key,
                                   const char *value);
+/* The same flow without its challenge. */
+must_check int passkeys_spend(struct call *c, struct flow *f);
 /* The member `key` of the flow's data. FAULT_ABSENT. The text is in the arena. */
 must_check int passkeys_kept(struct call *c, const struct flow *f, const char *key,
                              const char **ret);

@@ -7,6 +7,7 @@ import pytest
 
 import consoles
 import stack
+from authenticator import UP, Authenticator, Browser
 from openid import EVENT, Key, Provider, b64
 from stack import Person, Stack
 
@@ -153,6 +154,31 @@ def test_a_word_that_is_worth_a_password_needs_a_second_factor(site):
     assert done.status == 303 and is_in(site, who)
     # And the provider ends this session as well, by its own name for it.
     assert backchannel(site, site.other, "other", sub=None, sid="sid-1").status == 200
+    assert not is_in(site, who)
+
+
+@pytest.mark.parametrize("by", ["key", "code"])
+def test_a_provider_ends_the_session_that_a_security_key_has_completed(site, by):
+    known = site.user(f"completed{honest.count}")
+    known.way = {"source": f"127.2.0.{honest.count}"}
+    assert known.login().status == 303
+    key = Authenticator(flags=UP)
+    assert Browser(site, known).add(key, "Stick").status == 201
+    site.cli("user", "link", known.name, "other", site.other.who["sub"])
+    site.other.who["acr"] = "urn:test:unknown"
+    site.other.claims = {"sid": f"completed{honest.count}"}
+    who = browser(site)
+    assert sign_in(site, who, "other").get("location") == "/signin/second"
+    page = Browser(site, who)
+    options = page.options("/signin/second")
+    key.count += 1
+    if by == "key":
+        assert page.ask("/signin/second/passkey", key.get(options, site.portal)).status == 200
+    else:  # The question was asked, and then a code was typed.
+        code = site.json("user", "recovery", known.name)["recovery"][0]
+        assert who.post(site.portal + "/signin/second", {"code": code}).status == 303
+    assert is_in(site, who)
+    assert backchannel(site, site.other, "other", sub=None, sid=f"completed{honest.count}").status == 200
     assert not is_in(site, who)
 
 
