@@ -330,6 +330,19 @@ int op_users_remove(struct call *c)
     return r < 0 ? r : call_answer(c, 200, json_object());
 }
 
+/* From now on it is the administrator who says so: the directory's yes does not bring the user back
+ * any more. */
+static int outweigh_directory(struct store *s, const char *name)
+{
+    struct entry e;
+    int r = entries_find(s, name, &e);
+    if (r < 0 || !e.gone) {
+        return r == FAULT_ABSENT ? 0 : r;
+    }
+    e.gone = false;
+    return entries_put(s, &e);
+}
+
 int op_users_disable(struct call *c)
 {
     const char *name = op_name(c, 0, "user");
@@ -342,7 +355,8 @@ int op_users_disable(struct call *c)
     if (r < 0) {
         return call_fault(c, r, "user");
     }
-    r = owner ? keep_an_owner(c) : 0;
+    r = outweigh_directory(c->keeper->store, name);
+    r = r == 0 && owner ? keep_an_owner(c) : r;
     if (r < 0 || c->status != 0) {
         return r;
     }

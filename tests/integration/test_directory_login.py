@@ -14,6 +14,12 @@ from stack import Person, wait_for
 pytestmark = pytest.mark.skipif(directories.SLAPD is None, reason="slapd is not installed")
 
 
+# A real attribute of other makers' directories, which slapd has in its own schema.
+LOCKABLE = ("security simple_bind=128\n"
+            "attributetype ( 1.3.6.1.4.1.9999.1 NAME 'nsAccountLock' SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )\n"
+            "objectclass ( 1.3.6.1.4.1.9999.2 NAME 'lockable' AUXILIARY MAY nsAccountLock )\n")
+
+
 @pytest.fixture(scope="module")
 def authority():
     a = consoles.Authority()
@@ -25,10 +31,10 @@ def authority():
 def slapd(authority):
     with Slapd(authority, [
             *(person(name, mail=[f"{name}@example.test"]) for name in
-              ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "henry", "owner", "local")),
+              ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "henry", "kate", "owner", "local")),
             group("ops", dn("alice"), dn("bob")),
             group("Staff\\2C all", group_dn("ops")),
-            group("admins", dn("dave"))]) as s:
+            group("admins", dn("dave"))], security=LOCKABLE) as s:
         yield s
 
 
@@ -155,6 +161,17 @@ def test_an_administrators_no_outweighs_the_directorys_yes(site):
     assert site.json("user", "show", "henry")["disabled"]
     site.cli("user", "enable", "henry")
     assert arrived(henry.login(password=PASSWORD))
+
+
+def test_an_administrators_no_outweighs_the_directorys_yes_also_when_the_directory_said_no_first(site, slapd):
+    kate = announced(site, "kate")
+    assert arrived(kate.login(password=PASSWORD))
+    slapd.modify(dn("kate"), "add: objectClass\nobjectClass: lockable\n-\nadd: nsAccountLock\nnsAccountLock: true")
+    wait_for(lambda: site.json("user", "show", "kate")["disabled"])
+    site.cli("user", "disable", "kate")
+    slapd.modify(dn("kate"), "delete: nsAccountLock")
+    assert kate.login(password=PASSWORD).status == 403
+    assert site.json("user", "show", "kate")["disabled"]
 
 
 def test_directory_test_shows_what_would_become_of_somebody(site):
