@@ -168,6 +168,40 @@ def test_an_approval_is_for_what_the_person_chose_and_not_for_what_came_later(si
     assert user(site, "emma")["password"] == "none"
 
 
+def grow_old(site, who):
+    """The person's last proof is eleven minutes old."""
+    db = sqlite3.connect(site.state / "store/postern.db", timeout=10)
+    with db:
+        db.execute("UPDATE sessions SET password_at = ?1, mfa_at = ?1 WHERE user = ?2", (int(time.time()) - 660, who.name))
+    db.close()
+
+
+def test_an_approver_whose_proof_is_old_proves_again_before_he_decides(site):
+    other = approver(site, "olga-approver")
+    made = lost_all(site, "olga")
+    word = ask(site, made)
+    grow_old(site, other)
+    assert other.post(site.portal + "/account/approvals/olga", {"word": word}).status == 403
+    got = api(other, "POST", "/approvals/olga", {"word": word})
+    assert got.status == 401 and "stepup" in got.text, got
+    assert "Waiting" in submit(site, made["link"]).text and "Set up" not in submit(site, made["link"]).text
+    page = other.get(site.portal + "/account/approvals").text
+    way = re.search(r'href="(/signin/stepup[^"]*)"', page).group(1).replace("&amp;", "&")
+    form = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(way).query), password=PASSWORD,
+                code=site.json("user", "recovery", other.name)["recovery"][0])
+    led = other.post(site.portal + "/signin/stepup", form)
+    assert led.status == 303 and led.get("location") == "/account/approvals", led
+    assert "/signin/stepup" not in other.get(site.portal + "/account/approvals").text
+    assert other.post(site.portal + "/account/approvals/olga", {"word": word}).status == 200
+
+
+def test_to_refuse_takes_no_proof(site):
+    other = approver(site, "otto-approver")
+    ask(site, lost_all(site, "otto"))
+    grow_old(site, other)
+    assert api(other, "DELETE", "/approvals/otto").status == 200
+
+
 def test_who_guesses_the_code_ends_the_link(site):
     other = approver(site, "fred-approver")
     made = lost_all(site, "fred")

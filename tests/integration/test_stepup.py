@@ -1,5 +1,6 @@
 """A console that asks for more than the session proves: what each client is told, and the way there and back."""
 import html
+import json
 import re
 import time
 import urllib.parse
@@ -219,6 +220,11 @@ def test_operations_of_postern_itself_need_a_recent_proof_in_a_browser():
         said = answer.json()
         assert answer.status == 401 and said["type"] == PROBLEM and said["max_age"] == 2
         assert [g["name"] for g in s.json("group", "list")["groups"]] == ["owners"]
+        # A certificate is somebody's factor, or a service account's way in.
+        s.cli("user", "add", "robot", "--service")
+        robot = json.dumps({"name": "robots", "user": "robot", "dns": "robot.example"}).encode()
+        assert s.admin.request("POST", api + "/certificates", body=robot, navigate=False, headers=same).status == 401
+        assert s.json("certificate", "list")["certificates"] == []
         # What only looks, and what takes access away, needs none.
         assert s.admin.get(api + "/users", navigate=False, headers=same).status == 200
         s.cli("user", "add", "temp", "--service")
