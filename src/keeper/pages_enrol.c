@@ -416,12 +416,17 @@ static int submit_there(struct call *c, const struct enrolment *e, const struct 
     const struct call_errand *told = call_told(c, 0);
     struct attempt a;
     uint64_t step;
+    bool spent = false;
     int r = new_code(c, e, &step);
     r = r == 1 ? charge(c, e, &a) : r;
     if (r != 1) {
         return r;
     }
-    if (def == NULL || c->in.enrol.password.len == 0) {
+    r = attempts_spent(c->keeper->store, e->user, FACTOR_DIRECTORY, &spent);
+    if (r < 0) {
+        return r;
+    }
+    if (def == NULL || spent || c->in.enrol.password.len == 0) {
         return wrong(c, e, &a, FACTOR_DIRECTORY, "This is not your password.");
     }
     if (told == NULL) {

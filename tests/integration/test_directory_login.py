@@ -1,6 +1,7 @@
 """People whom a directory vouches for: a real slapd, the whole service."""
 import json
 import re
+import sqlite3
 
 import pytest
 
@@ -212,6 +213,20 @@ def test_an_invited_person_sets_up_a_second_factor_with_the_directorys_password(
     assert not again["confirm"]
     assert enrol(ivan, again["link"]).status == 200
     assert site.cli("user", "reset", "ivan", "--lost", "password", check=False).returncode == 1
+
+
+def test_a_directorys_password_that_was_guessed_at_too_often_proves_nobody_on_a_link_either(site, slapd):
+    slapd.add([person("lena")])
+    lena = Person(site, "lena")
+    link = site.json("user", "add", "lena", "--directory", "corp")["enrol"]["link"]
+    db = sqlite3.connect(site.state / "store/postern.db", timeout=10)
+    with db:
+        db.execute("INSERT INTO throttles (kind, name, failures, last_failure) VALUES (8, 'lena', 100, 1)")
+    db.close()
+    assert enrol(lena, link).status == 403
+    assert site.json("user", "show", "lena")["totp"] == "none"
+    site.cli("user", "enable", "lena")
+    assert enrol(lena, link).status == 200
 
 
 def test_without_an_invitation_nobody_sets_up_anything_unless_the_configuration_says_so(site, slapd):
