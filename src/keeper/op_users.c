@@ -14,6 +14,7 @@
 #include "keeper/recover.h"
 #include "store/credentials.h"
 #include "store/entries.h"
+#include "store/identities.h"
 #include "store/throttles.h"
 
 #define GROUPS_MAX 4096u
@@ -444,7 +445,15 @@ int op_users_recovery(struct call *c)
     return can_sign_in(c, name, &r) ? answer_with(c, name, false, add_recovery) : r;
 }
 
-/* An invite is for who has nothing yet. For others it would be a way around their factors. */
+static int each_identity(void *context, const struct identity *i)
+{
+    (void)i;
+    *(bool *)context = true;
+    return 0;
+}
+
+/* An invite is for who has nothing yet. For others it would be a way around their factors, of which
+ * the word of a provider is one. */
 int op_users_enrol(struct call *c)
 {
     const char *name = op_name(c, 0, "user");
@@ -456,8 +465,13 @@ int op_users_enrol(struct call *c)
     if (user.kind != USER_PERSON) {
         return call_problem(c, 409, NULL, "this account is not a person's");
     }
-    if (c->actor.kind != CREDENTIAL_HOST &&
-        (user.password_set != 0 || user.totp || user.recovery_left > 0 || user.passkeys > 0)) {
+    bool vouched = false;
+    r = identities_list(c->keeper->store, name, each_identity, &vouched);
+    if (r < 0) {
+        return r;
+    }
+    if (c->actor.kind != CREDENTIAL_HOST && (vouched || user.password_set != 0 || user.totp ||
+                                             user.recovery_left > 0 || user.passkeys > 0)) {
         return call_problem(c, 409, NULL,
                             "this person has enrolled; say what is lost with reset instead");
     }

@@ -157,6 +157,19 @@ def test_a_word_that_is_worth_a_password_needs_a_second_factor(site):
     assert not is_in(site, who)
 
 
+def test_an_administrator_does_not_invite_whom_a_provider_vouches_for(site):
+    assert sign_in(site, browser(site)).status == 303
+    name = site.op.who["preferred_username"].split("@")[0]
+    admin = site.user(f"admin{honest.count}", ["owners"])
+    admin.way = {"source": f"127.2.1.{honest.count}"}
+    assert admin.login().status == 303
+    answer = admin.request("POST", f"{site.portal}/api/v1/users/{name}/enrol", body=b"", navigate=False,
+                           headers=[("Sec-Fetch-Site", "same-origin")])
+    assert answer.status == 409, "with this link the administrator could be this person"
+    assert site.json("user", "show", name)["enrol_until"] is None
+    assert "link" in site.json("user", "enrol", name)["enrol"], "the owner of the host may"
+
+
 @pytest.mark.parametrize("by", ["key", "code"])
 def test_a_provider_ends_the_session_that_a_security_key_has_completed(site, by):
     known = site.user(f"completed{honest.count}")
