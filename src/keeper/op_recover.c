@@ -202,7 +202,11 @@ int op_users_reset(struct call *c)
         return call_problem(c, 409, NULL, "this account is not a person's");
     }
     struct entry e;
-    bool linked = user.password_set == 0 && entries_find(store, name, &e) == 0;
+    r = user.password_set == 0 ? entries_find(store, name, &e) : FAULT_ABSENT;
+    if (r < 0 && r != FAULT_ABSENT) {
+        return r;
+    }
+    bool linked = r == 0;
     if (linked && (lost & ENROL_PASSWORD) != 0) {
         return call_problem(c, 409, "lost", "the password is that of directory %s", e.directory);
     }

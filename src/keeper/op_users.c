@@ -41,6 +41,10 @@ json_t *op_user_json(struct call *c, const struct user *u)
     }
     struct entry e;
     int linked = entries_find(c->keeper->store, u->name, &e);
+    /* Like the lists above NULL when the store does not say: then there is no answer at all. */
+    json_t *directory = linked == 0              ? json_string(e.directory)
+                        : linked == FAULT_ABSENT ? json_null()
+                                                 : NULL;
     const char *totp = !u->totp ? "none" : u->totp_disabled ? "disabled" : "set";
     static const char *const KINDS[] = {
         [USER_PERSON] = "person", [USER_SERVICE] = "service", [USER_BREAK_GLASS] = "break-glass"};
@@ -50,7 +54,7 @@ json_t *op_user_json(struct call *c, const struct user *u)
                      "created", json_time(u->created), "password", password, "totp", totp,
                      "passkeys", (int)u->passkeys, "recovery_left", (int)u->recovery_left,
                      "enrol_until", json_time(u->enrol_until), "spent", spent, "directory",
-                     linked == 0 ? json_string(e.directory) : json_null());
+                     directory);
 }
 
 static int answer_user(struct call *c, unsigned status, const char *name)
@@ -189,8 +193,10 @@ static int add_enrolment(struct call *c, const char *name, json_t *answer)
     struct entry e;
     /* Who has a password in a directory sets up the rest, and proves himself by that password. */
     int linked = entries_find(c->keeper->store, name, &e);
-    int r = recover_link(c->keeper, name, linked == 0 ? ENROL_TOTP : ENROL_ALL, false,
-                         c->actor.user, c->now_ms / 1000, &code);
+    int r = linked == FAULT_ABSENT ? 0 : linked;
+    r = r < 0 ? r
+              : recover_link(c->keeper, name, linked == 0 ? ENROL_TOTP : ENROL_ALL, false,
+                             c->actor.user, c->now_ms / 1000, &code);
     r = r < 0 ? r : json_put(answer, "enrol", code);
     return r < 0 ? r : call_audit(c, AUDIT_ENROLMENT_MADE, span_str(name), NULL);
 }
@@ -251,9 +257,10 @@ static int add_parts(struct call *c, const char *name, json_t *answer)
     if (c->status != 0) {
         return r;
     }
-    json_t *detail = json_pack("{s:O?,s:O?}", "groups", call_member(c, "groups"), "directory",
-                               call_member(c, "directory"));
-    r = r < 0 ? r : call_audit(c, AUDIT_USER_ADDED, span_str(name), detail);
+    r = r < 0 ? r
+              : call_audit(c, AUDIT_USER_ADDED, span_str(name),
+                           json_pack("{s:O?,s:O?}", "groups", call_member(c, "groups"), "directory",
+                                     call_member(c, "directory")));
     if (r == 0 && c->hashed) {
         r = credentials_set_password(store, name, c->hash, c->now_ms / 1000);
         r = r < 0 ? r : call_audit(c, AUDIT_PASSWORD_SET, span_str(name), NULL);
