@@ -114,6 +114,21 @@ static int raise_session(struct keeper *k, struct signin *s, const struct proven
     return r;
 }
 
+/* A key or a provider lets somebody in whom the directory may have shut out since it was last
+ * asked: it is asked at the next look, within a second or so, and not only when the look is due. */
+static int look_soon(struct keeper *k, const struct signin *s)
+{
+    struct entry e;
+    int r = (s->proofs.factors & factor_bit(FACTOR_DIRECTORY)) != 0
+                ? FAULT_ABSENT
+                : entries_find(k->store, s->user, &e);
+    if (r < 0) {
+        return r == FAULT_ABSENT ? 0 : r;
+    }
+    e.checked = 0;
+    return entries_put(k->store, &e);
+}
+
 static int record_event(struct keeper *k, const struct signin *s, enum audit_event event,
                         struct span detail)
 {
@@ -294,6 +309,7 @@ int signin_finish(struct keeper *k, struct signin *s, struct call *revokes)
     r = r < 0 ? r : attempts_proven(&a, s->proofs.factors, &new_place, &failures);
     r = r < 0 ? r : agents_seen(k->store, s->user, s->agent, now, &new_agent);
     r = r < 0 ? r : entries_settle(k->store, s->user);
+    r = r < 0 ? r : look_soon(k, s);
     r = r < 0 ? r : record(k, s, level);
     return r < 0 ? r : record_unusual(k, s, new_place, new_agent, failures);
 }

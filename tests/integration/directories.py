@@ -256,11 +256,11 @@ directories:
     base: "ou=people,{base}"
     filter: "(&(objectClass=person)(|(uid={{user}})(mail={{user}})))"
     groups: ["ops={ops}", "staff={staff}", "owners={admins}"]
-    recheck: 1s
 {more}"""
 
 
 def yaml(slapd, *urls, **more):
+    more = {"recheck": "1s", **more}
     return CORP.format(urls=", ".join(json.dumps(u) for u in urls or (slapd.ldaps,)), ca=json.dumps(slapd.authority.pem),
                        reader=READER, base=BASE, ops=group_dn("ops"), staff=group_dn("Staff\\\\2C all"),
                        admins=group_dn("admins"), more="".join(f"    {k}: {v}\n" for k, v in more.items()))

@@ -11,7 +11,8 @@ import pytest
 import consoles
 import directories
 import stack as harness
-from directories import PASSWORD, READER_PASSWORD, Slapd, announced, arrived, enrol, person, service, yaml
+from authenticator import Authenticator, Browser
+from directories import PASSWORD, READER_PASSWORD, Slapd, announced, arrived, dn, enrol, person, service, yaml
 from stack import Person, Stack, wait_for
 
 pytestmark = pytest.mark.skipif(directories.SLAPD is None, reason="slapd is not installed")
@@ -156,3 +157,20 @@ def test_a_directory_that_leaves_the_configuration_knows_nobody_any_more(slapd):
         site.config.write_text(text)
         site.cli("reload")
         wait_for(lambda: arrived(alice.login(password=PASSWORD, code=harness.totp(alice.secret))) or time.sleep(3), 60)
+
+
+def test_whom_a_key_lets_in_the_directory_is_asked_of_at_once(slapd):
+    slapd.add([person("mona")])
+    with service(slapd, recheck="1h") as site:
+        mona = announced(site, "mona")
+        assert arrived(mona.login(password=PASSWORD))
+        key = Authenticator()
+        assert Browser(site, mona).add(key, "Key").status == 201
+        site.cli("session", "revoke", "--user", "mona")
+        slapd.delete(dn("mona"))
+        fresh = Browser(site, Person(site, "somebody"))
+        assert fresh.prove(key).status == 200
+        wait_for(lambda: site.json("user", "show", "mona")["disabled"])
+        assert site.json("session", "list", "--user", "mona")["sessions"] == []
+        assert fresh.person.get(site.portal + "/").status in (302, 303)
+        assert fresh.prove(key).status == 403
