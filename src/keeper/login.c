@@ -240,6 +240,18 @@ static int go_on(struct login *l, enum factor first)
     return r;
 }
 
+/* Is the password that was looked at still the one of the store? While a hash is computed, or waits
+ * for its turn, it may be changed, disabled or declared lost, and who does that ends the sessions
+ * there are: none may begin by it afterwards. */
+static int still_holds(struct keeper *k, const struct login *l, bool *ret)
+{
+    struct password now;
+    int r = credentials_password(k->store, l->user, &now);
+    *ret = r == 0 && !now.disabled && secret_eq(span_str(l->hash), span_str(now.hash));
+    secret_wipe(&now, sizeof(now));
+    return r == FAULT_ABSENT ? 0 : r;
+}
+
 static int judge_step(struct keeper *k, void *context)
 {
     struct login *l = context;
@@ -257,6 +269,11 @@ static int judge_step(struct keeper *k, void *context)
     if (!l->has_hash || l->verdict != 0) {
         struct attempt a = attempt_of(l);
         r = attempts_failed(&a, FACTOR_PASSWORD);
+        return r < 0 ? r : wrong(l, "password");
+    }
+    bool holds;
+    r = still_holds(k, l, &holds);
+    if (r < 0 || !holds) {
         return r < 0 ? r : wrong(l, "password");
     }
     return user.disabled || user.kind == USER_SERVICE ? wrong(l, "disabled")

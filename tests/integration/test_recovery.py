@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import time
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -97,6 +98,23 @@ def test_a_lost_authenticator_is_replaced_by_who_knows_the_password(site):
     who.secret, who.recovery = None, re.findall(r"<code>([0-9a-z-]{12,})</code>", done.text)
     harness.wait_for(lambda: who.login().status == 303, 30, every=1)
     assert {"factor.lost", "enrolment.finished"} <= set(events(site, "carl"))
+
+
+def test_a_login_that_is_under_way_when_the_password_is_declared_lost_does_not_succeed(site):
+    who = site.user("vera")
+    others = [Person(site, f"nobody-{i}") for i in range(12)]
+    for i, one in enumerate([who, *others]):
+        one.way = {"source": f"127.3.1.{i + 1}"}
+    # Hashes before hers, so that hers waits.
+    with ThreadPoolExecutor(13) as pool:
+        before = [pool.submit(one.login, password="wrong horse", code="123456") for one in others]
+        time.sleep(0.05)
+        login = pool.submit(who.login)
+        time.sleep(0.05)
+        site.cli("user", "reset", "vera", "--lost", "password")
+        assert login.result().status == 403
+        assert all(one.result().status in (403, 429) for one in before)
+    assert site.json("session", "list", "--user", "vera")["sessions"] == []
 
 
 def test_enabling_a_person_does_not_bring_a_lost_factor_back(site):
