@@ -159,8 +159,9 @@ def test_an_edge_that_makes_handshakes_never_has_the_key():
 def test_an_edge_that_shows_consoles_a_certificate_never_has_its_key(tmp_path):
     import consoles
     import edge_alone
+    import pki
 
-    authority = consoles.Authority()
+    authority = pki.Authority()
     console = consoles.TlsConsole(authority.issue("127.0.0.1"), prepare=lambda c: (
         c.load_verify_locations(str(authority.cert)), setattr(c, "verify_mode", ssl.CERT_REQUIRED)))
     gateway = authority.issue(usage="clientAuth", subject="gateway")
@@ -249,8 +250,8 @@ def test_passwords_for_a_directory_are_nowhere_once_it_has_answered():
     """While the question is under way they are in the courier, which is the positive control."""
     import threading
 
-    import consoles
     import directories
+    import pki
     import stack as harness
 
     begun, go_on = threading.Event(), threading.Event()
@@ -263,7 +264,7 @@ def test_passwords_for_a_directory_are_nowhere_once_it_has_answered():
                 directories.result(number, directories.DONE)
         refused = b"canary-of-the-person" in raw
         return directories.result(number, directories.BOUND, 49 if refused else 0)
-    authority = consoles.Authority()
+    authority = pki.Authority()
     server = directories.Hostile(authority.issue("127.0.0.1"), answer)
     server.ldaps, server.authority = server.url, authority
     site = harness.Stack(extra_yaml=directories.yaml(server))

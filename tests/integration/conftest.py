@@ -4,6 +4,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import pki  # noqa: E402
 import stack as harness  # noqa: E402
 
 
@@ -40,3 +41,15 @@ def recorder(stack):
     yield r
     stack.cli("route", "remove", name, "--force")
     r.close()
+
+
+@pytest.fixture(scope="module")
+def authority():
+    a = pki.Authority()
+    yield a
+    a.close()
+
+
+@pytest.fixture(scope="module")
+def pair(authority):
+    return authority.issue("127.0.0.1")

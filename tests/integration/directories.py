@@ -7,12 +7,11 @@ import pathlib
 import re
 import shutil
 import socket
-import ssl
 import subprocess
 import tempfile
 import threading
 
-import consoles
+import pki
 import stack as harness
 
 SLAPD = shutil.which("slapd", path=os.environ.get("PATH", "") + ":/usr/sbin")
@@ -200,8 +199,7 @@ class Hostile(harness.Server):
     """Speaks as much LDAP as it takes to lie. `answer(number, tag, raw, sock)` gives the bytes for each request."""
 
     def __init__(self, pair, answer, tls=True, before_tls=b""):
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(*map(str, pair))
+        self.context = pki.server_context(pair)
         self.answer, self.tls, self.before_tls = answer, tls, before_tls
         self.requests, self.connections = [], 0
         super().__init__()

@@ -1,8 +1,8 @@
 """A real SMTP server over TLS (aiosmtpd) that keeps what it is given, and one that answers as a test wants it to."""
 import contextlib
 import email
-import ssl
 
+import pki
 import stack
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
@@ -13,8 +13,7 @@ class Postbox:
     instead of 250, while it is set."""
 
     def __init__(self, pair, starttls=True, account=None):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*map(str, pair))
+        context = pki.server_context(pair)
         self.letters, self.refuse, self.account, self.starttls = [], None, account, starttls
         self.port = stack.free_port()
         more = {"tls_context": context, "require_starttls": True} if starttls else {"ssl_context": context}

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-import consoles
 import directories
+import pki
 from directories import BASE, PASSWORD, READER, READER_PASSWORD, Slapd, dn, group, group_dn, person
 from test_courier import Courier
 
@@ -39,13 +39,6 @@ def entries():
         (f"cn=unix,ou=groups,{BASE}", {"objectClass": ["posixGroup"], "cn": ["unix"], "gidNumber": ["7"],
                                        "memberUid": ["alice", "jane"]}),
     ]
-
-
-@pytest.fixture(scope="module")
-def authority():
-    a = consoles.Authority()
-    yield a
-    a.close()
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +166,7 @@ def test_a_locked_entry_is_disabled_with_password_and_without(courier, authority
 # ---- who is believed
 
 def test_a_certificate_of_somebody_else_is_not_believed(courier, authority, slapd):
-    other = consoles.Authority("Somebody else")
+    other = pki.Authority("Somebody else")
     with contextlib.closing(other):
         for url in (slapd.ldaps, slapd.ldap):
             answer = ask(courier, other, url, "alice")
@@ -321,11 +314,6 @@ def test_a_lying_directory_is_not_believed(courier, authority, pair, lie):
         assert got.result == expected, got
         assert not got.dn and not got.groups
     assert courier.process.poll() is None
-
-
-@pytest.fixture(scope="module")
-def pair(authority):
-    return authority.issue("127.0.0.1")
 
 
 def test_groups_that_lie_are_counted_and_left_out(courier, authority, pair):

@@ -5,7 +5,6 @@ import sqlite3
 
 import pytest
 
-import consoles
 import directories
 import stack as harness
 from directories import (PASSWORD, READER_PASSWORD, Slapd, announced, arrived, audit, dn, enrol, group, group_dn,
@@ -19,13 +18,6 @@ pytestmark = pytest.mark.skipif(directories.SLAPD is None, reason="slapd is not 
 LOCKABLE = ("security simple_bind=128\n"
             "attributetype ( 1.3.6.1.4.1.9999.1 NAME 'nsAccountLock' SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )\n"
             "objectclass ( 1.3.6.1.4.1.9999.2 NAME 'lockable' AUXILIARY MAY nsAccountLock )\n")
-
-
-@pytest.fixture(scope="module")
-def authority():
-    a = consoles.Authority()
-    yield a
-    a.close()
 
 
 @pytest.fixture(scope="module")

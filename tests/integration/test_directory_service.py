@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-import consoles
 import directories
 import stack as harness
 from authenticator import Authenticator, Browser
@@ -16,13 +15,6 @@ from directories import PASSWORD, READER_PASSWORD, Slapd, announced, arrived, dn
 from stack import Person, Stack, wait_for
 
 pytestmark = pytest.mark.skipif(directories.SLAPD is None, reason="slapd is not installed")
-
-
-@pytest.fixture(scope="module")
-def authority():
-    a = consoles.Authority()
-    yield a
-    a.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,25 +3,13 @@ import time
 
 import pytest
 
-import consoles
+import pki
 import stack
 from ipcwire import Closed
 from test_courier import Courier
 from web import Web
 
 OK, DOWN, LATE, LARGE, UNTRUSTED = range(5)
-
-
-@pytest.fixture(scope="module")
-def authority():
-    a = consoles.Authority()
-    yield a
-    a.close()
-
-
-@pytest.fixture(scope="module")
-def pair(authority):
-    return authority.issue("127.0.0.1")
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +85,7 @@ def test_who_is_slow_is_given_up_in_time_and_holds_nobody_else(courier, authorit
 
 
 def test_a_certificate_of_somebody_else_another_name_or_another_time_is_not_believed(courier, authority, pair):
-    other = consoles.Authority("Other CA")
+    other = pki.Authority("Other CA")
     for chosen, trusted in ((pair, other), (authority.issue("127.0.0.2"), authority), (authority.issue("127.0.0.1", days=0), authority),
                             (other.issue("127.0.0.1"), authority)):
         with Web(chosen, lambda r: (200, "text/plain", b"ok")) as web:

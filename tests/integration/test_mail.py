@@ -3,24 +3,12 @@ import time
 
 import pytest
 
-import consoles
+import pki
 from ipcwire import Closed
 from postbox import Liar, Postbox
 from test_courier import Courier
 
 MESSAGE = "Subject: hello\r\nTo: <ann@example.org>\r\n\r\nfirst\r\n.\r\n.. two dots\r\nlast\r\n"
-
-
-@pytest.fixture(scope="module")
-def authority():
-    a = consoles.Authority()
-    yield a
-    a.close()
-
-
-@pytest.fixture(scope="module")
-def pair(authority):
-    return authority.issue("127.0.0.1")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +46,7 @@ def test_an_account_is_used_where_one_is_wanted_and_a_wrong_password_is_no_deliv
 
 
 def test_a_certificate_of_somebody_else_gets_nothing(courier, authority, pair):
-    stranger = consoles.Authority()
+    stranger = pki.Authority()
     try:
         with Postbox(pair) as box, Postbox(stranger.issue("127.0.0.1")) as false, \
                 Postbox(authority.issue("127.0.0.2")) as elsewhere, Postbox(pair, starttls=False) as early:

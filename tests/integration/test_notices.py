@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-import consoles
+import pki
 import stack as harness
 from authenticator import Authenticator, Browser
 from postbox import Postbox
@@ -42,7 +42,7 @@ class Told:
     """A service with an owner and ann, who has an address; a mail server and a webhook."""
 
     def __init__(self, **options):
-        self.authority = consoles.Authority()
+        self.authority = pki.Authority()
         self.pair = self.authority.issue("127.0.0.1")
         self.box, self.hook = Postbox(self.pair), Receiver(self.pair)
         self.s = harness.Stack(edges=1, extra_yaml=f"""

@@ -5,7 +5,6 @@ import urllib.parse
 
 import pytest
 
-import consoles
 import stack
 from authenticator import UP, Authenticator, Browser
 from openid import EVENT, Key, Provider, b64
@@ -20,18 +19,6 @@ def config(name, provider, authority, **more):
             "scopes": ["profile", "groups"], "assurance": [f"acr:{ACR}=phishing-resistant", "amr:mfa=mfa"],
             "groups": ["operators=ops-team", "auditors=aud"], **more}
     return f"  {name}: {json.dumps(keys)}\n"
-
-
-@pytest.fixture(scope="module")
-def authority():
-    a = consoles.Authority()
-    yield a
-    a.close()
-
-
-@pytest.fixture(scope="module")
-def pair(authority):
-    return authority.issue("127.0.0.1")
 
 
 @pytest.fixture(scope="module")

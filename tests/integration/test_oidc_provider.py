@@ -12,7 +12,7 @@ import urllib.request
 
 import pytest
 
-import consoles
+import pki
 import stack
 from stack import Person, Stack
 from test_oidc import comes_back, is_in
@@ -36,7 +36,7 @@ def modules(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def site(modules):
-    authority = consoles.Authority()
+    authority = pki.Authority()
     crt, key = authority.issue("127.0.0.1")
     port = stack.free_port()
     s = Stack(extra_yaml=f"""providers:

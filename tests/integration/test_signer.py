@@ -18,7 +18,7 @@ import threading
 
 import pytest
 
-import consoles
+import pki
 from ipcwire import ROLES, TYPES, Closed, Wire, encode
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -105,13 +105,8 @@ def signer(directory):
     it.end()
 
 
-def openssl(*arguments, **more):
-    return subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True,
-                          timeout=20, **more).stdout
-
-
 def verifies(directory, message, signature, tmp_path):
-    public = openssl("x509", "-in", directory / "server.crt", "-noout", "-pubkey")
+    public = pki.openssl("x509", "-in", directory / "server.crt", "-noout", "-pubkey")
     (tmp_path / "public").write_bytes(public)
     (tmp_path / "signature").write_bytes(signature)
     done = subprocess.run(["openssl", "dgst", "-sha256", "-verify", tmp_path / "public",
@@ -142,7 +137,7 @@ def test_show_and_renew_speak_json(directory):
     assert after["ca"] == before["ca"]
     assert after["leaf"]["sans"] == before["leaf"]["sans"]
     assert after["leaf"]["sha256"] != before["leaf"]["sha256"]
-    digest = openssl("x509", "-in", directory / "server.crt", "-noout", "-fingerprint", "-sha256")
+    digest = pki.openssl("x509", "-in", directory / "server.crt", "-noout", "-fingerprint", "-sha256")
     assert after["leaf"]["sha256"] == digest.decode().split("=")[1].strip().replace(":", "").lower()
 
 
@@ -161,8 +156,7 @@ class TlsServer(threading.Thread):
 
     def __init__(self, directory):
         super().__init__(daemon=True)
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(directory / "server.crt", directory / "server.key")
+        self.context = pki.server_context((directory / "server.crt", directory / "server.key"))
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
         self.start()
@@ -592,13 +586,6 @@ def place(directory, name, pair):
     shutil.copy(pair[0], directory / f"{name}.crt")
     shutil.copy(pair[1], directory / f"{name}.key")
     (directory / f"{name}.key").chmod(0o600)
-
-
-@pytest.fixture
-def authority():
-    a = consoles.Authority()
-    yield a
-    a.close()
 
 
 def test_a_clients_key_and_a_servers_sign_their_own_form_only(directory, authority):

@@ -14,6 +14,7 @@ import pytest
 
 import consoles
 import edge_alone
+import pki
 import stack as harness
 
 Recorder, wait_for = harness.Recorder, harness.wait_for
@@ -317,8 +318,8 @@ def test_no_idempotent_request_fails_when_one_of_three_is_killed_under_load(bala
 
 
 def test_a_certificate_that_is_refused_is_never_passed_over_for_the_same_request():
-    authority = consoles.Authority()
-    stranger = consoles.Authority("Somebody else")
+    authority = pki.Authority()
+    stranger = pki.Authority("Somebody else")
     bad = consoles.TlsConsole(stranger.issue("127.0.0.1"), answer=named("bad"))
     good = consoles.TlsConsole(authority.issue("127.0.0.1"), answer=named("good"))
     edge = edge_alone.Edge(bad.port, urls=[bad.url, good.url], ports=[bad.port, good.port],

@@ -10,20 +10,14 @@ import time
 
 import pytest
 
-import consoles
 import edge_alone
+import pki
 import stack as harness
-from consoles import TlsConsole, pin_of
+from consoles import TlsConsole
+from pki import pin_of
 
 wait_for = harness.wait_for
 NAME = "console.internal"
-
-
-@pytest.fixture(scope="module")
-def authority():
-    a = consoles.Authority()
-    yield a
-    a.close()
 
 
 @pytest.fixture(scope="module")
@@ -86,21 +80,21 @@ def test_tls_1_2_is_spoken_with_an_older_console(run, authority, good):
 
 
 def test_a_pin_alone_suffices_for_a_self_signed_certificate(run, tmp_path):
-    pair = consoles.self_signed(tmp_path)
+    pair = pki.self_signed(tmp_path)
     console = TlsConsole(pair)
-    edge = run(console, f", upstream_pin: [{consoles.pin_of(pair[0])!r}]")
+    edge = run(console, f", upstream_pin: [{pin_of(pair[0])!r}]")
     assert edge.ask().status == 200
 
 
 def test_one_of_several_pins_suffices_so_that_keys_can_change(run, tmp_path):
-    old, new = consoles.self_signed(tmp_path), consoles.self_signed(tmp_path)
+    old, new = pki.self_signed(tmp_path), pki.self_signed(tmp_path)
     console = TlsConsole(new)
     edge = run(console, f", upstream_pin: [{pin_of(old[0])!r}, {pin_of(new[0])!r}]")
     assert edge.ask().status == 200
 
 
 def test_another_key_than_the_pinned_one_is_502_and_told_with_what_was_seen(run, tmp_path, capfd):
-    expected, found = consoles.self_signed(tmp_path), consoles.self_signed(tmp_path)
+    expected, found = pki.self_signed(tmp_path), pki.self_signed(tmp_path)
     console = TlsConsole(found)
     edge = run(console, f", upstream_pin: [{pin_of(expected[0])!r}]")
     answer = edge.ask("/secret", extra="Accept: application/json\r\n")
@@ -119,7 +113,7 @@ def test_with_authorities_and_pins_both_must_hold(run, authority, good, tmp_path
     other = authority.issue(NAME, "127.0.0.1")
     strict = authority.yaml() + f", upstream_pin: [{pin_of(good[0])!r}]"
     for pair, status, detail in ((good, 200, None), (other, 502, "pin_mismatch"),
-                                 (consoles.self_signed(tmp_path, NAME), 502, "certificate")):
+                                 (pki.self_signed(tmp_path, NAME), 502, "certificate")):
         edge = run(TlsConsole(pair), strict)
         answer = edge.ask(extra="Accept: application/json\r\n")
         assert answer.status == status
@@ -130,7 +124,7 @@ def test_with_authorities_and_pins_both_must_hold(run, authority, good, tmp_path
                                   "no authority at all"])
 def test_a_certificate_that_is_not_good_is_refused(run, authority, good, tmp_path, case):
     pair, route, why = good, authority.yaml(), ""
-    other = consoles.Authority("Somebody else")
+    other = pki.Authority("Somebody else")
     try:
         if case == "expired":
             pair, why = authority.issue(NAME, "127.0.0.1", days=0), "expired"
@@ -139,7 +133,7 @@ def test_a_certificate_that_is_not_good_is_refused(run, authority, good, tmp_pat
         elif case == "wrong authority":
             pair, why = other.issue(NAME, "127.0.0.1"), "unable to get"
         elif case == "self-signed":
-            pair, why = consoles.self_signed(tmp_path, NAME), "self-signed"
+            pair, why = pki.self_signed(tmp_path, NAME), "self-signed"
         elif case == "for clients":
             pair, why = authority.issue(NAME, "127.0.0.1", usage="clientAuth"), "purpose"
         elif case == "no authority at all":
@@ -245,8 +239,7 @@ def hello_then(deed):
 def cut_hello(pair, at, then=lambda sock: None):
     """A real server's handshake, of which only so many bytes arrive."""
     def act(sock):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*map(str, pair))
+        context = pki.server_context(pair)
         into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
         server = context.wrap_bio(into, out, server_side=True)
         into.write(sock.recv(4096))
@@ -505,7 +498,7 @@ def test_every_kind_of_trust_through_the_whole_stack(authority, good, tmp_path):
     bundle.chmod(0o644)
     with open(site.config, "a") as f:
         f.write(f"tls: {{authorities: {bundle}}}\n")
-    own = consoles.self_signed(tmp_path, "localhost")
+    own = pki.self_signed(tmp_path, "localhost")
     behind, alone = TlsConsole(good), TlsConsole(own)
     allow = ("--allow", "group:owners@local")
     try:

@@ -9,6 +9,7 @@ import pytest
 
 import consoles
 import edge_alone
+import pki
 import stack as harness
 import wsock
 from wsock import BINARY, CLOSE, PING, STREAM, TEXT, frame
@@ -89,7 +90,7 @@ def drained(c, seconds=5):
 @pytest.fixture(scope="module")
 def tls_upstream():
     """A pair of a certificate's files and the route keys that trust it."""
-    authority = consoles.Authority()
+    authority = pki.Authority()
     yield authority.issue("127.0.0.1"), authority.yaml()
     authority.close()
 

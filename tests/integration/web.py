@@ -1,8 +1,8 @@
 """A server of the web over TLS that answers as a test wants it to."""
 import contextlib
 import json
-import ssl
 
+import pki
 import stack
 
 
@@ -11,8 +11,7 @@ class Web(stack.Server):
     A request is (method, target, headers in lower case, body)."""
 
     def __init__(self, pair, answer):
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(*map(str, pair))
+        self.context = pki.server_context(pair)
         self.answer, self.requests = answer, []
         super().__init__()
 
