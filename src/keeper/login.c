@@ -164,7 +164,7 @@ static int refuse(struct login *l, const char *why)
     return attempts_refused(&a, why);
 }
 
-static struct signin signin_of(const struct login *l)
+static struct signin signin_by(const struct login *l)
 {
     return (struct signin){.user = l->user,
                            .source = l->source,
@@ -203,7 +203,7 @@ static int wrong(struct login *l, const char *why)
     if (r < 0 || l->code[0] != '\0') {
         return r;
     }
-    struct signin s = signin_of(l);
+    struct signin s = signin_by(l);
     r = signin_wait(l->keeper, &s);
     tell(l, &s);
     secret_wipe(&s, sizeof(s));
@@ -215,7 +215,7 @@ static int go_on(struct login *l, enum factor first)
 {
     struct keeper *k = l->keeper;
     struct attempt a = attempt_of(l);
-    struct signin s = signin_of(l);
+    struct signin s = signin_by(l);
     enum factor factor;
     bool good;
     s.proofs.factors = factor_bit(first);

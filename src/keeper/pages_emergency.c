@@ -168,14 +168,10 @@ int page_emergency_submit(struct call *c)
     if (r < 0 || drill) {
         return r < 0 ? r : drilled(c, name, reason);
     }
-    struct signin s = {.user = name,
-                       .proofs = {.factors = factor_bit(FACTOR_SEALED)},
-                       .source = c->in.source,
-                       .agent = c->in.agent,
-                       .fingerprint = c->in.fingerprint,
-                       .replaces = c->in.sso,
-                       .request_id = c->in.request_id,
-                       .reason = reason};
+    struct signin s = signin_of(c);
+    s.user = name;
+    s.proofs.factors = factor_bit(FACTOR_SEALED);
+    s.reason = reason;
     return sign_in(c, &s);
 }
 
@@ -230,16 +226,12 @@ int page_reason_submit(struct call *c)
     if (!is_reason(reason)) {
         return show_reason(c, 422, NO_REASON);
     }
-    struct signin s = {.user = f.user,
-                       .proofs = {.factors = f.factors,
-                                  .device_bound = f.device_bound != 0,
-                                  .asserted = (enum assurance)f.asserted},
-                       .source = c->in.source,
-                       .agent = c->in.agent,
-                       .fingerprint = c->in.fingerprint,
-                       .replaces = c->in.sso,
-                       .request_id = c->in.request_id,
-                       .reason = reason};
+    struct signin s = signin_of(c);
+    s.user = f.user;
+    s.proofs = (struct proofs){.factors = f.factors,
+                               .device_bound = f.device_bound != 0,
+                               .asserted = (enum assurance)f.asserted};
+    s.reason = reason;
     c->keep = true;
     r = flows_take(c->keeper->store, f.hash, f.kind, c->now_ms / 1000, &c->arena, &gone);
     return r < 0 ? r : sign_in(c, &s);

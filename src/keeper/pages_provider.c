@@ -322,17 +322,13 @@ static int verify(struct call *c, const struct provider_def *def, struct provide
 static int arrive(struct call *c, const struct flow *f, const char *user,
                   const struct proofs *proofs, const char *data)
 {
-    struct signin s = {.user = user,
-                       .proofs = *proofs,
-                       .source = c->in.source,
-                       .agent = c->in.agent,
-                       .fingerprint = c->in.fingerprint,
-                       .replaces = c->in.sso,
-                       .request_id = c->in.request_id,
-                       .back = f->back,
-                       .data = span_str(data)};
+    struct signin s = signin_of(c);
     struct flow gone;
     struct attempt a = attempt_of(c, "");
+    s.user = user;
+    s.proofs = *proofs;
+    s.back = f->back;
+    s.data = span_str(data);
     int r =
         flows_take(c->keeper->store, f->hash, FLOW_PROVIDER, c->now_ms / 1000, &c->arena, &gone);
     if (r == FAULT_ABSENT) {

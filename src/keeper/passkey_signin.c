@@ -195,21 +195,16 @@ static int finish(struct call *c, const struct flow *f, const struct proof *p,
                         .user = p->key.user,
                         .source = c->in.source,
                         .request_id = c->in.request_id};
-    struct signin s = {
-        .user = p->key.user,
-        .proofs = {.factors =
-                       f->factors | factor_bit(state->verified ? FACTOR_PASSKEY : FACTOR_KEY),
-                   .device_bound = !state->synced,
-                   .asserted = (enum assurance)f->asserted},
-        .source = c->in.source,
-        .agent = c->in.agent,
-        .fingerprint = c->in.fingerprint,
-        .replaces = c->in.sso,
-        .request_id = c->in.request_id,
-        .back = f->back,
-        .raises = f->raises ? f->session : NULL};
+    struct signin s = signin_of(c);
     struct session session;
     bool here = false;
+    s.user = p->key.user;
+    s.proofs = (struct proofs){.factors = f->factors |
+                                          factor_bit(state->verified ? FACTOR_PASSKEY : FACTOR_KEY),
+                               .device_bound = !state->synced,
+                               .asserted = (enum assurance)f->asserted};
+    s.back = f->back;
+    s.raises = f->raises ? f->session : NULL;
     int r = passkeys_used(c->keeper->store, span_of(p->key.id, p->key.id_len), state->count,
                           state->backed_up, c->now_ms / 1000);
     r = r < 0 ? r : attempts_forgive(&a, charges);

@@ -20,6 +20,15 @@
 /* One or two are slips. */
 #define UNUSUAL_FAILURES 3u
 
+struct signin signin_of(const struct call *c)
+{
+    return (struct signin){.source = c->in.source,
+                           .agent = c->in.agent,
+                           .fingerprint = c->in.fingerprint,
+                           .replaces = c->in.sso,
+                           .request_id = c->in.request_id};
+}
+
 static int each_oldest(void *context, const struct session *session)
 {
     uint8_t *id = context;

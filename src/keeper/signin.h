@@ -46,6 +46,9 @@ struct signin {
     uint8_t session[STORE_ID_SIZE]; /* with SIGNIN_OK: that was made or raised */
 };
 
+/* What every sign-in by a page has: where it comes from, with what program, in which browser. The
+ * caller adds who it is and what was proven. Borrows from the call. */
+struct signin signin_of(const struct call *c);
 /* revokes: the call that carries what is to be pushed to the edges after the commit; the
  * certificate that came with it is one more proof, if it is this person's. The caller wipes *s. A
  * fault: nothing was done. */

@@ -23,14 +23,10 @@ static int nobodys(struct call *c)
 
 static int begin(struct call *c, const struct certificate *who, struct span back)
 {
-    struct signin s = {.user = who->user,
-                       .proofs = {.factors = factor_bit(FACTOR_CERTIFICATE)},
-                       .source = c->in.source,
-                       .agent = c->in.agent,
-                       .fingerprint = c->in.fingerprint,
-                       .replaces = c->in.sso,
-                       .request_id = c->in.request_id,
-                       .back = back};
+    struct signin s = signin_of(c);
+    s.user = who->user;
+    s.proofs.factors = factor_bit(FACTOR_CERTIFICATE);
+    s.back = back;
     int r = signin_finish(c->keeper, &s, c);
     if (r == 0 && s.result == SIGNIN_REFUSED) {
         c->keep = true;

@@ -194,19 +194,15 @@ int page_second_enrol(struct call *c)
 
 static int finish(struct call *c, const struct flow *f, enum factor factor)
 {
-    struct signin s = {.user = f->user,
-                       .proofs = {.factors = f->factors | factor_bit(factor),
-                                  .device_bound = f->device_bound != 0,
-                                  .asserted = (enum assurance)f->asserted},
-                       .source = c->in.source,
-                       .agent = c->in.agent,
-                       .fingerprint = c->in.fingerprint,
-                       .replaces = c->in.sso,
-                       .request_id = c->in.request_id,
-                       .back = f->back,
-                       .data = f->data,
-                       .raises = f->raises ? f->session : NULL};
+    struct signin s = signin_of(c);
     struct flow gone;
+    s.user = f->user;
+    s.proofs = (struct proofs){.factors = f->factors | factor_bit(factor),
+                               .device_bound = f->device_bound != 0,
+                               .asserted = (enum assurance)f->asserted};
+    s.back = f->back;
+    s.data = f->data;
+    s.raises = f->raises ? f->session : NULL;
     int r = flows_take(c->keeper->store, f->hash, f->kind, c->now_ms / 1000, &c->arena, &gone);
     r = r < 0 ? r : signin_finish(c->keeper, &s, c);
     if (r == 0 && s.result == SIGNIN_REFUSED) {

@@ -326,14 +326,10 @@ int page_stepup_show(struct call *c)
 /* Everything that was asked is right. */
 static int go_on(struct call *c, const struct demand *d, const struct session *s, uint32_t factors)
 {
-    struct signin in = {.user = s->user,
-                        .proofs = {.factors = factors},
-                        .source = c->in.source,
-                        .agent = c->in.agent,
-                        .fingerprint = c->in.fingerprint,
-                        .replaces = c->in.sso,
-                        .request_id = c->in.request_id,
-                        .raises = s->id};
+    struct signin in = signin_of(c);
+    in.user = s->user;
+    in.proofs.factors = factors;
+    in.raises = s->id;
     int r = way_back(c, d, &in.back);
     r = r < 0 ? r : signin_finish(c->keeper, &in, c);
     if (r == 0 && in.result == SIGNIN_REFUSED) {
@@ -348,7 +344,8 @@ static int go_on(struct call *c, const struct demand *d, const struct session *s
 /* As after a wrong first factor at any login: a page that takes no second one. */
 static int wait_for_nothing(struct call *c)
 {
-    struct signin in = {.user = "", .source = c->in.source, .request_id = c->in.request_id};
+    struct signin in = signin_of(c);
+    in.user = "";
     int r = signin_wait(c->keeper, &in);
     r = r < 0 ? r : signin_arrive(c, &in, SPAN_NONE);
     secret_wipe(&in, sizeof(in));
