@@ -84,20 +84,11 @@ static void unavailable(struct exchange *x)
 /* The count begins anew, so that trying once more is trying. */
 static void send_loop_page(struct exchange *x, struct flow *f, enum loop_cause cause)
 {
-    struct loop_page p = {.cause = cause,
-                          .address = x->request.authority,
-                          .again = x->request.target,
-                          .date = edge_date(x->edge),
-                          .request_id = x->id_text};
     struct answer a = {.status = 403};
-    struct buf page;
-    buf_init(&page, PAGES_MAX);
-    if (pages_loop(&page, &p) < 0)
-        page.bad = true;
     f->rounds = 0;
     x->outcome = ACCESS_UNAUTHENTICATED;
     add_flow(x, &a, f);
-    portal_send_html(x, &a, &page, SPAN_NONE);
+    portal_send_loop(x, &a, cause, x->request.target);
 }
 
 static void lead_away(struct exchange *x, enum loop_cause cause)

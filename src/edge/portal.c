@@ -112,19 +112,25 @@ static void send_login(struct exchange *x, struct login_page *p, struct answer *
     portal_send_html(x, a, &page, csp);
 }
 
-static void send_loop(struct exchange *x)
+void portal_send_loop(struct exchange *x, struct answer *a, enum loop_cause cause,
+                      struct span again)
 {
-    struct loop_page p = {.cause = LOOP_NO_COOKIE,
+    struct loop_page p = {.cause = cause,
                           .address = x->request.authority,
-                          .again = SPAN("/login"),
+                          .again = again,
                           .date = edge_date(x->edge),
                           .request_id = x->id_text};
-    struct answer a = {.status = 403};
     struct buf page;
     buf_init(&page, PAGES_MAX);
     if (pages_loop(&page, &p) < 0)
         page.bad = true;
-    portal_send_html(x, &a, &page, SPAN_NONE);
+    portal_send_html(x, a, &page, SPAN_NONE);
+}
+
+static void send_loop(struct exchange *x)
+{
+    struct answer a = {.status = 403};
+    portal_send_loop(x, &a, LOOP_NO_COOKIE, SPAN("/login"));
 }
 
 /* ---- forms ---- */

@@ -7,6 +7,7 @@
 #define EDGE_PORTAL_H
 
 #include "edge/exchange.h"
+#include "edge/pages.h"
 
 struct handover;
 
@@ -22,6 +23,9 @@ void portal_send_page(struct exchange *x, const struct msg_page *page, bool cook
 void portal_send_fault(struct exchange *x, int fault);
 /* A page of ours. csp may be empty: PAGES_CSP. */
 void portal_send_html(struct exchange *x, struct answer *a, struct buf *page, struct span csp);
+/* The page for a browser that goes round in circles; again: where it may try once more. */
+void portal_send_loop(struct exchange *x, struct answer *a, enum loop_cause cause,
+                      struct span again);
 /* Content-Type says that the body is an HTML form. */
 bool portal_has_form(const struct exchange *x);
 
