@@ -76,22 +76,15 @@ int account_opens(struct store *s, const char *user, const struct passkey *witho
  * taken over is no place to guess it. */
 static int judge(struct call *c, bool *good)
 {
-    struct attempt a = {.keeper = c->keeper,
-                        .user = c->actor.user,
-                        .source = c->in.source,
-                        .request_id = c->in.request_id};
-    uint32_t wait = 0;
+    struct attempt a = attempts_by(c, c->actor.user);
     bool spent = false;
     *good = false;
-    c->keep = true;
     c->at_deadline = true;
-    int r = attempts_charge(&a, &wait);
-    if (r == 0 && wait > 0) {
-        c->retry_after = wait;
-        r = attempts_throttled(&a);
-        return r < 0 ? r : call_problem(c, 429, NULL, "Too many attempts. Wait, then try again.");
+    int r = attempts_admit(c, &a);
+    if (r <= 0) {
+        return r < 0 ? r : call_problem(c, 429, NULL, ATTEMPTS_WAIT);
     }
-    r = r < 0 ? r : attempts_spent(c->keeper->store, a.user, FACTOR_PASSWORD, &spent);
+    r = attempts_spent(c->keeper->store, a.user, FACTOR_PASSWORD, &spent);
     if (r == 0 && c->matches && !spent) {
         *good = true;
         return attempts_forgive(&a, 1);

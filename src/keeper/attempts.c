@@ -9,6 +9,7 @@
 #include "identity/lockout.h"
 #include "identity/recovery.h"
 #include "identity/totp.h"
+#include "keeper/call.h"
 #include "store/credentials.h"
 #include "store/places.h"
 
@@ -146,6 +147,26 @@ static int take_back(struct store *s, enum throttle_kind kind, enum lockout_scop
         lockout_succeed(scope, &t);
     }
     return throttles_put(s, kind, key, &t);
+}
+
+struct attempt attempts_by(const struct call *c, const char *user)
+{
+    return (struct attempt){
+        .keeper = c->keeper, .user = user, .source = c->in.source, .request_id = c->in.request_id};
+}
+
+int attempts_admit(struct call *c, const struct attempt *a)
+{
+    uint32_t wait = 0;
+    c->keep = true;
+    int r = attempts_charge(a, &wait);
+    if (r == 0 && wait > 0) {
+        c->retry_after = wait;
+        r = attempts_throttled(a);
+        return r < 0 ? r : 0;
+    }
+    c->at_deadline = true;
+    return r < 0 ? r : 1;
 }
 
 int attempts_forgive(const struct attempt *a, unsigned charges)

@@ -13,6 +13,8 @@
 #include "identity/assurance.h"
 #include "keeper/keeper.h"
 
+struct call;
+
 struct attempt {
     struct keeper *keeper;
     const char *user; /* "" when it cannot be a name: only the source is charged */
@@ -22,6 +24,13 @@ struct attempt {
 
 /* *wait: seconds until the next attempt may be made; 0: it has been charged. */
 must_check int attempts_charge(const struct attempt *a, uint32_t *wait);
+/* The same for a page or an operation, whose answer comes at a fixed time then. 1: it has been
+ * charged. 0: somebody has to wait, which is recorded and stands in the call; the answer is a 429
+ * with ATTEMPTS_WAIT. What the run writes from here on stays. */
+must_check int attempts_admit(struct call *c, const struct attempt *a);
+#define ATTEMPTS_WAIT "Too many attempts. Wait, then try again."
+/* An attempt that a call is, of this user. Borrows from both. */
+struct attempt attempts_by(const struct call *c, const char *user);
 /* The factor of a user that exists was wrong: one more in a row; the hundredth disables the factor,
  * and that is recorded. */
 must_check int attempts_failed(const struct attempt *a, enum factor factor);

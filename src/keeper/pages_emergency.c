@@ -17,8 +17,13 @@ static const char REASON_FIELD[] =
     "maxlength=\"400\" "
     "autocomplete=\"off\"><p class=\"muted\">Stands in the audit log and in the notices.</p></div>";
 
-static void error_line(struct buf *page, const char *error)
+static void open_page(struct buf *page, const char *about, const char *error)
 {
+    buf_clear(page);
+    html_open(page, "Emergency", SPAN_NONE);
+    html_raw(page, "<section class=\"card\"><p>");
+    html_raw(page, about);
+    html_raw(page, " Breaking the seal is recorded, and others are told of it.</p>");
     if (error != NULL) {
         html_raw(page, "<p class=\"error\" id=\"error\" role=\"alert\">");
         html_str(page, error);
@@ -26,28 +31,28 @@ static void error_line(struct buf *page, const char *error)
     }
 }
 
+static int end_page(struct call *c, unsigned status)
+{
+    html_raw(&c->page, REASON_FIELD);
+    html_raw(&c->page, "<button class=\"button wide\" type=\"submit\">Break the seal</button>"
+                       "</form></section>");
+    html_close(&c->page);
+    c->status = status;
+    return 0;
+}
+
 static int show(struct call *c, unsigned status, const char *error)
 {
-    struct buf *page = &c->page;
-    buf_clear(page);
-    html_open(page, "Emergency", SPAN_NONE);
-    html_raw(page, "<section class=\"card\"><p>For an emergency account. Breaking the seal is "
-                   "recorded, and others are told of it.</p>");
-    error_line(page, error);
+    open_page(&c->page, "For an emergency account.", error);
     html_raw(
-        page,
+        &c->page,
         "<form method=\"post\" action=\"/signin/emergency\"><div class=\"field\">"
         "<label for=\"user\">Account</label><input id=\"user\" name=\"user\" type=\"text\" "
         "autocapitalize=\"none\" autocomplete=\"off\" maxlength=\"63\" required autofocus></div>"
         "<div class=\"field\"><label for=\"code\">Sealed code</label><input id=\"code\" "
         "name=\"code\" type=\"text\" autocapitalize=\"none\" spellcheck=\"false\" "
         "autocomplete=\"off\" maxlength=\"64\" required></div>");
-    html_raw(page, REASON_FIELD);
-    html_raw(page, "<button class=\"button wide\" type=\"submit\">Break the seal</button></form>"
-                   "</section>");
-    html_close(page);
-    c->status = status;
-    return 0;
+    return end_page(c, status);
 }
 
 int page_emergency_show(struct call *c)
@@ -137,7 +142,6 @@ int page_emergency_submit(struct call *c)
 {
     struct span user, code, reason;
     char name[STORE_NAME_SIZE] = "";
-    uint32_t wait;
     bool known = false, drill = false;
     if (call_form(c, "user", &user) < 0 || call_form(c, "code", &code) < 0 ||
         call_form(c, "reason", &reason) < 0) {
@@ -150,17 +154,12 @@ int page_emergency_submit(struct call *c)
     if (text_is_name(span_trim(user))) {
         (void)snprintf(name, sizeof(name), "%.*s", SPAN_FMT(span_trim(user)));
     }
-    struct attempt a = {
-        .keeper = c->keeper, .user = name, .source = c->in.source, .request_id = c->in.request_id};
-    c->keep = true;
-    int r = attempts_charge(&a, &wait);
-    if (r == 0 && wait > 0) {
-        c->retry_after = wait;
-        r = attempts_throttled(&a);
-        return r < 0 ? r : show(c, 429, "Too many attempts. Wait, then try again.");
+    struct attempt a = attempts_by(c, name);
+    int r = attempts_admit(c, &a);
+    if (r <= 0) {
+        return r < 0 ? r : show(c, 429, ATTEMPTS_WAIT);
     }
-    c->at_deadline = true;
-    r = r < 0 ? r : use_code(c, name, code, &known, &drill);
+    r = use_code(c, name, code, &known, &drill);
     if (r == FAULT_ABSENT) {
         return wrong(c, &a, known);
     }
@@ -179,19 +178,9 @@ int page_emergency_submit(struct call *c)
 
 static int show_reason(struct call *c, unsigned status, const char *error)
 {
-    struct buf *page = &c->page;
-    buf_clear(page);
-    html_open(page, "Emergency", SPAN_NONE);
-    html_raw(page, "<section class=\"card\"><p>This is an emergency account. Breaking the seal is "
-                   "recorded, and others are told of it.</p>");
-    error_line(page, error);
-    html_raw(page, "<form method=\"post\" action=\"/signin/reason\">");
-    html_raw(page, REASON_FIELD);
-    html_raw(page, "<button class=\"button wide\" type=\"submit\">Break the seal</button></form>"
-                   "</section>");
-    html_close(page);
-    c->status = status;
-    return 0;
+    open_page(&c->page, "This is an emergency account.", error);
+    html_raw(&c->page, "<form method=\"post\" action=\"/signin/reason\">");
+    return end_page(c, status);
 }
 
 /* 1: found; 0: the call has ended. */

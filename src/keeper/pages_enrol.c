@@ -307,20 +307,13 @@ static int new_password(struct call *c, const struct enrolment *e)
 /* Charges an attempt to prove the factor that is left. 1, 0 with the page, or a fault. */
 static int charge(struct call *c, const struct enrolment *e, struct attempt *a)
 {
-    uint32_t wait = 0;
-    *a = (struct attempt){.keeper = c->keeper,
-                          .user = e->user,
-                          .source = c->in.source,
-                          .request_id = c->in.request_id};
-    c->keep = true;
+    *a = attempts_by(c, e->user);
     c->at_deadline = true;
-    int r = attempts_charge(a, &wait);
-    if (r < 0 || wait == 0) {
-        return r < 0 ? r : 1;
+    int r = attempts_admit(c, a);
+    if (r != 0) {
+        return r;
     }
-    c->retry_after = wait;
-    r = attempts_throttled(a);
-    r = r < 0 ? r : show(c, e, "Too many attempts. Wait, then try again.");
+    r = show(c, e, ATTEMPTS_WAIT);
     c->status = 429;
     return r;
 }

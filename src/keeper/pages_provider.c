@@ -60,16 +60,10 @@ static int unavailable(struct call *c)
 static const char LOST[] = "This login has taken too long, was used already, or was begun in "
                            "another browser.";
 
-static struct attempt attempt_of(struct call *c, const char *user)
-{
-    return (struct attempt){
-        .keeper = c->keeper, .user = user, .source = c->in.source, .request_id = c->in.request_id};
-}
-
 /* Refused for a reason that the trail gets and the person does not. The flow is used up. */
 static int refuse(struct call *c, const struct flow *f, const char *user, const char *why)
 {
-    struct attempt a = attempt_of(c, user);
+    struct attempt a = attempts_by(c, user);
     struct flow gone;
     int r =
         flows_take(c->keeper->store, f->hash, FLOW_PROVIDER, c->now_ms / 1000, &c->arena, &gone);
@@ -197,7 +191,7 @@ static int begin(struct call *c, struct trip *t)
 int page_provider_begin(struct call *c)
 {
     struct trip t = {.def = providers_def(c->keeper, c->param[0])};
-    struct attempt a = attempt_of(c, "");
+    struct attempt a = attempts_by(c, "");
     uint32_t wait = 0;
     if (t.def == NULL) {
         return say(c, 404, "No such provider", "There is no provider of this name.");
@@ -212,8 +206,7 @@ int page_provider_begin(struct call *c)
         c->keep = true;
         c->retry_after = wait;
         r = attempts_throttled(&a);
-        return r < 0 ? r
-                     : say(c, 429, "Too many attempts", "Too many attempts. Wait, then try again.");
+        return r < 0 ? r : say(c, 429, "Too many attempts", ATTEMPTS_WAIT);
     }
     return r < 0 ? r : begin(c, &t);
 }
@@ -324,7 +317,7 @@ static int arrive(struct call *c, const struct flow *f, const char *user,
 {
     struct signin s = signin_of(c);
     struct flow gone;
-    struct attempt a = attempt_of(c, "");
+    struct attempt a = attempts_by(c, "");
     s.user = user;
     s.proofs = *proofs;
     s.back = f->back;

@@ -191,10 +191,7 @@ static int arrive(struct call *c, const struct flow *f, struct signin *s)
 static int finish(struct call *c, const struct flow *f, const struct proof *p,
                   const struct passkey_state *state, unsigned charges)
 {
-    struct attempt a = {.keeper = c->keeper,
-                        .user = p->key.user,
-                        .source = c->in.source,
-                        .request_id = c->in.request_id};
+    struct attempt a = attempts_by(c, p->key.user);
     struct signin s = signin_of(c);
     struct session session;
     bool here = false;
@@ -239,7 +236,6 @@ static int prove(struct call *c, enum flow_kind kind, bool verify, unsigned char
     struct passkey_state state = {.verified = false};
     struct flow f;
     const char *why = "unknown";
-    uint32_t wait;
     int r = signin_flow(c, kind, &f);
     if (r < 0 || !read_proof(c, &p)) {
         return r == FAULT_ABSENT ? lost(c) : r < 0 ? r : 0;
@@ -247,17 +243,10 @@ static int prove(struct call *c, enum flow_kind kind, bool verify, unsigned char
     c->keep = true;
     r = passkeys_find(c->keeper->store, p.id, &p.key);
     p.found = r == 0;
-    struct attempt a = {.keeper = c->keeper,
-                        .user = f.user[0] != '\0' ? f.user
-                                : p.found         ? p.key.user
-                                                  : "",
-                        .source = c->in.source,
-                        .request_id = c->in.request_id};
-    r = r == FAULT_ABSENT || r == 0 ? attempts_charge(&a, &wait) : r;
-    if (r == 0 && wait > 0) {
-        c->retry_after = wait;
-        r = attempts_throttled(&a);
-        return r < 0 ? r : call_problem(c, 429, NULL, "Too many attempts. Wait, then try again.");
+    struct attempt a = attempts_by(c, f.user[0] != '\0' ? f.user : p.found ? p.key.user : "");
+    r = r == FAULT_ABSENT || r == 0 ? attempts_admit(c, &a) : r;
+    if (r == 0) {
+        return call_problem(c, 429, NULL, ATTEMPTS_WAIT);
     }
     c->at_deadline = true;
     r = r < 0 ? r : spend_challenge(c, &f);

@@ -58,7 +58,14 @@ must_check int signin_finish(struct keeper *k, struct signin *s, struct call *re
  * the same name, or how soon one has to wait would tell a right password from a wrong one. */
 must_check int signin_wait(struct keeper *k, struct signin *s);
 
-/* For pages. The flow of this browser, of this kind. FAULT_ABSENT: there is none. */
+/* For pages. The label and the input of a code, up to what stands before its ">". */
+#define SIGNIN_CODE_FIELD                                                                          \
+    "<label for=\"code\">One-time code</label>"                                                    \
+    "<input id=\"code\" name=\"code\" type=\"text\" autocomplete=\"one-time-code\" "               \
+    "autocapitalize=\"none\" spellcheck=\"false\" maxlength=\"64\" required"
+/* What was wrong, or nothing with NULL. With the server's time: a code may be right at another. */
+void signin_error(struct call *c, const char *error);
+/* The flow of this browser, of this kind. FAULT_ABSENT: there is none. */
 must_check int signin_flow(struct call *c, enum flow_kind kind, struct flow *ret);
 /* Not SIGNIN_REFUSED: sets the cookies and leads on, to the second page, to the console that the
  * person came for (back), or home. */

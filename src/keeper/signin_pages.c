@@ -51,24 +51,29 @@ static int may_enrol(struct call *c, const struct flow *f)
            user.recovery_left == 0 && !user.disabled;
 }
 
+void signin_error(struct call *c, const char *error)
+{
+    struct buf *page = &c->page;
+    if (error == NULL) {
+        return;
+    }
+    html_raw(page, "<div class=\"error\" id=\"error\" role=\"alert\"><strong>");
+    html_str(page, error);
+    html_raw(page, "</strong><p>This server's time is ");
+    html_time(page, c->now_ms);
+    html_raw(page, ".</p></div>");
+}
+
 static int show(struct call *c, unsigned status, const char *error, bool enrol)
 {
     struct buf *page = &c->page;
     buf_clear(page);
     html_open(page, "One more step", SPAN_NONE);
     html_raw(page, "<section class=\"card\">");
-    if (error != NULL) {
-        html_raw(page, "<div class=\"error\" id=\"error\" role=\"alert\"><strong>");
-        html_str(page, error);
-        html_raw(page, "</strong><p>This server's time is ");
-        html_time(page, c->now_ms);
-        html_raw(page, ".</p></div>");
-    }
+    signin_error(c, error);
     html_raw(page,
              "<form method=\"post\" action=\"/signin/second\">"
-             "<div class=\"field\"><label for=\"code\">One-time code</label>"
-             "<input id=\"code\" name=\"code\" type=\"text\" autocomplete=\"one-time-code\" "
-             "autocapitalize=\"none\" spellcheck=\"false\" maxlength=\"64\" required autofocus>"
+             "<div class=\"field\">" SIGNIN_CODE_FIELD " autofocus>"
              "<p class=\"muted\">Six digits from your authenticator, or a recovery code.</p>"
              "</div><button class=\"button wide\" type=\"submit\">Log in</button></form>"
              "<form data-passkey=\"/signin/second\" hidden>"
@@ -227,7 +232,6 @@ int page_second_submit(struct call *c)
     struct span code;
     enum factor factor = FACTOR_TOTP;
     bool good = false;
-    uint32_t wait;
     int r = signin_flow(c, FLOW_SECOND, &f);
     if (r < 0) {
         return r == FAULT_ABSENT ? lost(c) : r;
@@ -235,19 +239,13 @@ int page_second_submit(struct call *c)
     if (call_form(c, "code", &code) < 0 || code.len > 64) {
         return call_problem(c, 400, NULL, "This is not a login form of this gateway.");
     }
-    struct attempt a = {.keeper = c->keeper,
-                        .user = f.user,
-                        .source = c->in.source,
-                        .request_id = c->in.request_id};
-    c->keep = true;
-    r = attempts_charge(&a, &wait);
-    if (r == 0 && wait > 0) {
-        c->retry_after = wait;
-        r = attempts_throttled(&a);
-        return r < 0 ? r : show(c, 429, "Too many attempts. Wait, then try again.", false);
+    struct attempt a = attempts_by(c, f.user);
+    r = attempts_admit(c, &a);
+    if (r <= 0) {
+        return r < 0 ? r : show(c, 429, ATTEMPTS_WAIT, false);
     }
-    c->at_deadline = true;
-    if (r == 0 && !is_nobodys(&f)) {
+    r = 0;
+    if (!is_nobodys(&f)) {
         r = attempts_code(&a, span_trim(code), &good, &factor);
     }
     if (r == 0 && !good) {

@@ -229,10 +229,7 @@ static void put_password_form(struct buf *page, const struct demand *d, const ch
                    "<input id=\"password\" name=\"password\" type=\"password\" "
                    "autocomplete=\"current-password\" maxlength=\"1024\" required></div>");
     if (with_code) {
-        html_raw(page,
-                 "<div class=\"field\"><label for=\"code\">One-time code</label><input "
-                 "id=\"code\" name=\"code\" type=\"text\" autocomplete=\"one-time-code\" "
-                 "autocapitalize=\"none\" spellcheck=\"false\" maxlength=\"64\" required></div>");
+        html_raw(page, "<div class=\"field\">" SIGNIN_CODE_FIELD "></div>");
     } else {
         html_raw(page, "<p class=\"muted\">Your security key is asked for on the next page.</p>");
     }
@@ -281,13 +278,7 @@ static int show(struct call *c, const struct demand *d, const struct session *s,
     buf_clear(page);
     html_open(page, "Prove who you are", span_str(s->user));
     html_raw(page, "<section class=\"card\">");
-    if (error != NULL) {
-        html_raw(page, "<div class=\"error\" id=\"error\" role=\"alert\"><strong>");
-        html_str(page, error);
-        html_raw(page, "</strong><p>This server's time is ");
-        html_time(page, c->now_ms);
-        html_raw(page, ".</p></div>");
-    }
+    signin_error(c, error);
     put_demand(page, d);
     put_ways(page, d, &means, s->user);
     html_raw(page, "<p><a href=\"/login");
@@ -365,22 +356,14 @@ static int refused(struct call *c, const struct attempt *a, const struct demand 
 
 static int judge(struct call *c, const struct demand *d, const struct session *s, struct span code)
 {
-    struct attempt a = {.keeper = c->keeper,
-                        .user = s->user,
-                        .source = c->in.source,
-                        .request_id = c->in.request_id};
+    struct attempt a = attempts_by(c, s->user);
     enum factor factor = FACTOR_TOTP;
     bool good = false, spent = false, strong = d->level > ASSURANCE_MFA;
-    uint32_t wait;
-    c->keep = true;
-    int r = attempts_charge(&a, &wait);
-    if (r == 0 && wait > 0) {
-        c->retry_after = wait;
-        r = attempts_throttled(&a);
-        return r < 0 ? r : show(c, d, s, 429, "Too many attempts. Wait, then try again.");
+    int r = attempts_admit(c, &a);
+    if (r <= 0) {
+        return r < 0 ? r : show(c, d, s, 429, ATTEMPTS_WAIT);
     }
-    c->at_deadline = true;
-    r = r < 0 ? r : attempts_spent(c->keeper->store, s->user, FACTOR_PASSWORD, &spent);
+    r = attempts_spent(c->keeper->store, s->user, FACTOR_PASSWORD, &spent);
     if (r == 0 && (!c->matches || spent)) {
         return refused(c, &a, d, s, FACTOR_PASSWORD, "password");
     }
