@@ -10,6 +10,7 @@
 #include "keeper/call.h"
 #include "keeper/json.h"
 #include "keeper/keeper.h"
+#include "keeper/mapped.h"
 #include "keeper/signin.h"
 #include "store/users.h"
 
@@ -26,96 +27,19 @@ static bool has_value(const json_t *claim, struct span value)
     return found;
 }
 
-/* Several values there may be one group here; the first row with a group decides for all of them.
- */
-static bool is_first(const struct provider_def *def, size_t row, struct span group)
-{
-    struct provider_group g;
-    for (size_t i = 0; i < row; i++) {
-        if (provider_group_parse(span_str(def->groups.name[i]), &g) == 0 &&
-            span_eq(g.group, group)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool is_wanted(const struct provider_def *def, struct span group, const json_t *claim)
-{
-    struct provider_group g;
-    for (size_t i = 0; i < def->groups.count; i++) {
-        if (provider_group_parse(span_str(def->groups.name[i]), &g) == 0 &&
-            span_eq(g.group, group) && has_value(claim, g.value)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static int ensure_group(struct keeper *k, const char *group, uint64_t now)
-{
-    struct group known;
-    int r = groups_find(k->store, group, &known);
-    if (r != FAULT_ABSENT) {
-        return r;
-    }
-    r = groups_add(k->store, group, now);
-    return r < 0 ? r : keeper_audit(k, AUDIT_GROUP_ADDED, span_str(group), AUDIT_DONE, SPAN_NONE);
-}
-
-/* 1: membership has changed. */
-static int follow_one(struct keeper *k, const char *user, const char *group, bool wanted)
-{
-    bool has = false;
-    int r = groups_has(k->store, group, user, &has);
-    if (r < 0 || has == wanted) {
-        return r;
-    }
-    r = wanted ? ensure_group(k, group, clock_wall_ms() / 1000) : 0;
-    if (r == 0) {
-        r = wanted ? groups_join(k->store, group, user) : groups_leave(k->store, group, user);
-    }
-    return r < 0 ? r : 1;
-}
-
-static int record_groups(struct keeper *k, const struct provider_def *def, const char *user,
-                         json_t *joined, json_t *left)
-{
-    struct buf text;
-    json_t *detail =
-        json_pack("{s:s,s:O,s:O}", "provider", def->name, "joined", joined, "left", left);
-    buf_init(&text, 16384);
-    int r = detail == NULL ? -ENOMEM : json_write(detail, &text);
-    r = r < 0 ? r : keeper_audit(k, AUDIT_USER_GROUPS, span_str(user), AUDIT_DONE, buf_view(&text));
-    json_decref(detail);
-    buf_fini(&text);
-    return r;
-}
-
 static int follow_groups(struct keeper *k, const struct provider_def *def, const char *user,
                          const json_t *claim, struct call *revokes)
 {
-    json_t *lists[2] = {json_array(), json_array()};
-    int r = lists[0] == NULL || lists[1] == NULL ? -ENOMEM : 0;
-    for (size_t i = 0; i < def->groups.count && r == 0; i++) {
+    struct mapped m;
+    mapped_init(&m, def->groups.count);
+    for (size_t i = 0; i < def->groups.count; i++) {
         struct provider_group g;
-        char group[STORE_NAME_SIZE];
-        if (provider_group_parse(span_str(def->groups.name[i]), &g) < 0 ||
-            !is_first(def, i, g.group)) {
-            continue;
+        if (provider_group_parse(span_str(def->groups.name[i]), &g) == 0) {
+            mapped_row(&m, g.group, has_value(claim, g.value));
         }
-        (void)snprintf(group, sizeof(group), "%.*s", SPAN_FMT(g.group));
-        bool wanted = is_wanted(def, g.group, claim);
-        r = follow_one(k, user, group, wanted);
-        r = r == 1 ? json_push(lists[wanted ? 0 : 1], json_string(group)) : r;
     }
-    if (r == 0 && json_array_size(lists[0]) + json_array_size(lists[1]) > 0) {
-        r = record_groups(k, def, user, lists[0], lists[1]);
-        /* Views carry groups: all are asked for anew, streams are judged anew. */
-        r = r < 0 ? r : call_revoke(revokes, REVOKE_ALL, SPAN_NONE);
-    }
-    json_decref(lists[0]);
-    json_decref(lists[1]);
+    int r = mapped_follow(k, &m, user, "provider", def->name, revokes);
+    mapped_fini(&m);
     return r;
 }
 

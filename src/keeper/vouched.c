@@ -9,6 +9,7 @@
 #include "keeper/call.h"
 #include "keeper/json.h"
 #include "keeper/keeper.h"
+#include "keeper/mapped.h"
 #include "store/sessions.h"
 #include "store/users.h"
 
@@ -41,106 +42,29 @@ static bool is_mapped(const struct directory_mapping *m, struct span folded)
     return is;
 }
 
-/* Is the user to be in this group of ours? Several groups there may be one here. */
-static bool is_wanted(const struct directory_def *def, struct span group, struct span folded)
+/* What the table makes of the groups of an entry. */
+static void map_groups(const struct directory_def *def, struct span groups, struct mapped *ret)
 {
-    struct directory_mapping m;
+    struct buf folded;
+    struct directory_mapping row;
+    buf_init(&folded, FOLDED_MAX);
+    fold_groups(groups, &folded);
+    mapped_init(ret, def->groups.count);
     for (size_t i = 0; i < def->groups.count; i++) {
-        if (directory_mapping_parse(span_str(def->groups.name[i]), &m) == 0 &&
-            span_eq(m.group, group) && is_mapped(&m, folded)) {
-            return true;
+        if (directory_mapping_parse(span_str(def->groups.name[i]), &row) == 0) {
+            mapped_row(ret, row.group, is_mapped(&row, buf_view(&folded)));
         }
     }
-    return false;
-}
-
-/* The first row of the table with this group decides for all. */
-static bool is_first(const struct directory_def *def, size_t row, struct span group)
-{
-    struct directory_mapping m;
-    for (size_t i = 0; i < row; i++) {
-        if (directory_mapping_parse(span_str(def->groups.name[i]), &m) == 0 &&
-            span_eq(m.group, group)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static int ensure_group(struct keeper *k, const char *group, uint64_t now)
-{
-    struct group known;
-    int r = groups_find(k->store, group, &known);
-    if (r != FAULT_ABSENT) {
-        return r;
-    }
-    r = groups_add(k->store, group, now);
-    return r < 0 ? r : keeper_audit(k, AUDIT_GROUP_ADDED, span_str(group), AUDIT_DONE, SPAN_NONE);
-}
-
-struct changes_of {
-    struct buf joined, left; /* for the record: "\"a\",\"b\"" */
-};
-
-static int follow_one(struct keeper *k, const char *user, const char *group, bool wanted,
-                      uint64_t now, struct changes_of *changes)
-{
-    bool has = false;
-    int r = groups_has(k->store, group, user, &has);
-    if (r < 0 || has == wanted) {
-        return r;
-    }
-    struct buf *list = wanted ? &changes->joined : &changes->left;
-    (void)buf_printf(list, "%s\"%s\"", buf_len(list) > 0 ? "," : "", group);
-    r = wanted ? ensure_group(k, group, now) : 0;
-    if (r == 0) {
-        r = wanted ? groups_join(k->store, group, user) : groups_leave(k->store, group, user);
-    }
-    return r;
-}
-
-static int record_groups(struct keeper *k, const struct directory_def *def, const char *user,
-                         struct changes_of *changes, struct call *revokes)
-{
-    if (buf_len(&changes->joined) == 0 && buf_len(&changes->left) == 0) {
-        return 0;
-    }
-    struct buf detail;
-    buf_init(&detail, 8192);
-    (void)buf_printf(&detail, "{\"directory\":\"%s\",\"joined\":[%.*s],\"left\":[%.*s]}", def->name,
-                     SPAN_FMT(buf_view(&changes->joined)), SPAN_FMT(buf_view(&changes->left)));
-    int r = keeper_audit(k, AUDIT_USER_GROUPS, span_str(user), AUDIT_DONE,
-                         detail.bad ? SPAN_NONE : buf_view(&detail));
-    buf_fini(&detail);
-    /* Views carry groups: all are asked for anew, streams are judged anew. */
-    return r < 0 ? r : call_revoke(revokes, REVOKE_ALL, SPAN_NONE);
+    buf_fini(&folded);
 }
 
 static int follow_groups(struct keeper *k, const struct directory_def *def, const char *user,
                          struct span groups, struct call *revokes)
 {
-    uint64_t now = clock_wall_ms() / 1000;
-    struct changes_of changes;
-    struct buf folded;
-    int r = 0;
-    buf_init(&changes.joined, 4096);
-    buf_init(&changes.left, 4096);
-    buf_init(&folded, FOLDED_MAX);
-    fold_groups(groups, &folded);
-    for (size_t i = 0; i < def->groups.count && r == 0; i++) {
-        struct directory_mapping m;
-        char group[STORE_NAME_SIZE];
-        r = directory_mapping_parse(span_str(def->groups.name[i]), &m);
-        if (r == 0 && is_first(def, i, m.group)) {
-            (void)snprintf(group, sizeof(group), "%.*s", SPAN_FMT(m.group));
-            r = follow_one(k, user, group, is_wanted(def, m.group, buf_view(&folded)), now,
-                           &changes);
-        }
-    }
-    r = r < 0 ? r : record_groups(k, def, user, &changes, revokes);
-    buf_fini(&changes.joined);
-    buf_fini(&changes.left);
-    buf_fini(&folded);
+    struct mapped m;
+    map_groups(def, groups, &m);
+    int r = mapped_follow(k, &m, user, "directory", def->name, revokes);
+    mapped_fini(&m);
     return r;
 }
 
@@ -344,22 +268,12 @@ static const char *const RESULTS[BOUND_RESULTS] = {
     [BOUND_FAULT] = "misconfigured",
 };
 
-static json_t *mapped_json(const struct directory_def *def, struct span groups)
+static json_t *groups_here(const struct directory_def *def, struct span groups)
 {
-    json_t *list = json_array();
-    struct buf folded;
-    struct directory_mapping m;
-    buf_init(&folded, FOLDED_MAX);
-    fold_groups(groups, &folded);
-    for (size_t i = 0; list != NULL && i < def->groups.count; i++) {
-        if (directory_mapping_parse(span_str(def->groups.name[i]), &m) == 0 &&
-            is_first(def, i, m.group) && is_wanted(def, m.group, buf_view(&folded)) &&
-            json_push(list, json_text(m.group)) < 0) {
-            json_decref(list);
-            list = NULL;
-        }
-    }
-    buf_fini(&folded);
+    struct mapped m;
+    map_groups(def, groups, &m);
+    json_t *list = mapped_json(&m);
+    mapped_fini(&m);
     return list;
 }
 
@@ -380,6 +294,6 @@ json_t *vouched_json(struct keeper *k, const struct directory_answer *a)
                      r == 0 && new, "refused", why != NULL ? json_string(why) : json_null(),
                      "groups",
                      json_pack("{s:o,s:o}", "directory", json_lines(a->groups), "here",
-                               def == NULL ? json_array() : mapped_json(def, a->groups)),
+                               def == NULL ? json_array() : groups_here(def, a->groups)),
                      "omitted", (int)a->omitted);
 }
