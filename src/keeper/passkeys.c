@@ -14,6 +14,7 @@
 #include "keeper/json.h"
 #include "keeper/keeper.h"
 #include "keeper/live.h"
+#include "store/breakglass.h"
 
 _Static_assert(PASSKEYS_ID_MAX == PASSKEY_ID_MAX && PASSKEYS_KEY_MAX == PASSKEY_KEY_MAX &&
                    PASSKEYS_HANDLE_SIZE == PASSKEY_HANDLE,
@@ -402,6 +403,20 @@ bool passkeys_recent(const struct call *c)
            c->actor.proven.at[ASSURANCE_MFA] + PASSKEYS_RECENT_S >= c->now_ms / 1000;
 }
 
+/* Of a break-glass account; of any other, true. */
+static bool is_filled_in_time(struct call *c)
+{
+    struct breakglass b;
+    int r = breakglass_find(c->keeper->store, c->actor.user, &b);
+    bool in_time = r == FAULT_ABSENT || (r == 0 && c->now_ms / 1000 < b.made + BREAKGLASS_FILL_S);
+    if (!in_time) {
+        (void)call_problem(c, 403, NULL,
+                           "An emergency account takes keys in the first hour after it was made on "
+                           "the host, and none later.");
+    }
+    return in_time;
+}
+
 bool passkeys_may_change(struct call *c)
 {
     bool may = passkeys_recent(c);
@@ -410,5 +425,5 @@ bool passkeys_may_change(struct call *c)
                            "Log in again first: this needs a proof that is at most ten minutes "
                            "old.");
     }
-    return may;
+    return may && is_filled_in_time(c);
 }

@@ -11,6 +11,9 @@
 #include "store/store.h"
 
 #define SEALED_CODES_MAX 16u
+/* Seconds after its making in which an account takes hardware keys: those who opened an envelope
+ * later must not leave a way in of their own. */
+#define BREAKGLASS_FILL_S 3600u
 
 struct breakglass {
     char user[STORE_NAME_SIZE];

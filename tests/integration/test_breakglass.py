@@ -1,4 +1,5 @@
 """Accounts for emergencies: what breaks the seal, what is open then, how it ends, and how it is practised."""
+import contextlib
 import json
 import re
 import sqlite3
@@ -215,6 +216,17 @@ def test_a_hardware_key_takes_the_place_of_the_envelope_and_a_reason_is_asked_fo
         site.cli("breakglass", "close", "keyed")
     used = [r for r in records(site, "keyed") if r["event"] == "breakglass.used"]
     assert sum("passkey" in json.dumps(r["detail"]) for r in used) == 2
+
+
+def test_an_envelope_that_is_opened_later_leaves_no_key_behind(site):
+    codes = made(site, "aged")["codes"]
+    with contextlib.closing(sqlite3.connect(site.state / "store/postern.db", timeout=10)) as db, db:
+        db.execute("UPDATE breakglass SET made = made - 3601 WHERE user = 'aged'")
+    who, got = emergency(site, "aged", codes[0])
+    assert got.status == 303
+    refused = Browser(site, who).ask("/account/passkeys/options", {})
+    assert refused.status == 403 and "first hour" in refused.text
+    site.cli("breakglass", "close", "aged")
 
 
 def test_a_key_that_can_be_copied_does_not_open_it(site):
