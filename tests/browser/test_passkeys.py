@@ -68,6 +68,13 @@ def press(browser):
     passkey_form(browser).find_element(By.TAG_NAME, "button").click()
 
 
+def add_passkey(site, browser):
+    """By the page of somebody who is logged in."""
+    browser.get(site.portal + "/account/passkeys/add")
+    press(browser)
+    wait(browser, lambda b: at(b, "/account"))
+
+
 def at(browser, path):
     return urllib.parse.urlsplit(browser.current_url).path == path
 
@@ -142,9 +149,7 @@ def test_a_key_that_lists_nobody_is_found_by_name(site, browser):
     who = site.user("vera", ["owners"])
     with authenticator(browser, resident=False):
         log_in(browser, site, who)
-        browser.get(site.portal + "/account/passkeys/add")
-        press(browser)
-        wait(browser, lambda b: at(b, "/account"))
+        add_passkey(site, browser)
         assert not browser.get_credentials()[0].is_resident_credential
         forget_cookies(browser)
         browser.get(site.portal + "/login")
@@ -158,9 +163,7 @@ def test_a_security_key_is_the_second_factor_after_a_password(site, browser):
     who = site.user("uwe", ["owners"])
     with authenticator(browser, resident=False, verifies=False, transport="usb"):
         log_in(browser, site, who)
-        browser.get(site.portal + "/account/passkeys/add")
-        press(browser)
-        wait(browser, lambda b: at(b, "/account"))
+        add_passkey(site, browser)
         forget_cookies(browser)
         browser.get(site.console_url("con", "/second"))
         field(browser, "user").send_keys("uwe")
@@ -224,9 +227,7 @@ def test_what_a_console_gets_out_of_the_portals_key_is_worth_nothing(site, brows
     who = site.user("sam", ["owners"])
     with authenticator(browser):
         log_in(browser, site, who)
-        browser.get(site.portal + "/account/passkeys/add")
-        press(browser)
-        wait(browser, lambda b: at(b, "/account"))
+        add_passkey(site, browser)
         browser.get(site.portal + "/login")
         status, options = run(browser, "post('/signin/passkey/options', {}).then(done);")
         assert status == 200
@@ -252,9 +253,7 @@ def test_other_challenges_and_unverified_people_are_refused(site, browser):
     ask = "get(arguments[0], arguments[1]).then(done, e => done(e.name));"
     with authenticator(browser):
         log_in(browser, site, who)
-        browser.get(site.portal + "/account/passkeys/add")
-        press(browser)
-        wait(browser, lambda b: at(b, "/account"))
+        add_passkey(site, browser)
         browser.get(site.portal + "/login")
         for change, reason in (({"challenge": "A" * 43}, "wrong challenge"),
                                ({"userVerification": "discouraged"}, "user not verified")):
@@ -269,9 +268,7 @@ def test_a_copy_of_a_key_is_noticed_by_its_counter(site, browser):
     who = site.user("quinn", ["owners"])
     with authenticator(browser):
         log_in(browser, site, who)
-        browser.get(site.portal + "/account/passkeys/add")
-        press(browser)
-        wait(browser, lambda b: at(b, "/account"))
+        add_passkey(site, browser)
         copy = browser.get_credentials()[0]
         for _ in range(2):
             browser.get(site.portal + "/login")

@@ -9,7 +9,7 @@ import stack as harness
 from conftest import chromium
 from stack import read_body
 from test_first_owner import clean_log, field, shot
-from test_passkeys import at, authenticator, log_in, press, wait
+from test_passkeys import add_passkey, at, authenticator, log_in, press, wait
 from test_proxy import reply
 
 PAGE = b"""<!doctype html><title>Console</title><h1>Console</h1>
@@ -62,9 +62,7 @@ def browser(site):
     with chromium(site, {}) as driver:
         log_in(driver, site, site.user(f"ann{harness.time.monotonic_ns()}", ["owners"]))
         with authenticator(driver):
-            driver.get(site.portal + "/account/passkeys/add")
-            press(driver)
-            wait(driver, lambda b: at(b, "/account"))
+            add_passkey(site, driver)
             driver.passkey = driver.get_credentials()[0]
         yield driver
 

@@ -1,9 +1,7 @@
 #include "tests/unit/unit.h"
 
 #include "base/fault.h"
-#include "tests/unit/keeper/bench.h"
-
-static struct bench BENCH;
+#include "tests/unit/keeper/bench_shared.h"
 
 static void an_authority_is_split_or_refused(void **state)
 {
@@ -116,20 +114,6 @@ static void credentials_are_for_those_whom_a_rule_names(void **state)
     assert_true(may("tomcat", "owner", "owners", "robot"));
     assert_false(may("bare", "owner", "owners", "robot"));
     assert_false(may("tomcat", "owner", "owners", "other"));
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    bench_open(&BENCH);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    bench_close(&BENCH);
-    return 0;
 }
 
 int main(void)

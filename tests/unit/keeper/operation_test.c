@@ -2,9 +2,7 @@
 
 #include "base/fault.h"
 #include "keeper/op.h"
-#include "tests/unit/keeper/bench.h"
-
-static struct bench BENCH;
+#include "tests/unit/keeper/bench_shared.h"
 
 static const struct operation *find(const char *method, const char *path, bool *other)
 {
@@ -136,20 +134,6 @@ static void a_change_leaves_what_is_in_force_alone(void **state)
     assert_ptr_equal(BENCH.k.live, before);
     call_free(c);
     assert_int_equal(status_of(CREDENTIAL_HOST, "", "GET", "/api/v1/zones/z", ""), 404);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    bench_open(&BENCH);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    bench_close(&BENCH);
-    return 0;
 }
 
 int main(void)

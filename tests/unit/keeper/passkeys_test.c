@@ -13,9 +13,7 @@
 #include "store/credentials.h"
 #include "store/passkeys.h"
 #include "tests/unit/identity/authenticator.h"
-#include "tests/unit/keeper/bench.h"
-
-static struct bench BENCH;
+#include "tests/unit/keeper/bench_shared.h"
 
 static void run_sql(const char *sql)
 {
@@ -286,20 +284,6 @@ static void keys_are_added_after_a_proof_of_the_last_ten_minutes(void **state)
     assert_int_equal(asked_after(610, "POST", "/account/passkeys/options"), 403);
     assert_int_equal(asked_after(610, "DELETE", "/api/v1/me/passkeys/0123456789abcdef"), 401);
     assert_int_equal(asked_after(590, "DELETE", "/api/v1/me/passkeys/0123456789abcdef"), 404);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    bench_open(&BENCH);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    bench_close(&BENCH);
-    return 0;
 }
 
 int main(void)
