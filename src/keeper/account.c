@@ -324,13 +324,12 @@ int account_rename(struct call *c, struct span id, struct span to, bool *done)
 {
     struct passkey p;
     char name[STORE_NAME_SIZE];
+    bool found;
     *done = false;
-    int r = find_key(c, id, &p, done);
-    if (r < 0 || !*done || !passkeys_name(c, to, name)) {
-        *done = false;
+    int r = find_key(c, id, &p, &found);
+    if (r < 0 || !found || !passkeys_name(c, to, name)) {
         return r;
     }
-    *done = false;
     r = passkeys_rename(c->keeper->store, p.user, p.name, name);
     if (r < 0) {
         return call_fault(c, r, "passkey");
