@@ -101,12 +101,15 @@ int op_certificates_add(struct call *c)
     if (r == FAULT_ABSENT) {
         return call_problem(c, 400, "user", "no such user");
     }
-    if (r == 0 && user.kind == USER_BREAK_GLASS) {
+    if (r < 0) {
+        return call_fault(c, r, "user");
+    }
+    if (user.kind == USER_BREAK_GLASS) {
         return call_problem(c, 400, "user", "an account for emergencies has no certificates");
     }
     new.user_kind = (uint32_t)user.kind;
     new.user_disabled = user.disabled;
-    r = r < 0 ? r : name_is_free(c, new.name);
+    r = name_is_free(c, new.name);
     r = r < 0 ? r : token_new_id(new.id);
     r = r < 0 ? r : certificates_add(c->keeper->store, &new);
     if (r < 0) {
