@@ -309,13 +309,7 @@ int account_revoke(struct call *c, struct span name, bool *done)
 
 static int find_key(struct call *c, struct span id, struct passkey *p, bool *found)
 {
-    bool may;
-    *found = false;
-    int r = account_may(c, &may);
-    if (r < 0 || !may) {
-        return r;
-    }
-    r = passkeys_find_short(c->keeper->store, c->actor.user, id, p);
+    int r = passkeys_find_short(c->keeper->store, c->actor.user, id, p);
     *found = r == 0;
     return r < 0 ? call_fault(c, r, "passkey") : 0;
 }
@@ -324,9 +318,13 @@ int account_rename(struct call *c, struct span id, struct span to, bool *done)
 {
     struct passkey p;
     char name[STORE_NAME_SIZE];
-    bool found;
+    bool found, may;
     *done = false;
-    int r = find_key(c, id, &p, &found);
+    int r = account_may(c, &may);
+    if (r < 0 || !may) {
+        return r;
+    }
+    r = find_key(c, id, &p, &found);
     if (r < 0 || !found || !passkeys_name(c, to, name)) {
         return r;
     }
@@ -343,9 +341,13 @@ int account_rename(struct call *c, struct span id, struct span to, bool *done)
 int account_remove(struct call *c, struct span id, bool *done)
 {
     struct passkey p;
-    bool found, opens = false;
+    bool found, may, opens = false;
     *done = false;
-    int r = find_key(c, id, &p, &found);
+    int r = passkeys_may_change(c, &may);
+    if (r < 0 || !may) {
+        return r;
+    }
+    r = find_key(c, id, &p, &found);
     if (r < 0 || !found) {
         return r;
     }

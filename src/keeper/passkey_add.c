@@ -24,11 +24,10 @@
 int page_passkey_add(struct call *c)
 {
     struct buf *page = &c->page;
-    if (!passkeys_recent(c)) {
-        /* A program can prove nothing more. */
-        return c->actor.kind == CREDENTIAL_CONSOLE
-                   ? stepup_demand(c, ASSURANCE_MFA, PASSKEYS_RECENT_S)
-                   : call_problem(c, 403, NULL, "only a person in a browser adds a passkey");
+    bool may;
+    int r = passkeys_may_change(c, &may);
+    if (r < 0 || !may) {
+        return r;
     }
     html_open(page, "Add a passkey", span_str(c->actor.user));
     html_raw(page, "<section class=\"card\"><p>A passkey lives on your device or security key and "
@@ -50,12 +49,14 @@ int op_passkey_options(struct call *c)
 {
     struct flow f = {.kind = FLOW_REGISTER, .raises = true};
     json_t *options = NULL;
-    if (!passkeys_may_change(c)) {
-        return 0;
+    bool may;
+    int r = passkeys_may_change(c, &may);
+    if (r < 0 || !may) {
+        return r;
     }
     (void)snprintf(f.user, sizeof(f.user), "%s", c->actor.user);
     memcpy(f.session, c->actor.session, sizeof(f.session));
-    int r = passkeys_challenge(c, &f, NULL, NULL);
+    r = passkeys_challenge(c, &f, NULL, NULL);
     r = r < 0 ? r : passkeys_creation(c, &f, false, &options);
     return r < 0 ? r : call_answer(c, 200, options);
 }
@@ -81,11 +82,12 @@ static int take_flow(struct call *c, struct flow *f, bool *found)
 int op_passkey_add(struct call *c)
 {
     struct flow f;
-    bool found, done;
-    if (!passkeys_may_change(c)) {
-        return 0;
+    bool found = false, done, may;
+    int r = passkeys_may_change(c, &may);
+    if (r < 0 || !may) {
+        return r;
     }
-    int r = take_flow(c, &f, &found);
+    r = take_flow(c, &f, &found);
     if (r < 0 || !found) {
         return r;
     }

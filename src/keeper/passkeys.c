@@ -14,6 +14,7 @@
 #include "keeper/json.h"
 #include "keeper/keeper.h"
 #include "keeper/live.h"
+#include "keeper/stepup.h"
 #include "store/breakglass.h"
 
 _Static_assert(PASSKEYS_ID_MAX == PASSKEY_ID_MAX && PASSKEYS_KEY_MAX == PASSKEY_KEY_MAX &&
@@ -417,13 +418,41 @@ static bool is_filled_in_time(struct call *c)
     return in_time;
 }
 
-bool passkeys_may_change(struct call *c)
+static int each_strength(void *context, const struct passkey *p)
 {
-    bool may = passkeys_recent(c);
-    if (!may) {
-        (void)call_problem(c, 403, NULL,
-                           "Log in again first: this needs a proof that is at most ten minutes "
-                           "old.");
+    enum assurance *level = context;
+    enum assurance own = p->synced ? ASSURANCE_PHISHING_RESISTANT : ASSURANCE_HARDWARE;
+    if (!p->disabled && own > *level) {
+        *level = own;
     }
-    return may && is_filled_in_time(c);
+    return 0;
+}
+
+/* What a change of the keys has to be proven with. */
+static int strength_of_keys(struct call *c, enum assurance *ret)
+{
+    struct breakglass b;
+    *ret = ASSURANCE_MFA;
+    int r = breakglass_find(c->keeper->store, c->actor.user, &b);
+    /* An emergency account gets all of its keys at once, by its sealed code. */
+    return r == FAULT_ABSENT ? passkeys_list(c->keeper->store, c->actor.user, each_strength, ret)
+                             : r;
+}
+
+int passkeys_may_change(struct call *c, bool *may)
+{
+    enum assurance level;
+    *may = false;
+    if (c->actor.kind != CREDENTIAL_CONSOLE) {
+        return call_problem(c, 403, NULL, "only a person in a browser changes passkeys");
+    }
+    int r = strength_of_keys(c, &level);
+    if (r < 0) {
+        return r;
+    }
+    if (!stepup_satisfied(&c->actor.proven, level, PASSKEYS_RECENT_S, c->now_ms / 1000)) {
+        return stepup_demand(c, level, PASSKEYS_RECENT_S);
+    }
+    *may = is_filled_in_time(c);
+    return 0;
 }

@@ -62,10 +62,13 @@ static inline bool passkeys_enrol(const struct enrolment *e)
 {
     return e->renews == ENROL_ALL && !e->confirm;
 }
-/* Keys are added and removed only by a person in a browser who has proven two factors lately. */
+/* An account is changed only by a person in a browser who has proven two factors lately. */
 #define PASSKEYS_RECENT_S 600u
 bool passkeys_recent(const struct call *c);
-/* The same; false: the call has ended with a problem. */
-bool passkeys_may_change(struct call *c);
+/* Keys are added and removed only by one who has lately proven as much as the strongest key that
+ * the person has: a phished password and code shall not make a key beside it (SP 800-63B: a new
+ * authenticator is bound at the same or a higher level). *may false: the call has ended with a
+ * problem or with the way to the proof. */
+must_check int passkeys_may_change(struct call *c, bool *may);
 
 #endif

@@ -125,6 +125,7 @@ def known(site):
     assert who.login().status == 303
     browser, key = Browser(site, who), Authenticator()
     assert browser.add(key, "Key").status == 201
+    assert browser.prove(key).status == 200
     return browser, key
 
 
@@ -227,6 +228,7 @@ def test_a_counter_that_goes_back_disables_the_key(site, new):
 def test_a_key_belongs_to_one_person_once(site, new):
     first, second, key = new(), new(), Authenticator()
     assert first.add(key, "Key").status == 201
+    assert first.prove(key).status == 200
     for browser in (first, second):
         answer = browser.add(key, "Other")
         assert answer.status == 422 and "known already" in answer.json()["detail"]
@@ -308,9 +310,28 @@ def test_only_a_browser_with_a_recent_proof_changes_keys(site, new):
     assert stranger(site).ask("/account/passkeys/options", {}).status == 401
 
 
+@pytest.mark.parametrize("flags, level", [(UP | UV, "hardware"), (UP | UV | BE, "phishing-resistant")])
+def test_who_has_a_key_proves_with_it_before_another_comes_or_one_goes(site, new, flags, level):
+    """A phished password and code must not make a key of the thief's beside the person's."""
+    owner, key, second = new(), Authenticator(flags=flags), Authenticator()
+    assert owner.add(key, "Key").status == 201
+    where = "/api/v1/me/passkeys/" + owner.ask("/api/v1/me/passkeys", None, "GET").json()["passkeys"][0]["id"]
+    for path, method in (("/account/passkeys/options", "POST"), ("/account/passkeys", "POST"), (where, "DELETE")):
+        body = {} if path.endswith("options") else {"name": "x", "id": "x", "client": "x", "object": "x"}
+        answer = owner.ask(path, body if method == "POST" else None, method)
+        assert answer.status == 401 and answer.json()["assurance"] == level, answer.text
+    page = owner.person.get(site.portal + "/account/passkeys/add")
+    assert page.status in (302, 303) and f"need={level}" in page.get("location")
+    assert [k["name"] for k in site.json("user", "passkey", "list", owner.person.name)["passkeys"]] == ["Key"]
+    assert owner.prove(key).status == 200
+    assert owner.add(second, "Second").status == 201
+    assert owner.ask(where, None, "DELETE").status in ((200,) if level == "hardware" else (401,)), "the second is stronger"
+
+
 def test_a_person_names_and_removes_own_keys(site, new):
     owner, other, key, second = new(), new(), Authenticator(), Authenticator()
     assert owner.add(key, "Key").status == 201
+    assert owner.prove(key).status == 200
     assert owner.add(second, "Zweiter Schlüssel").status == 201
     keys = owner.ask("/api/v1/me/passkeys", None, "GET").json()["passkeys"]
     assert {k["name"] for k in keys} == {"Key", "Zweiter Schlüssel"}

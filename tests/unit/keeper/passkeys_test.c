@@ -281,7 +281,7 @@ static void keys_are_added_after_a_proof_of_the_last_ten_minutes(void **state)
     assert_int_equal(asked_after(590, "GET", "/account/passkeys/add"), 200);
     assert_int_equal(asked_after(590, "POST", "/account/passkeys/options"), 200);
     assert_int_equal(asked_after(610, "GET", "/account/passkeys/add"), 303);
-    assert_int_equal(asked_after(610, "POST", "/account/passkeys/options"), 403);
+    assert_int_equal(asked_after(610, "POST", "/account/passkeys/options"), 401);
     assert_int_equal(asked_after(610, "DELETE", "/api/v1/me/passkeys/0123456789abcdef"), 401);
     assert_int_equal(asked_after(590, "DELETE", "/api/v1/me/passkeys/0123456789abcdef"), 404);
 }
