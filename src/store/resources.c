@@ -36,6 +36,28 @@ int resources_put(struct store *s, const char *kind, const char *name, struct sp
     return rc < 0 ? rc : store_settle(s, put(s, kind, name, doc, now));
 }
 
+int resources_place(struct store *s, const char *kind, const char *name, struct span doc,
+                    uint64_t place, uint64_t now, uint64_t *ret)
+{
+    struct query q;
+    if (strlen(kind) >= KIND_SIZE || !text_is_name(span_str(name)))
+        return FAULT_FORMAT;
+    if (fits(doc, RESOURCE_DOC_MAX) < 0)
+        return FAULT_LIMIT;
+    store_query(&q, s, STMT_RESOURCE_PLACE);
+    query_u64(&q, place);
+    query_text(&q, kind);
+    query_text(&q, name);
+    query_span(&q, doc);
+    query_u64(&q, now);
+    int row = query_step(&q);
+    uint64_t seq = row == 1 ? query_get_u64(&q) : 0;
+    int rc = store_close_query(&q, s);
+    if (rc == 0)
+        *ret = seq;
+    return rc;
+}
+
 struct names {
     char kind[KIND_SIZE];
     char name[STORE_NAME_SIZE];

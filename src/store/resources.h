@@ -11,7 +11,7 @@
 
 struct resource {
     uint64_t seq;
-    const char *kind; /* "zone", "route", "rule" */
+    const char *kind; /* "zone", "route", "rule", "test", "setting" */
     const char *name;
     struct span doc;
     uint64_t created;
@@ -21,6 +21,10 @@ struct resource {
 /* Makes or replaces. 1: it is new, 0: replaced. FAULT_LIMIT. */
 must_check int resources_put(struct store *s, const char *kind, const char *name, struct span doc,
                              uint64_t now);
+/* Makes it where it was or is to be in the order: nothing may have this name or this place. place
+ * 0: behind all others. *ret is where it is then. FAULT_EXISTS. */
+must_check int resources_place(struct store *s, const char *kind, const char *name, struct span doc,
+                               uint64_t place, uint64_t now, uint64_t *ret);
 must_check int resources_find(struct store *s, const char *kind, const char *name,
                               struct arena *arena, struct resource *ret);
 must_check int resources_remove(struct store *s, const char *kind, const char *name);

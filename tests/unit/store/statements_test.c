@@ -28,6 +28,7 @@ static const char *const MAY_SCAN[] = {
     "NOTICE_WAITING",    /* by the index of those that wait, which are bounded */
     "NOTICE_OLDEST",     /* its first row */
     "SESSION_EXPIRE",    /* those not ended, by their own index */
+    "FILED_LIST",        /* as many as the file has, when it is read */
     "AUDIT_WALK",        /* export: everything is what was asked for */
     "PASSKEY_DECOY",     /* one row */
     "AUDIT_LAST",        /* from the end, one row */
