@@ -28,10 +28,10 @@ static void check(struct call *c, int fault, enum credential_kind kind)
     }
     bench_must(c->need == CALL_LATER || c->need == CALL_ERRAND ||
                (c->status >= 200 && c->status <= 503));
-    if (kind == CREDENTIAL_NONE && (c->op == NULL || c->op->role != ROLE_NOBODY)) {
+    if (kind == CREDENTIAL_NONE && (c->op == NULL || c->op->roles != ROLE_NOBODY)) {
         bench_must(c->status == 401 || c->status == 303);
     }
-    if (c->op != NULL && c->op->role > c->actor.role && c->op->role != ROLE_NOBODY) {
+    if (c->op != NULL && !roles_admit(c->op->roles, c->actor.roles)) {
         bench_must(c->status >= 303 && c->status != 404);
     }
     buf_init(&out, 4u * 1024 * 1024);

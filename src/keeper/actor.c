@@ -99,7 +99,7 @@ static int fill_user(struct call *c, const char *user)
         r = a->groups.at == NULL && buf_len(&groups) > 0 ? -ENOMEM : 0;
     }
     buf_fini(&groups);
-    a->role = lines_have(a->groups, SPAN(GROUP_OWNERS)) ? ROLE_OWNER : ROLE_PERSON;
+    a->roles = roles_of(a->groups);
     return r;
 }
 
@@ -165,7 +165,7 @@ int actor_find(struct call *c, bool *known)
         r = find_token(c, now, &status);
         break;
     case CREDENTIAL_HOST:
-        c->actor.role = ROLE_HOST;
+        c->actor.roles = ROLE_HOST;
         c->actor.text = "host";
         status = VIEW_OK;
         break;
@@ -179,7 +179,7 @@ int actor_find(struct call *c, bool *known)
     *known = r == 0 && status == VIEW_OK;
     if (!*known) {
         c->actor.text = NULL;
-        c->actor.role = ROLE_NOBODY;
+        c->actor.roles = 0;
     }
     return r;
 }

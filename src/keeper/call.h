@@ -25,6 +25,7 @@
 #include "base/list.h"
 #include "base/secret.h"
 #include "ipc/message.h"
+#include "keeper/roles.h"
 
 struct keeper;
 struct operation;
@@ -51,13 +52,10 @@ struct call_input {
     } enrol; /* of the enrolment page */
 };
 
-/* ROLE_HOST: the owner of this host, over keeper.sock. */
-enum call_role { ROLE_NOBODY = 0, ROLE_PERSON = 1, ROLE_OWNER = 2, ROLE_HOST = 3 };
-
 /* Who asks, found by authentication. Strings live in the call's arena. */
 struct actor {
     enum credential_kind kind;
-    enum call_role role;
+    unsigned roles;      /* set of enum role; 0: nobody is known */
     const char *user;    /* "" for the host's owner */
     const char *text;    /* for audit: "user", "user/token", "host" */
     struct span groups;  /* one a line */

@@ -97,7 +97,11 @@ int op_certificates_add(struct call *c)
     if (!read_certificate(c, &new)) {
         return 0;
     }
-    int r = users_find(c->keeper->store, new.user, &user);
+    int r = roles_guard(c, new.user);
+    if (r <= 0) {
+        return r;
+    }
+    r = users_find(c->keeper->store, new.user, &user);
     if (r == FAULT_ABSENT) {
         return call_problem(c, 400, "user", "no such user");
     }
@@ -130,7 +134,11 @@ int op_certificates_remove(struct call *c)
         return 0;
     }
     int r = certificates_find(c->keeper->store, name, &old);
-    r = r < 0 ? r : certificates_remove(c->keeper->store, name);
+    r = r < 0 ? call_fault(c, r, "certificate") : roles_guard(c, old.user);
+    if (r <= 0) {
+        return r;
+    }
+    r = certificates_remove(c->keeper->store, name);
     if (r < 0) {
         return call_fault(c, r, "certificate");
     }

@@ -24,10 +24,10 @@ int op_whoami(struct call *c)
         [CREDENTIAL_SSO] = "session",   [CREDENTIAL_HOST] = "host",
     };
     return call_answer(c, 200,
-                       json_pack("{s:s,s:o,s:o,s:s}", "kind", KINDS[c->actor.kind], "user",
+                       json_pack("{s:s,s:o,s:o,s:s,s:o}", "kind", KINDS[c->actor.kind], "user",
                                  json_text(span_str(c->actor.user)), "groups",
-                                 json_lines(c->actor.groups), "role",
-                                 c->actor.role >= ROLE_OWNER ? "owner" : "person"));
+                                 json_lines(c->actor.groups), "role", roles_name(c->actor.roles),
+                                 "roles", roles_json(c->actor.roles)));
 }
 
 int op_my_consoles(struct call *c)

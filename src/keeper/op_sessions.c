@@ -48,7 +48,10 @@ int op_my_sessions(struct call *c)
     return list_sessions(c, c->actor.user[0] == '\0' ? "-" : c->actor.user);
 }
 
-/* Owners end any session, everybody else their own; that another's exists is not told. */
+#define ENDS_OTHERS (ROLE_HOST | ROLE_OWNER | ROLE_ADMINISTRATOR | ROLE_OPERATOR)
+
+/* Whoever tends the service ends the sessions of others, everybody else their own; that another's
+ * exists is not told. */
 static int end_session(struct call *c, struct session *session)
 {
     uint8_t id[STORE_ID_SIZE];
@@ -56,7 +59,8 @@ static int end_session(struct call *c, struct session *session)
         return call_problem(c, 404, NULL, "session: no such thing");
     }
     int r = sessions_find(c->keeper->store, id, session);
-    if (r == 0 && c->actor.role < ROLE_OWNER && strcmp(session->user, c->actor.user) != 0) {
+    if (r == 0 && (c->actor.roles & ENDS_OTHERS) == 0 &&
+        strcmp(session->user, c->actor.user) != 0) {
         r = FAULT_ABSENT;
     }
     if (r == 0 && session->ended != 0) {
@@ -64,6 +68,10 @@ static int end_session(struct call *c, struct session *session)
     }
     if (r < 0) {
         return call_fault(c, r, "session");
+    }
+    r = roles_guard_own(c, session->user);
+    if (r <= 0) {
+        return r;
     }
     /* People end their own after a proof; an owner who ends another's is not held up. */
     if (c->actor.kind == CREDENTIAL_CONSOLE && strcmp(session->user, c->actor.user) == 0) {

@@ -211,7 +211,11 @@ int op_tokens_add(struct call *c)
         return 0;
     }
     struct user owner = {0};
-    int r = users_find(c->keeper->store, t.owner, &owner);
+    int r = roles_guard_own(c, t.owner);
+    if (r <= 0) {
+        return r;
+    }
+    r = users_find(c->keeper->store, t.owner, &owner);
     if (r == 0 && owner.kind == USER_BREAK_GLASS) {
         return call_problem(c, 409, "owner", "a break-glass account has no tokens");
     }
@@ -286,6 +290,10 @@ int op_tokens_rotate(struct call *c)
     if (r < 0) {
         return call_fault(c, r, "token");
     }
+    r = roles_guard_own(c, t.owner);
+    if (r <= 0) {
+        return r;
+    }
     if (!read_expiry(c, now, &expires) || !read_overlap(c, now, &t, &former_ends)) {
         return 0;
     }
@@ -317,7 +325,11 @@ int op_tokens_revoke(struct call *c)
         return 0;
     }
     int r = tokens_find_name(c->keeper->store, name, &c->arena, &t);
-    r = r < 0 ? r : tokens_revoke(c->keeper->store, t.id, c->now_ms / 1000);
+    r = r < 0 ? call_fault(c, r, "token") : roles_guard_own(c, t.owner);
+    if (r <= 0) {
+        return r;
+    }
+    r = tokens_revoke(c->keeper->store, t.id, c->now_ms / 1000);
     if (r < 0) {
         return call_fault(c, r, "token");
     }

@@ -301,6 +301,12 @@ int op_users_add(struct call *c)
     if (call_member(c, "password") != NULL && !password_ready(c, name, &r)) {
         return r;
     }
+    const char **groups;
+    size_t count;
+    r = read_groups(c, &groups, &count) ? roles_guard_groups(c, SPAN_NONE, groups, count) : 0;
+    if (r <= 0) {
+        return r;
+    }
     r = users_add_kind(c->keeper->store, name, service ? USER_SERVICE : USER_PERSON,
                        c->now_ms / 1000);
     if (r < 0) {
@@ -393,6 +399,16 @@ int op_users_enable(struct call *c)
     return r < 0 ? r : answer_user(c, 200, name);
 }
 
+static int guard_groups(struct call *c, const char *name, const char *const *after, size_t count)
+{
+    struct buf before;
+    buf_init(&before, GROUPS_MAX);
+    int r = groups_of(c->keeper->store, name, &before);
+    r = r < 0 ? r : roles_guard_groups(c, buf_view(&before), after, count);
+    buf_fini(&before);
+    return r;
+}
+
 int op_users_groups(struct call *c)
 {
     const char *name = op_name(c, 0, "user");
@@ -401,7 +417,10 @@ int op_users_groups(struct call *c)
     if (name == NULL || !read_groups(c, &groups, &count)) {
         return 0;
     }
-    int r;
+    int r = guard_groups(c, name, groups, count);
+    if (r <= 0) {
+        return r;
+    }
     bool owner = was_owner(c, name, &r);
     r = r < 0 ? r : groups_set(c->keeper->store, name, groups, count);
     if (r < 0) {
@@ -509,7 +528,8 @@ static int each_group(void *context, const struct group *group)
     rows->seen++;
     (void)snprintf(rows->last_name, sizeof(rows->last_name), "%s", group->name);
     return json_push(rows->items,
-                     json_pack("{s:s,s:i}", "name", group->name, "members", (int)group->members));
+                     json_pack("{s:s,s:i,s:b}", "name", group->name, "members", (int)group->members,
+                               "built_in", groups_is_built_in(group->name)));
 }
 
 int op_groups_list(struct call *c)

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/text.h"
 #include "keeper/actor.h"
 #include "keeper/json.h"
 #include "keeper/keeper.h"
@@ -184,7 +185,7 @@ static int answer_stranger(struct call *c)
     return 0;
 }
 
-static int deny(struct call *c, const char *why)
+int operation_deny(struct call *c, const char *why)
 {
     (void)call_problem(c, 403, NULL, "%s", why);
     if (span_is(c->in.method, "GET") || span_is(c->in.method, "HEAD")) {
@@ -197,6 +198,20 @@ static int deny(struct call *c, const char *why)
     return detail == NULL ? -ENOMEM : call_audit(c, AUDIT_OPERATION_DENIED, c->in.path, detail);
 }
 
+static int deny_role(struct call *c)
+{
+    if (c->op->roles == ROLE_HOST) {
+        return operation_deny(c, "only the owner of this host may do this, there");
+    }
+    char why[160];
+    struct buf who;
+    buf_init(&who, sizeof(why));
+    roles_text(c->op->roles, &who);
+    (void)snprintf(why, sizeof(why), "only for %.*s", SPAN_FMT(buf_view(&who)));
+    buf_fini(&who);
+    return operation_deny(c, why);
+}
+
 int operation_run(struct call *c)
 {
     struct keeper *k = c->keeper;
@@ -206,7 +221,7 @@ int operation_run(struct call *c)
     if (k->live == NULL && c->in.kind != CREDENTIAL_HOST) {
         return call_problem(c, 503, NULL, "the service is starting");
     }
-    if (c->op == NULL || c->op->role != ROLE_NOBODY) {
+    if (c->op == NULL || c->op->roles != ROLE_NOBODY) {
         int r = actor_find(c, &known);
         if (r < 0) {
             return r;
@@ -220,14 +235,20 @@ int operation_run(struct call *c)
                      : call_problem(c, 404, NULL, "no such operation");
     }
     if (actor_strays(c)) {
-        return deny(c, reason_text(REASON_TOKEN_ZONE));
+        return operation_deny(c, reason_text(REASON_TOKEN_ZONE));
     }
-    if (c->op->role != ROLE_NOBODY && !actor_covers(&c->actor, c->in.method, c->in.path)) {
-        return deny(c, "the token's scope does not cover this");
+    if (c->op->roles != ROLE_NOBODY && !actor_covers(&c->actor, c->in.method, c->in.path)) {
+        return operation_deny(c, "the token's scope does not cover this");
     }
-    if (c->op->role > c->actor.role) {
-        return deny(c, c->op->role == ROLE_HOST ? "only the owner of this host may do this, there"
-                                                : "only members of the group owners may do this");
+    if (!roles_admit(c->op->roles, c->actor.roles)) {
+        return deny_role(c);
+    }
+    if ((c->op->flags & OPERATION_USER) != 0 && text_is_name(c->param[0])) {
+        const char *user = arena_string(&c->arena, c->param[0]);
+        int may = user == NULL ? -ENOMEM : roles_guard(c, user);
+        if (may <= 0) {
+            return may;
+        }
     }
     if (k->live != NULL && (c->op->flags & OPERATION_PROVE) != 0 &&
         c->actor.kind == CREDENTIAL_CONSOLE) {
@@ -268,10 +289,6 @@ static void document_fields(struct buf *out, const char *heading, const struct f
 
 int operation_document(struct buf *out)
 {
-    static const char *const ROLES[] = {[ROLE_NOBODY] = "anybody",
-                                        [ROLE_PERSON] = "anybody who is logged in",
-                                        [ROLE_OWNER] = "owners",
-                                        [ROLE_HOST] = "the owner of this host, over `keeper.sock`"};
     (void)buf_text(out,
                    "# The API of postern\n\n"
                    "Made from the table of operations by `postern-keeper --offline operations`; do "
@@ -284,7 +301,7 @@ int operation_document(struct buf *out)
                    "`{\"status\", \"body\"}`.\n\n"
                    "Over HTTPS the caller sends `Authorization: Bearer pst_…` or the console's "
                    "cookie. A token acts\n"
-                   "with the role of its owner, only when its `routes` name `portal`, and only "
+                   "with the roles of its owner, only when its `routes` name `portal`, and only "
                    "with its `methods`\n"
                    "and `paths`. Bodies are `application/json`, at most 64 KiB, without repeated "
                    "keys. Errors are\n"
@@ -295,7 +312,17 @@ int operation_document(struct buf *out)
                    "answers when every\n"
                    "process uses the new snapshot. Lists take `limit` (at most 500) and `after`, "
                    "and give `next`\n"
-                   "when there may be more.\n\n");
+                   "when there may be more.\n\n"
+                   "Who may what follows from membership of the built-in groups `owners`,\n"
+                   "`administrators`, `auditors` and `operators`; a person may be in several. "
+                   "Owners may call\n"
+                   "everything that is not for the host alone. Members of owners and "
+                   "administrators and break-glass\n"
+                   "accounts are privileged: nobody but an owner changes them, ends their "
+                   "sessions, or makes, renews\n"
+                   "or revokes what acts for them; and only owners say who is in a built-in "
+                   "group. Everybody's own\n"
+                   "is what stands below `me`.\n\n");
     for (unsigned pages = 0; pages < 2; pages++) {
         (void)buf_text(out, pages ? "# Pages of the console\n\n" : "# Operations\n\n");
         for (size_t i = 0; i < OPERATION_COUNT; i++) {
@@ -303,8 +330,12 @@ int operation_document(struct buf *out)
             if (((op->flags & OPERATION_PAGE) != 0) != (pages == 1)) {
                 continue;
             }
-            (void)buf_printf(out, "## %s %s\n\n%s For %s.\n\n", op->method, op->path, op->summary,
-                             ROLES[op->role]);
+            (void)buf_printf(out, "## %s %s\n\n%s For ", op->method, op->path, op->summary);
+            roles_text(op->roles, out);
+            (void)buf_text(out, (op->flags & OPERATION_USER) != 0 &&
+                                        (op->roles & (ROLE_HOST | ROLE_USER)) == 0
+                                    ? "; on privileged people owners only.\n\n"
+                                    : ".\n\n");
             document_fields(out, "Query:", op->query);
             document_fields(out, "Body:", op->fields);
         }

@@ -29,12 +29,13 @@ enum operation_flag {
     OPERATION_READS = 8,  /* changes nothing even though it is a POST */
     OPERATION_PROVE = 16, /* of somebody in a browser: only after a recent proof */
     OPERATION_TURN = 32,  /* a GET that changes something all the same */
+    OPERATION_USER = 64,  /* changes the user {name}: privileged ones by owners only */
 };
 
 struct operation {
     const char *method;
     const char *path; /* template: {name} is one segment */
-    enum call_role role;
+    unsigned roles;   /* set of enum role: who may call it, owners and the host besides */
     unsigned flags;
     const char *summary;
     int (*run)(struct call *c);
@@ -54,6 +55,10 @@ must_check int operation_run(struct call *c);
  * other methods. */
 const struct operation *operation_find(struct span method, struct span path, struct span params[2],
                                        bool *other);
+
+/* Ends the call with 403; an attempt to change something is recorded, so nothing may have been
+ * written before. Returns 0 or a fault. */
+must_check int operation_deny(struct call *c, const char *why);
 
 /* docs/api.md as Markdown, made from the table. */
 must_check int operation_document(struct buf *out);

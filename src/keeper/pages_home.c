@@ -336,7 +336,7 @@ static int tell(struct call *c)
     size_t i;
     bool may = false;
     int r = list == NULL ? -ENOMEM : users_find(c->keeper->store, c->actor.user, &user);
-    if (r == 0 && c->actor.role == ROLE_OWNER) {
+    if (r == 0 && (c->actor.roles & ROLE_OWNER) != 0) {
         r = emergency_warn(c->keeper, c->now_ms / 1000, list);
     }
     if (r == 0 && user.totp && user.recovery_left <= RECOVERY_FEW) {
@@ -366,7 +366,7 @@ int page_home(struct call *c)
     }
     tiles(c);
     int r = sessions(c, "Your sessions", c->actor.user);
-    if (c->actor.role == ROLE_OWNER) {
+    if ((c->actor.roles & ROLE_OWNER) != 0) {
         r = r < 0 ? r : sessions(c, "On now", NULL);
         r = r < 0 ? r : denials(c);
         routes(c);

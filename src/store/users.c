@@ -141,9 +141,20 @@ int groups_add(struct store *s, const char *name, uint64_t now)
     return rc < 0 ? rc : 0;
 }
 
+bool groups_is_built_in(const char *name)
+{
+    static const char *const NAMES[] = {GROUP_OWNERS, GROUP_ADMINISTRATORS, GROUP_AUDITORS,
+                                        GROUP_OPERATORS};
+    for (size_t i = 0; i < countof(NAMES); i++) {
+        if (strcmp(name, NAMES[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 int groups_remove(struct store *s, const char *name)
 {
-    if (span_is(span_str(name), GROUP_OWNERS))
+    if (groups_is_built_in(name))
         return FAULT_DENIED;
     return one(s, STMT_GROUP_REMOVE, name);
 }

@@ -1,13 +1,17 @@
 /* People and the groups they are in.
  *
  * A user's name is the key; it never changes. Removing a user removes credentials, sessions, tokens
- * and memberships with it; the audit trail keeps the name. The group "owners" exists always. */
+ * and memberships with it; the audit trail keeps the name. The four built-in groups exist always: who
+ * is in them has a role (keeper/roles.h). */
 #ifndef STORE_USERS_H
 #define STORE_USERS_H
 
 #include "store/store.h"
 
 #define GROUP_OWNERS "owners"
+#define GROUP_ADMINISTRATORS "administrators"
+#define GROUP_AUDITORS "auditors"
+#define GROUP_OPERATORS "operators"
 
 #define USER_MAIL_SIZE 255u
 
@@ -58,7 +62,8 @@ struct group {
 };
 
 must_check int groups_add(struct store *s, const char *name, uint64_t now);
-/* FAULT_ABSENT; FAULT_DENIED for "owners". */
+bool groups_is_built_in(const char *name);
+/* FAULT_ABSENT; FAULT_DENIED for a built-in one. */
 must_check int groups_remove(struct store *s, const char *name);
 must_check int groups_find(struct store *s, const char *name, struct group *ret);
 must_check int groups_list(struct store *s, const char *after, uint32_t limit,

@@ -34,3 +34,14 @@ CREATE TABLE filed (
     doc TEXT NOT NULL,
     PRIMARY KEY (kind, name)
 ) STRICT, WITHOUT ROWID;
+
+-- Built-in groups give a role. A group of the same name that had members before keeps them under
+-- another name: nobody becomes an administrator by an upgrade.
+INSERT INTO user_groups (name, created)
+    SELECT name || '.before', created FROM user_groups
+    WHERE name IN ('administrators', 'auditors', 'operators')
+        AND EXISTS (SELECT 1 FROM memberships WHERE user_group = user_groups.name);
+UPDATE memberships SET user_group = user_group || '.before'
+    WHERE user_group IN ('administrators', 'auditors', 'operators');
+INSERT OR IGNORE INTO user_groups (name, created)
+    VALUES ('administrators', 0), ('auditors', 0), ('operators', 0);

@@ -52,12 +52,20 @@ static void every_row_is_found_by_its_own_path_and_by_no_earlier_row(void **stat
         bool other;
         assert_ptr_equal(find(op->method, op->path, &other), op);
         assert_true(op->summary[0] != '\0' && op->run != NULL);
-        /* A change is made by a method that says so, and by owners alone. */
+        /* A change is made by a method that says so, and by those who administer. */
         if ((op->flags & OPERATION_CHANGE) != 0) {
-            assert_int_equal(op->role, ROLE_OWNER);
+            assert_int_equal(op->roles & ~(unsigned)(ROLE_OWNER | ROLE_ADMINISTRATOR), 0);
             assert_string_not_equal(op->method, "GET");
         }
-        if (op->role == ROLE_NOBODY) {
+        /* Auditors change nothing. */
+        if ((op->roles & ROLE_AUDITOR) != 0 && (op->flags & OPERATION_READS) == 0) {
+            assert_string_equal(op->method, "GET");
+        }
+        /* What changes a user is held to the guard of privileged people. */
+        bool changes =
+            strncmp(op->path, "/api/v1/users/{name}", 20) == 0 && strcmp(op->method, "GET") != 0;
+        assert_int_equal((op->flags & OPERATION_USER) != 0, changes);
+        if ((op->roles & ROLE_NOBODY) != 0) {
             /* Enrolment brings its own proof; public keys are for everybody; and the pages of a
              * sign-in are for those who are nobody yet. */
             if (op->run != op_jwks && strncmp(op->path, "/signin/", 8) != 0) {

@@ -107,6 +107,37 @@ static void an_older_store_is_not_read_without_migration(void **state)
     assert_int_equal(try_open(x, STORE_READ, "older postern"), FAULT_VERSION);
 }
 
+static void nobody_gets_a_role_by_an_upgrade(void **state)
+{
+    struct scratch x;
+    struct buf names;
+    bool has;
+    (void)state;
+    scratch_dir(&x);
+    run(x.path, schema_main.steps[0]);
+    run(x.path, schema_main.steps[1]);
+    run(x.path, "PRAGMA application_id = 0x50535452;"
+                "INSERT INTO users (name, created) VALUES ('ann', 1), ('bob', 1);"
+                "INSERT INTO user_groups (name, created) VALUES ('administrators', 7),"
+                "    ('operators', 8), ('others', 9);"
+                "INSERT INTO memberships (user, user_group) VALUES ('ann', 'administrators'),"
+                "    ('ann', 'others'), ('bob', 'owners')");
+    assert_int_equal(chmod(x.path, 0600), 0);
+    scratch_open(&x, STORE_OPEN);
+    buf_init(&names, 256);
+    assert_int_equal(groups_of(x.store, "ann", &names), 0);
+    assert_true(span_is(buf_view(&names), "administrators.before\nothers"));
+    buf_fini(&names);
+    assert_int_equal(groups_has(x.store, "owners", "bob", &has), 0);
+    assert_true(has);
+    struct group g;
+    assert_int_equal(groups_find(x.store, "administrators", &g), 0);
+    assert_int_equal(g.members, 0);
+    assert_int_equal(groups_find(x.store, "auditors", &g), 0);
+    assert_int_equal(groups_find(x.store, "operators.before", &g), FAULT_ABSENT);
+    scratch_remove(&x);
+}
+
 static void another_program_s_database_is_refused(void **state)
 {
     struct scratch x;
@@ -286,6 +317,7 @@ int main(void)
         with_store(a_link_in_place_of_the_store_is_refused),
         with_store(a_store_of_a_newer_postern_is_refused_and_not_touched),
         with_store(an_older_store_is_not_read_without_migration),
+        cmocka_unit_test(nobody_gets_a_role_by_an_upgrade),
         cmocka_unit_test(another_program_s_database_is_refused),
         with_store(an_emptied_store_is_not_mistaken_for_a_new_one),
         with_store(a_file_that_is_no_database_is_corrupt),

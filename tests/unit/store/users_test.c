@@ -91,14 +91,19 @@ static void a_page_is_never_longer_than_the_maximum(void **state)
     buf_fini(&out);
 }
 
-static void the_owners_group_exists_and_stays(void **state)
+static void the_built_in_groups_exist_and_stay(void **state)
 {
+    static const char *const NAMES[] = {"owners", "administrators", "auditors", "operators"};
     struct store *s = of(state);
     struct group g;
-    assert_int_equal(groups_find(s, GROUP_OWNERS, &g), 0);
-    assert_int_equal(g.members, 0);
-    assert_int_equal(groups_remove(s, GROUP_OWNERS), FAULT_DENIED);
-    assert_int_equal(groups_add(s, GROUP_OWNERS, NOW), FAULT_EXISTS);
+    for (size_t i = 0; i < countof(NAMES); i++) {
+        assert_int_equal(groups_find(s, NAMES[i], &g), 0);
+        assert_int_equal(g.members, 0);
+        assert_true(groups_is_built_in(NAMES[i]));
+        assert_int_equal(groups_remove(s, NAMES[i]), FAULT_DENIED);
+        assert_int_equal(groups_add(s, NAMES[i], NOW), FAULT_EXISTS);
+    }
+    assert_false(groups_is_built_in("owner"));
 }
 
 static void memberships_follow_users_and_groups(void **state)
@@ -210,7 +215,7 @@ int main(void)
         with_store(a_user_is_made_once),
         with_store(users_are_listed_in_pages),
         with_store(a_page_is_never_longer_than_the_maximum),
-        with_store(the_owners_group_exists_and_stays),
+        with_store(the_built_in_groups_exist_and_stay),
         with_store(memberships_follow_users_and_groups),
         with_store(a_service_account_can_be_given_nothing_to_sign_in_with),
         with_store(setting_groups_is_all_or_nothing),
