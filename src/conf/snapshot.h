@@ -173,10 +173,19 @@ struct rule_def {
     struct names paths;       /* empty: all. "/a/b" exact, "/a/" and two stars: itself and below */
     enum assurance assurance; /* people need at least this; default MFA */
     uint32_t max_age;         /* and proven at most so long ago; 0: no limit */
-    bool demand; /* admits nobody: what others admit must satisfy this, too; people only.
-                    Without zones it holds everywhere */
+    bool demand;           /* admits nobody: what others admit must satisfy this, too; people only.
+                              Without zones it holds everywhere */
+    const char *approvers; /* group whose members may admit people that the rule names, for a time:
+                              without a grant it admits nobody. "": it asks for none */
+    uint32_t approvals;    /* so many of them have to agree */
+    uint32_t grant_max;    /* seconds: no grant is longer */
     enum origin origin;
 };
+/* Does the rule admit only those who have a grant for it? */
+static inline bool rule_asks_grant(const struct rule_def *r)
+{
+    return r->approvers != NULL && r->approvers[0] != '\0';
+}
 
 /* A directory that says who people are. Nothing of it is for an edge. */
 struct directory_def {

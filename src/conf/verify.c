@@ -589,6 +589,10 @@ static void check_rules(struct check *c)
             report(c, &places, "expected at least one zone, found none");
         if (r->tokens.count > 0 && r->demand)
             report(c, &whole, "expected users or groups in a demand, found tokens");
+        if (rule_asks_grant(r) && r->tokens.count > 0)
+            report(c, &whole, "expected people in a rule with approvers, found tokens");
+        if (rule_asks_grant(r) && r->demand)
+            report(c, &whole, "expected no approvers in a demand, found one");
         for (size_t k = 0; k < r->zones.count; k++) {
             struct place at = place_item(SECTION_RULES, i, "zones", k);
             check_reference(c, SECTION_ZONES, &at, r->zones.name[k]);

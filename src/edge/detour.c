@@ -144,6 +144,7 @@ static void refuse_form(struct exchange *x, struct answer *a, struct span url)
                            .assurance = assurance_name(x->decision.rule->assurance),
                            .max_age = x->decision.rule->max_age,
                            .url = url,
+                           .grant = x->decision.reason == REASON_GRANT,
                            .request_id = x->id_text};
     struct buf page;
     buf_init(&page, PAGES_MAX);
@@ -153,9 +154,68 @@ static void refuse_form(struct exchange *x, struct answer *a, struct span url)
     portal_send_html(x, a, &page, SPAN_NONE);
 }
 
+/* ---- asking for a grant ---- */
+
+static struct span grant_url(struct exchange *x, struct span back)
+{
+    struct buf rest;
+    buf_init(&rest, 16384);
+    (void)buf_text(&rest, DETOUR_GRANT "?rule=");
+    (void)text_urlencode(&rest, span_str(x->decision.rule->name));
+    (void)buf_text(&rest, "&to=");
+    (void)text_urlencode(&rest, x->request.authority);
+    (void)buf_text(&rest, "&back=");
+    (void)text_urlencode(&rest, handover_back_is_safe(back) ? back : SPAN("/"));
+    struct span url = rest.bad ? SPAN_NONE : gate_portal_url(x, buf_view(&rest));
+    buf_fini(&rest);
+    return url;
+}
+
+static void send_grant_problem(struct exchange *x, struct span url)
+{
+    struct answer a = {.status = 403, .type = "application/problem+json"};
+    struct buf body;
+    buf_init(&body, 32768);
+    (void)buf_printf(&body,
+                     "{\"type\":\"" DETOUR_GRANT_PROBLEM "\",\"title\":\"Grant needed\","
+                     "\"status\":403,\"detail\":\"%s\",\"error\":\"%s\",\"rule\":",
+                     reason_text(REASON_GRANT), reason_name(REASON_GRANT));
+    (void)text_json(&body, span_str(x->decision.rule->name));
+    (void)buf_text(&body, ",\"request\":");
+    (void)text_json(&body, url);
+    (void)buf_printf(&body, ",\"request_id\":\"%s\"}\n", x->id_text);
+    a.body = body.bad ? SPAN_NONE : arena_copy(&x->arena, buf_view(&body));
+    buf_fini(&body);
+    answer_send(x, &a);
+}
+
+/* The way leads past no hand-over and thus never in circles: the portal's page stays until there is
+ * a grant, and the session of this console is good afterwards, too. */
+static void ask_grant(struct exchange *x, bool navigates)
+{
+    struct span url = grant_url(x, detour_may_follow(x) ? x->request.target : SPAN(DETOUR_PROVEN));
+    struct answer a = {.status = 303};
+    x->outcome = ACCESS_DENIED;
+    if (url.len == 0) {
+        unavailable(x);
+    } else if (detour_may_follow(x)) {
+        answer_add(&a, "Location", url);
+        answer_send(x, &a);
+    } else if (navigates) {
+        a.status = 403;
+        refuse_form(x, &a, url);
+    } else {
+        send_grant_problem(x, url);
+    }
+}
+
 void detour_prove(struct exchange *x)
 {
     bool navigates = x->clean && exchange_wants_page(x) && !x->request.upgrade_websocket;
+    if (x->decision.reason == REASON_GRANT) {
+        ask_grant(x, navigates);
+        return;
+    }
     if (detour_may_follow(x)) {
         x->outcome = ACCESS_DENIED;
         lead_away(x, LOOP_PROOF);

@@ -14,6 +14,10 @@
 #include "edge/exchange.h"
 
 #define DETOUR_PROBLEM "urn:postern:problem:proof-needed"
+/* A rule would admit this only to whom somebody has granted it: a page leads to the portal, where
+ * it can be asked for, a form and everything else are told where. */
+#define DETOUR_GRANT_PROBLEM "urn:postern:problem:grant-needed"
+#define DETOUR_GRANT "/signin/access"
 /* Where the portal asks for a proof, and where a console's host says that there was one. */
 #define DETOUR_STEP_UP "/signin/stepup"
 #define DETOUR_PROVEN "/.postern/proven"
@@ -23,7 +27,7 @@ bool detour_may_follow(const struct exchange *x);
 /* cookie_came: a session's cookie came along that is worth nothing. */
 void detour_login(struct exchange *x, bool cookie_came);
 /* x->decision is VERDICT_PROVE for somebody who is logged in: a rule demands more than was proven,
- * or the session has left its binding, which only a new login mends. */
+ * the session has left its binding, which only a new login mends, or a grant is missing. */
 void detour_prove(struct exchange *x);
 /* Gets DETOUR_PROVEN. */
 void detour_proven(struct exchange *x);

@@ -235,9 +235,11 @@ int pages_prove(struct buf *out, const struct prove_page *p)
     (void)buf_printf(out,
                      "<section class=\"card\">\n<h1>Not sent yet</h1>\n"
                      "<div class=\"error\" role=\"alert\"><strong>Nothing of what you sent has "
-                     "reached the console.</strong></div>\n<p>For this, %s: <code>%s</code>",
-                     p->cause, p->assurance);
-    if (p->max_age > 0) {
+                     "reached the console.</strong></div>\n<p>For this, %s",
+                     p->cause);
+    if (!p->grant)
+        (void)buf_printf(out, ": <code>%s</code>", p->assurance);
+    if (p->max_age > 0 && !p->grant) {
         (void)buf_text(out, ", proven within ");
         (void)text_duration(out, p->max_age);
     }
@@ -245,11 +247,11 @@ int pages_prove(struct buf *out, const struct prove_page *p)
                         "rel=\"noopener\" href=\"");
     (void)text_html(out, p->url);
     (void)buf_printf(out,
-                     "\">Prove who you are</a> (in a new tab)</li>\n"
+                     "\">%s</a> (in a new tab)</li>\n"
                      "<li>Come back to this tab and load it again. Your browser has kept what you "
                      "sent, asks whether to send it once more, and the console gets it then."
                      "</li>\n</ol>\n<p class=\"muted\">Request %s</p>\n</section>\n",
-                     p->request_id);
+                     p->grant ? "Ask for access" : "Prove who you are", p->request_id);
     return end(out);
 }
 

@@ -59,7 +59,8 @@ must_check int pages_loop(struct buf *out, const struct loop_page *p);
 struct prove_page {
     const char *cause, *assurance;
     uint32_t max_age; /* 0: however old */
-    struct span url;  /* where to prove it */
+    struct span url;  /* where to prove it, or … */
+    bool grant;       /* … to ask for access */
     const char *request_id;
 };
 must_check int pages_prove(struct buf *out, const struct prove_page *p);

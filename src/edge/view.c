@@ -766,6 +766,7 @@ struct subject view_subject(const struct view *v)
         .user = f->user,
         .token = f->token_name,
         .groups = f->groups,
+        .grants = f->grants,
         .named_only = f->named_only != 0,
         .proven = view_proven(f),
         .scope_routes = f->scope_routes,

@@ -479,6 +479,9 @@ void change_settled(struct keeper *k, uint64_t number)
     }
     c->lease = NULL;
     leases_settled(k);
+    if (!c->is_refresh) {
+        grants_sweep(k);
+    }
     answer_waiting(k, number, 0, SPAN_NONE, epoch);
     change_free(c);
     change_go_on(k);

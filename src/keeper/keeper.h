@@ -23,6 +23,7 @@
 #include "keeper/clientid.h"
 #include "keeper/directories.h"
 #include "keeper/errands.h"
+#include "keeper/grants.h"
 #include "keeper/hosts.h"
 #include "keeper/leases.h"
 #include "keeper/live.h"
@@ -81,6 +82,7 @@ struct keeper {
     struct notices notices;
     struct providers providers;
     struct leases leases;
+    struct grants grants;
     struct clientids clientids;
     struct throttled throttled;
     uint64_t access_lost; /* records, since it was last written down */

@@ -412,20 +412,31 @@ static bool names_meet(const struct names *names, struct span lines)
     return false;
 }
 
+bool live_rule_names(const struct rule_def *rule, struct span user, struct span groups,
+                     struct span token, bool named_only)
+{
+    bool open =
+        !named_only && (names_have(&rule->users, SPAN("*")) || names_meet(&rule->groups, groups));
+    return token.len > 0 ? names_have(&rule->tokens, token)
+                         : open || names_have(&rule->users, user);
+}
+
 bool live_may_reach(const struct live *l, const struct route_def *route, struct span user,
-                    struct span groups, struct span token, bool named_only)
+                    struct span groups, struct span token, bool named_only,
+                    const struct span *grants)
 {
     const struct snapshot *s = l->snapshot;
     for (size_t i = 0; i < s->rule_count; i++) {
         const struct rule_def *rule = &s->rules[i];
-        if (rule->demand || (!names_have(&rule->routes, span_str(route->name)) &&
-                             !names_have(&rule->routes, SPAN("*")))) {
+        bool here = names_have(&rule->routes, span_str(route->name)) ||
+                    names_have(&rule->routes, SPAN("*"));
+        if (rule->demand || !here) {
             continue;
         }
-        bool open = !named_only &&
-                    (names_have(&rule->users, SPAN("*")) || names_meet(&rule->groups, groups));
-        if (token.len > 0 ? names_have(&rule->tokens, token)
-                          : open || names_have(&rule->users, user)) {
+        if (grants != NULL && rule_asks_grant(rule) && !lines_have(*grants, span_str(rule->name))) {
+            continue;
+        }
+        if (live_rule_names(rule, user, groups, token, named_only)) {
             return true;
         }
     }

@@ -47,10 +47,16 @@ struct span live_inject(const struct live *l, const struct route_def *route);
 const struct attestation_roots *live_attestation(const struct live *l);
 /* Is there any such value at all? */
 bool live_injects(const struct live *l);
+/* Does the rule name this person (token empty) or token? groups one a line. named_only: as in
+ * struct subject. */
+bool live_rule_names(const struct rule_def *rule, struct span user, struct span groups,
+                     struct span token, bool named_only);
 /* Does any rule name this person (token empty) or token for the route, whatever place, time, method
- * and strength? groups one a line. named_only: as in struct subject. */
+ * and strength? grants: of the person, one a line; NULL: as if whatever can be asked for were
+ * granted. */
 bool live_may_reach(const struct live *l, const struct route_def *route, struct span user,
-                    struct span groups, struct span token, bool named_only);
+                    struct span groups, struct span token, bool named_only,
+                    const struct span *grants);
 bool lines_have(struct span lines, struct span item);
 
 #endif

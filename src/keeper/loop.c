@@ -122,6 +122,7 @@ static int open_loop(struct keeper *k)
     r = r < 0 ? r : hosts_start(&k->hosts, k);
     r = r < 0 ? r : errands_start(&k->errands, k);
     r = r < 0 ? r : notices_start(&k->notices, k);
+    r = r < 0 ? r : grants_start(&k->grants, k);
     r = r < 0 ? r : trustwatch_start(&k->trustwatch, k);
     r = r < 0 ? r : directories_start(&k->directories, k);
     r = r < 0 ? r : uv_timer_init(&k->loop, &k->minute);

@@ -7,7 +7,7 @@ bool tile_may(const struct call *c, const struct route_def *route)
     /* What no browser can open is no tile. */
     return route->kind == ROUTE_HTTP &&
            live_may_reach(c->keeper->live, route, span_str(c->actor.user), c->actor.groups,
-                          SPAN_NONE, c->actor.emergency);
+                          SPAN_NONE, c->actor.emergency, NULL);
 }
 
 void tile_url(const struct live *l, const struct route_def *route, struct buf *out)

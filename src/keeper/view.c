@@ -9,15 +9,17 @@
 #include "keeper/handover.h"
 #include "keeper/keeper.h"
 #include "keeper/usage.h"
+#include "store/requests.h"
 #include "store/users.h"
 
 #define GROUPS_MAX 4096u
+#define GRANTS_MAX 4096u
 #define INJECT_MAX 16384u
 #define ASSERTIONS_MAX 32768u
 
 struct view_work {
     struct arena arena;
-    struct buf groups, inject, assertion;
+    struct buf groups, grants, inject, assertion;
     char user[STORE_NAME_SIZE];
     char token_name[STORE_NAME_SIZE];
     char fingerprint[SESSION_FINGERPRINT_SIZE];
@@ -54,8 +56,8 @@ static int add_gifts(struct keeper *k, struct view_work *w, const struct msg_ses
     int r = 0;
     for (size_t i = 0; i < routes.count && r == 0; i++) {
         const struct route_def *route = routes.at[i];
-        if (!live_may_reach(k->live, route, v->user, v->groups, v->token_name,
-                            v->named_only != 0)) {
+        if (!live_may_reach(k->live, route, v->user, v->groups, v->token_name, v->named_only != 0,
+                            &v->grants)) {
             continue;
         }
         add_inject(k, &w->inject, route);
@@ -88,7 +90,8 @@ static int fill_session(struct keeper *k, struct view_work *w, const struct msg_
     memcpy(w->fingerprint, s.fingerprint, sizeof(w->fingerprint));
     v->fingerprint = span_str(w->fingerprint);
     v->named_only = s.emergency;
-    return groups_of(k->store, w->user, &w->groups);
+    r = requests_grants(k->store, w->user, grants_now(k), &w->grants);
+    return r < 0 ? r : groups_of(k->store, w->user, &w->groups);
 }
 
 static int fill_token(struct keeper *k, struct view_work *w, const struct msg_session *m,
@@ -151,6 +154,7 @@ void view_answer(struct peer *edge, uint32_t serial, const struct msg_session *m
     uint64_t now = clock_wall_ms() / 1000;
     arena_init(&w.arena, 2048, 65536);
     buf_init(&w.groups, GROUPS_MAX);
+    buf_init(&w.grants, GRANTS_MAX);
     buf_init(&w.inject, INJECT_MAX);
     buf_init(&w.assertion, ASSERTIONS_MAX);
     w.inject.wipe = true;
@@ -177,6 +181,7 @@ void view_answer(struct peer *edge, uint32_t serial, const struct msg_session *m
         v.user = span_str(w.user);
         v.token_name = span_str(w.token_name);
         v.groups = buf_view(&w.groups);
+        v.grants = buf_view(&w.grants);
         r = add_gifts(k, &w, m, &v, now);
         v.inject = buf_view(&w.inject);
         v.assertion = buf_view(&w.assertion);
@@ -192,6 +197,7 @@ void view_answer(struct peer *edge, uint32_t serial, const struct msg_session *m
     }
     buf_fini(&w.assertion);
     buf_fini(&w.inject);
+    buf_fini(&w.grants);
     buf_fini(&w.groups);
     arena_fini(&w.arena);
 }

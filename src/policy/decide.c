@@ -15,6 +15,7 @@ static enum verdict verdict_of(enum reason reason)
     case REASON_ASSURANCE:
     case REASON_AGE:
     case REASON_MOVED:
+    case REASON_GRANT:
         return VERDICT_PROVE;
     case REASON_NO_RULE:
     case REASON_WHO:
@@ -43,7 +44,7 @@ static struct decision admit(const struct policy *p, const struct asker *asker)
         enum reason reason = rule_try(r, asker);
         if (reason == REASON_ALLOWED)
             return (struct decision){VERDICT_ALLOW, REASON_ALLOWED, rule_def_of(r)};
-        if (reason > d.reason || reason == REASON_NOBODY)
+        if (reason_rank(reason) > reason_rank(d.reason) || reason == REASON_NOBODY)
             d = (struct decision){verdict_of(reason), reason, rule_def_of(r)};
         if (reason == REASON_NOBODY)
             break;
@@ -82,8 +83,8 @@ struct decision policy_decide(const struct policy *p, const struct question *q)
 /* ---- words ----------------------------------------------------------------------------------- */
 
 static const struct {
-    const char *name, *text;
-} REASONS[] = {
+    const char *name, *text; /* NULL: no such number */
+} REASONS[REASON_COUNT] = {
     [REASON_ALLOWED] = {"allowed", "a rule admits this"},
     [REASON_NO_RULE] = {"no_rule", "no rule names this console"},
     [REASON_NOBODY] = {"nobody", "nobody is logged in"},
@@ -99,16 +100,35 @@ static const struct {
                                   "the token is good only together with its client certificate"},
     [REASON_MOVED] = {"moved", "this session was begun in another network or with another program, "
                                "and has to be proven again"},
+    [REASON_GRANT] = {"grant", "a rule admits this only for a time that somebody else grants"},
 };
+
+/* Whoever can help himself by proving more is told so first: nobody else has to be asked. */
+static const uint8_t NEARNESS[REASON_COUNT] = {
+    [REASON_ALLOWED] = 0,      [REASON_NO_RULE] = 1,
+    [REASON_NOBODY] = 2,       [REASON_WHO] = 3,
+    [REASON_ZONE] = 4,         [REASON_METHOD] = 5,
+    [REASON_PATH] = 6,         [REASON_GRANT] = 7,
+    [REASON_ASSURANCE] = 8,    [REASON_AGE] = 9,
+    [REASON_TOKEN_SCOPE] = 10, [REASON_TOKEN_ZONE] = 11,
+    [REASON_MOVED] = 13,       [REASON_TOKEN_CERTIFICATE] = 12,
+};
+
+unsigned reason_rank(enum reason reason)
+{
+    return reason < countof(NEARNESS) ? NEARNESS[reason] : 0;
+}
 
 const char *reason_text(enum reason reason)
 {
-    return reason < countof(REASONS) ? REASONS[reason].text : "unknown reason";
+    return reason < countof(REASONS) && REASONS[reason].text != NULL ? REASONS[reason].text
+                                                                     : "unknown reason";
 }
 
 const char *reason_name(enum reason reason)
 {
-    return reason < countof(REASONS) ? REASONS[reason].name : "unknown";
+    return reason < countof(REASONS) && REASONS[reason].name != NULL ? REASONS[reason].name
+                                                                     : "unknown";
 }
 
 const char *verdict_name(enum verdict v)

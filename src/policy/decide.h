@@ -27,6 +27,7 @@ struct subject {
     struct span user;     /* also the owner of a token */
     struct span token;    /* name of the token */
     struct span groups;   /* of the user */
+    struct span grants;   /* of a person: names of the rules for which a grant runs now */
     bool named_only;      /* a break-glass account: only rules that name the user admit it */
     struct proven proven; /* of a person */
     struct span scope_routes, scope_methods, scope_paths; /* tokens: empty list = nothing at all for
@@ -54,7 +55,7 @@ struct question {
 
 enum verdict { VERDICT_DENY = 0, VERDICT_ALLOW = 1, VERDICT_PROVE = 2 /* log in, or step up */ };
 
-/* In order of nearness: a later one means that the rule failed at a later test. */
+/* Numbers are kept in records and never change. How near each is: reason_rank(). */
 enum reason {
     REASON_ALLOWED = 0,
     REASON_NO_RULE = 1, /* no rule names this route */
@@ -69,8 +70,9 @@ enum reason {
     REASON_TOKEN_ZONE = 10,        /* the token is good elsewhere, whatever the rules say */
     REASON_TOKEN_CERTIFICATE = 11, /* the token is good beside its certificate only */
     REASON_MOVED = 12,             /* the session has left its binding: policy/binding.h */
+    REASON_GRANT = 17, /* named by a rule that admits for a time only, and nothing runs */
 };
-#define REASON_COUNT 13u
+#define REASON_COUNT 18u
 
 struct decision {
     enum verdict verdict;
@@ -82,15 +84,15 @@ struct decision {
 bool policy_demands_by_method(const struct policy *p, const struct route_def *route);
 /* Does the place satisfy the token's own list of zones? names: one a line; empty: always. */
 bool policy_token_place(const struct policy *p, struct zone_set zones, struct span names);
-/* The tests of a rule, in this order: who, zone, method, path, then assurance and age for a person
- * or the token's own scope for a token. Tokens are admitted only by rules whose `tokens` name them;
- * the assurance of a rule concerns people. Nobody gets VERDICT_PROVE with REASON_NOBODY where some
- * rule of the route admits the place, and VERDICT_DENY with REASON_ZONE where logging in could not
- * help. What a rule admits must satisfy
- * every demand (conf rule_def) that fits; else the verdict is VERDICT_PROVE and the rule the demand
- * that asks most. A token where or how it is not good fails at that before anything else, so that a
- * record of it says so. An age is that of the level which the rule demands. A login that lies in
- * the future by more than a minute counts as too old. */
+/* The tests of a rule, in this order: who, zone, method, path, then grant, assurance and age for a
+ * person or the token's own scope for a token. Tokens are admitted only by rules whose `tokens`
+ * name them; the assurance of a rule concerns people. Nobody gets VERDICT_PROVE with REASON_NOBODY
+ * where some rule of the route admits the place, and VERDICT_DENY with REASON_ZONE where logging in
+ * could not help. What a rule admits must satisfy every demand (conf rule_def) that fits; else the
+ * verdict is VERDICT_PROVE and the rule the demand that asks most. A token where or how it is not
+ * good fails at that before anything else, so that a record of it says so. An age is that of the
+ * level which the rule demands. A login that lies in the future by more than a minute counts as too
+ * old. */
 struct decision policy_decide(const struct policy *p, const struct question *q);
 
 /* Could anything at all (the portal or any rule) admit this source? Asked before TLS. */
@@ -118,6 +120,8 @@ uint16_t policy_portal_port(const struct policy *p);
 
 /* "allowed by rule", "no rule admits this zone", …: a sentence for a person. */
 const char *reason_text(enum reason reason);
+/* Greater: the rule failed at a later test, and came nearer. */
+unsigned reason_rank(enum reason reason);
 const char *reason_name(enum reason reason);  /* "zone", for logs, JSON */
 const char *verdict_name(enum verdict v);     /* "allow", "deny", "prove" */
 const char *assurance_name(enum assurance a); /* "mfa", as in the configuration */
@@ -126,8 +130,9 @@ must_check int assurance_parse(struct span name, enum assurance *ret);
 /* Every rule tried, in order and up to the one that admits, each with the test it failed at (null:
  * it admits): for `postern explain`. Appends JSON:
  * {"verdict":…,"reason":…,"text":…,"rule":…,"zones":[…],"tried":[{"rule":…,"failed":…}]};
- * with VERDICT_PROVE for somebody also "needs":{"assurance":…,"max_age":seconds}. After the rule
- * that admits come the demands, with what each failed at. */
+ * with VERDICT_PROVE for somebody also "needs":{"assurance":…,"max_age":seconds}, or
+ * "needs":{"grant": rule} where a grant is missing. After the rule that admits come the demands,
+ * with what each failed at. */
 must_check int policy_explain(const struct policy *p, const struct question *q, struct buf *out);
 
 #endif

@@ -28,9 +28,14 @@ static void put_zones(struct buf *out, const struct policy *p, struct zone_set z
 /* What has to be proven, by somebody of whom it is not known surely enough who he is. */
 static void put_needs(struct buf *out, const struct decision *d)
 {
-    if (d->verdict == VERDICT_PROVE && d->reason != REASON_NOBODY)
+    if (d->reason == REASON_GRANT) {
+        (void)buf_text(out, ",\"needs\":{\"grant\":");
+        (void)text_json(out, span_str(d->rule->name));
+        (void)buf_text(out, "}");
+    } else if (d->verdict == VERDICT_PROVE && d->reason != REASON_NOBODY) {
         (void)buf_printf(out, ",\"needs\":{\"assurance\":\"%s\",\"max_age\":%u}",
                          assurance_name(d->rule->assurance), d->rule->max_age);
+    }
 }
 
 /* until: up to the first that admits. What the last one failed at. */

@@ -642,6 +642,8 @@ enum reason rule_try(const struct rule *r, const struct asker *a)
         return REASON_PATH;
     if (kind == SUBJECT_TOKEN)
         return scope_ok(q) ? REASON_ALLOWED : REASON_TOKEN_SCOPE;
+    if (rule_asks_grant(r->def) && !lines_have(q->subject->grants, span_str(r->def->name)))
+        return REASON_GRANT;
     if (r->def->assurance > ASSURANCE_NONE && q->subject->proven.at[r->def->assurance] == 0)
         return REASON_ASSURANCE;
     return age_ok(r, q) ? REASON_ALLOWED : REASON_AGE;

@@ -45,3 +45,40 @@ UPDATE memberships SET user_group = user_group || '.before'
     WHERE user_group IN ('administrators', 'auditors', 'operators');
 INSERT OR IGNORE INTO user_groups (name, created)
     VALUES ('administrators', 0), ('auditors', 0), ('operators', 0);
+-- What somebody may do only when others agree. kind, state: enum request_kind and request_state of
+-- store/requests.h. The last four columns are of a change: what is to be done.
+CREATE TABLE requests (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind INTEGER NOT NULL CHECK (kind IN (1, 2)),
+    state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 7),
+    user TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    token TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    basis BLOB NOT NULL CHECK (length(basis) = 32),
+    reason TEXT NOT NULL CHECK (length(reason) BETWEEN 1 AND 1024),
+    duration INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    decided INTEGER NOT NULL DEFAULT 0,
+    ends INTEGER NOT NULL DEFAULT 0,
+    note TEXT NOT NULL DEFAULT '',
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    query TEXT NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX requests_by_user ON requests (user, seq);
+-- One that is pending or runs, of a person for a rule.
+CREATE UNIQUE INDEX requests_open ON requests (user, subject) WHERE kind = 1 AND state IN (1, 2);
+CREATE INDEX requests_pending ON requests (expires) WHERE state = 1;
+CREATE INDEX requests_running ON requests (ends) WHERE kind = 1 AND state = 2;
+CREATE INDEX requests_decided ON requests (decided) WHERE state NOT IN (1, 2) OR kind = 2;
+
+CREATE TABLE votes (
+    request INTEGER NOT NULL REFERENCES requests (seq) ON DELETE CASCADE,
+    user TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    comment TEXT NOT NULL,
+    PRIMARY KEY (request, user)
+) STRICT, WITHOUT ROWID;

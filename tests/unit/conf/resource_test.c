@@ -137,7 +137,8 @@ static void a_document_has_a_fixed_form(void **state)
     text = sample_text(&out);
     assert_string_equal(text, "{\"name\":\"bots\",\"users\":[],\"groups\":[],\"tokens\":[\"ci\"],"
                               "\"zones\":[\"lab\"],\"routes\":[\"*\"],\"methods\":[],\"paths\":[],"
-                              "\"assurance\":\"mfa\",\"max_age\":0,\"demand\":false}");
+                              "\"assurance\":\"mfa\",\"max_age\":0,\"demand\":false,"
+                              "\"approvals\":1,\"grant_max\":14400}");
     free(text);
     snapshot_free(s);
 }

@@ -802,6 +802,22 @@ static const struct {
      "f:3: rules.r.max_age: expected a duration from 0s to 7d, found \"700000\"\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:8080'}}\n"
+     "rules: [{name: r, users: [alice], zones: [local], routes: [t], approvers: leads, approvals: 2, grant_max: 30m}]\n",
+     ""},
+    {"portal: {host: p.test}\n"
+     "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:8080'}}\n"
+     "rules: [{name: r, users: [alice], zones: [local], routes: [t], approvers: leads, approvals: 0}]\n",
+     "f:3: rules.r.approvals: expected a number from 1 to 16, found \"0\"\n"},
+    {"portal: {host: p.test}\n"
+     "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:8080'}}\n"
+     "rules: [{name: r, users: [alice], tokens: [ci], zones: [local], routes: [t], approvers: leads}]\n",
+     "f:3: rules.r: expected people in a rule with approvers, found tokens\n"},
+    {"portal: {host: p.test}\n"
+     "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:8080'}}\n"
+     "rules: [{name: r, users: [alice], routes: [t], demand: true, approvers: leads}]\n",
+     "f:3: rules.r: expected no approvers in a demand, found one\n"},
+    {"portal: {host: p.test}\n"
+     "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:8080'}}\n"
      "rules: [{name: r, users: [alice], zones: [local], routes: [t], user: [bob]}]\n",
      "f:3: rules.r.user: expected a key of rule, found \"user\"; did you mean \"users\"?\n"},
     {"portal: {host: p.test}\n"

