@@ -34,15 +34,20 @@ static const struct {
      "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
 };
 
-static void build(struct exchange *x, const struct answer *a, struct buf *out)
+enum body_kind { WHOLE, CHUNKED, UNTIL_CLOSE };
+
+static void build_head(struct exchange *x, const struct answer *a, enum body_kind kind,
+                       struct buf *out)
 {
     (void)buf_printf(out, "HTTP/1.1 %u %s\r\nDate: %s\r\n", a->status, h1_status_text(a->status),
                      edge_date(x->edge));
     int rc = 0;
     if (a->type != NULL)
         rc |= h1_write_header(out, SPAN("Content-Type"), span_str(a->type));
-    if (a->status != 204 && a->status != 304)
+    if (kind == WHOLE && a->status != 204 && a->status != 304)
         (void)buf_printf(out, "Content-Length: %zu\r\n", a->body.len);
+    if (kind == CHUNKED)
+        (void)buf_text(out, "Transfer-Encoding: chunked\r\n");
     /* Without includeSubDomains: browsers apply it to every port of a name, and other services may
      * live there on plain HTTP. */
     if (x->generation->hsts && !x->conn->companion)
@@ -60,10 +65,30 @@ static void build(struct exchange *x, const struct answer *a, struct buf *out)
     else if (x->request.minor == 0)
         (void)buf_text(out, "Connection: keep-alive\r\n");
     (void)buf_text(out, "\r\n");
-    if (!span_is(x->request.method, "HEAD") && a->status != 204 && a->status != 304)
-        (void)buf_append(out, a->body);
     if (rc < 0)
         out->bad = true;
+}
+
+static void build(struct exchange *x, const struct answer *a, struct buf *out)
+{
+    build_head(x, a, WHOLE, out);
+    if (!span_is(x->request.method, "HEAD") && a->status != 204 && a->status != 304)
+        (void)buf_append(out, a->body);
+}
+
+int answer_begin(struct exchange *x, const struct answer *a, bool *chunked)
+{
+    struct buf *out = &x->edge->build;
+    bool frames = conn_frames(x->conn);
+    *chunked = !frames && x->request.minor >= 1;
+    /* What ends such an answer is the end of the connection, whichever way it is framed. */
+    x->close = true;
+    x->status = a->status;
+    buf_clear(out);
+    build_head(x, a, *chunked ? CHUNKED : UNTIL_CLOSE, out);
+    int rc = out->bad ? FAULT_LIMIT : conn_write(x->conn, buf_view(out));
+    buf_clear(out);
+    return rc;
 }
 
 void answer_send(struct exchange *x, const struct answer *a)

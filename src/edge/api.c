@@ -9,6 +9,7 @@
 #include "edge/conn.h"
 #include "edge/credential.h"
 #include "edge/edge.h"
+#include "edge/events.h"
 #include "edge/handover.h"
 #include "edge/keeper.h"
 #include "edge/pages.h"
@@ -136,6 +137,8 @@ static void on_page(void *owner, int fault, struct span payload)
         fault = msg_page_decode(payload, &page);
     if (fault < 0)
         portal_send_fault(x, fault);
+    else if (page.topics != 0 && x->events != NULL && page.status == 200)
+        events_begin(x, page.topics);
     else
         portal_send_page(x, &page, call->credential.kind != CREDENTIAL_TOKEN);
 }
@@ -240,6 +243,13 @@ static struct api_call *call_of(struct exchange *x)
     return call;
 }
 
+void api_ask(struct exchange *x)
+{
+    struct api_call *call = call_of(x);
+    if (call != NULL)
+        ask(call, SPAN_NONE);
+}
+
 void api_enter(struct exchange *x)
 {
     const struct request *r = &x->request;
@@ -249,6 +259,9 @@ void api_enter(struct exchange *x)
         return;
     if (r->method.len > 16 || r->canonical.len > 2048 || r->query.len > 4096)
         answer_error(x, 414, "This address is longer than any that exists here.", "size");
+    else if (span_is(r->canonical, EVENTS_PATH) && span_is(r->method, "GET") &&
+             r->framing == BODY_NONE && call->credential.kind != CREDENTIAL_NONE)
+        events_enter(x, &call->credential);
     else if (r->framing == BODY_NONE)
         ask(call, SPAN_NONE);
     else

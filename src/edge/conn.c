@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "edge/access.h"
 #include "edge/client.h"
+#include "edge/events.h"
 #include "edge/h2.h"
 #include "edge/listener.h"
 #include "edge/proxy.h"
@@ -386,6 +387,9 @@ static bool step_exchange(struct conn *c)
         return proxy_step(x);
     case EXCHANGE_TUNNEL:
         return tunnel_step(x);
+    case EXCHANGE_EVENTS:
+        events_step(x);
+        return false;
     case EXCHANGE_DONE:
         return finish(c);
     }
@@ -577,6 +581,10 @@ static void on_conn_due(struct deadline *d)
     case WAIT_STREAM:
     case WAIT_TUNNEL:
         proxy_timeout(x, c->wait);
+        return;
+    case WAIT_EVENTS:
+        c->edge->count.timeouts--;
+        conn_step(c);
         return;
     case WAIT_KEEPER:
         x->outcome = ACCESS_UNAVAILABLE;

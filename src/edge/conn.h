@@ -44,6 +44,7 @@ enum conn_wait {
     WAIT_CONTINUE, /* the upstream's word on whether the body may come */
     WAIT_STREAM,   /* bytes of a body */
     WAIT_TUNNEL,   /* bytes of a tunnel, in either direction */
+    WAIT_EVENTS,   /* something to tell who listens, or that nothing happened */
     WAIT_KEEPER,
     WAIT_LINGER,
 };

@@ -1,6 +1,7 @@
 /* What a connection waits for, and until when: derived from its state after each step, never kept.
  */
 #include "edge/conn.h"
+#include "edge/events.h"
 #include "edge/h2.h"
 #include "edge/listener.h"
 #include "edge/proxy.h"
@@ -38,6 +39,8 @@ static enum conn_wait waits(const struct conn *c)
         return WAIT_BODY;
     if (x->state == EXCHANGE_PROXY || x->state == EXCHANGE_TUNNEL)
         return proxy_waits(x);
+    if (x->state == EXCHANGE_EVENTS)
+        return WAIT_EVENTS;
     return WAIT_KEEPER;
 }
 
@@ -69,6 +72,7 @@ static uint64_t seconds(const struct conn *c, enum conn_wait wait)
         return CONTINUE_SECONDS;
     case WAIT_LINGER:
         return LINGER_SECONDS;
+    case WAIT_EVENTS:
     case WAIT_KEEPER:
     case WAIT_NONE:
         break;
@@ -132,7 +136,9 @@ void conn_derive(struct conn *c)
         if (wait == WAIT_WRITE)
             conn_progress(c);
     }
-    uint64_t due = c->state == CONN_MUX ? h2_due(c) : c->waits_since + seconds(c, wait) * 1000;
+    uint64_t due = c->state == CONN_MUX  ? h2_due(c)
+                   : wait == WAIT_EVENTS ? events_due(c->exchange)
+                                         : c->waits_since + seconds(c, wait) * 1000;
     bool paced = c->exchange != NULL && (wait == WAIT_BODY || wait == WAIT_WRITE);
     uint64_t slow =
         pace_note(&c->pace, pace_rule(c, wait), bytes_passed(c), paced, edge_now(c->edge));

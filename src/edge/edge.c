@@ -14,6 +14,7 @@
 #include "edge/access.h"
 #include "edge/arrival.h"
 #include "edge/conn.h"
+#include "edge/events.h"
 #include "edge/gate.h"
 #include "edge/h2.h"
 #include "edge/keeper.h"
@@ -64,6 +65,7 @@ int edge_init(struct edge *e, uv_loop_t *loop, uint32_t id)
     list_init(&e->arrivals);
     list_init(&e->conns);
     list_init(&e->again);
+    list_init(&e->streams);
     list_init(&e->pools);
     list_init(&e->dials);
     list_init(&e->resting);
@@ -204,6 +206,8 @@ void edge_drain(struct edge *e, uint32_t seconds)
     e->drain_until = edge_now(e) + limit;
     uint64_t word = limit > 2 * DRAIN_WORD_MS ? DRAIN_WORD_MS : limit / 2;
     deadline_set(&e->deadlines, &e->drain_due, e->drain_until - word);
+    /* Who listens finds the edges that stay. */
+    events_end_all(e);
     list_each_safe(it, &e->conns) conn_drain(container_of(it, struct conn, link));
     edge_drained(e);
 }

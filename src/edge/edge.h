@@ -84,6 +84,8 @@ struct edge {
     struct list arrivals; /* connections of which the PROXY header is still to come (arrival.h) */
     struct list conns;    /* struct conn by its link */
     uint32_t conn_count, tunnel_count, exchange_count;
+    struct list streams; /* struct events, of those who listen */
+    uint32_t stream_count;
     struct list again;                  /* conns that must step once more before the loop waits */
     struct list pools;                  /* struct pool */
     struct list dials;                  /* struct upstream that the supervisor connects */

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "edge/access.h"
 #include "edge/conn.h"
+#include "edge/events.h"
 #include "edge/gate.h"
 #include "edge/listener.h"
 #include "edge/proxy.h"
@@ -24,9 +25,10 @@ static const unsigned successors[] = {
     [EXCHANGE_HEAD] = TO(GATE) | TO(COLLECT) | TO(ASKING) | TO(PROXY) | TO(ANSWER) | TO(DONE),
     [EXCHANGE_GATE] = TO(GATE) | TO(COLLECT) | TO(ASKING) | TO(PROXY) | TO(ANSWER) | TO(DONE),
     [EXCHANGE_COLLECT] = TO(COLLECT) | TO(ASKING) | TO(ANSWER) | TO(DONE),
-    [EXCHANGE_ASKING] = TO(ASKING) | TO(COLLECT) | TO(PROXY) | TO(ANSWER) | TO(DONE),
+    [EXCHANGE_ASKING] = TO(ASKING) | TO(COLLECT) | TO(PROXY) | TO(EVENTS) | TO(ANSWER) | TO(DONE),
     [EXCHANGE_PROXY] = TO(TUNNEL) | TO(ANSWER) | TO(DONE),
     [EXCHANGE_TUNNEL] = TO(DONE),
+    [EXCHANGE_EVENTS] = TO(DONE),
     [EXCHANGE_ANSWER] = TO(DONE),
     [EXCHANGE_DONE] = 0,
 };
@@ -87,6 +89,7 @@ void exchange_retire(struct exchange *x)
     if (x->state != EXCHANGE_HEAD)
         access_exchange(x);
     gate_leave(x);
+    events_leave(x);
     if (x->upstream != NULL)
         upstream_retire(x->upstream);
     if (x->proxy != NULL && x->proxy->state == PROXY_TUNNEL)
@@ -127,6 +130,10 @@ void exchange_revoke(struct exchange *x, unsigned status, const char *cause)
             tunnel_end(x, STREAM_GATEWAY, CLOSE_TRY_LATER, cause);
         else
             tunnel_end(x, STREAM_REVOKED, CLOSE_REVOKED, cause);
+        return;
+    case EXCHANGE_EVENTS:
+        count_revoked(x);
+        events_end(x, status == 401 ? cause : NULL);
         return;
     case EXCHANGE_PROXY:
         count_revoked(x);

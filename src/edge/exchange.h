@@ -1,7 +1,8 @@
 /* An exchange: one request and its answer, from the parsed head to the access record.
  *
  *   HEAD ──▶ GATE ──▶ COLLECT ──▶ ASKING ──▶ ANSWER ──▶ DONE
- *              │                                ▲
+ *              │                    │           ▲
+ *              │                    └──▶ EVENTS ┼──▶ DONE
  *              └────▶ PROXY ──▶ (TUNNEL) ───────┴──▶ DONE
  *
  * conn.c makes it when a head is complete, and calls gate_enter(). The gate finds out who asks
@@ -26,6 +27,7 @@ struct view;
 struct upstream;
 struct keeper_ask;
 
+struct events;
 struct pool;
 struct proxy;
 
@@ -50,6 +52,7 @@ enum exchange_state {
     EXCHANGE_ASKING,  /* a room waits for the keeper */
     EXCHANGE_PROXY,   /* an upstream has it */
     EXCHANGE_TUNNEL,  /* two byte streams, after a 101 */
+    EXCHANGE_EVENTS,  /* a stream of events of our own, see events.h */
     EXCHANGE_ANSWER,  /* an answer from memory is being written */
     EXCHANGE_DONE,
 };
@@ -89,6 +92,7 @@ struct exchange {
 
     /* Filled by conn/proxy/answer. */
     struct proxy *proxy;              /* in the arena, while a proxy has it */
+    struct events *events;            /* in the arena, of who asked for a stream of them */
     struct upstream *upstream;        /* the connection it uses, or NULL */
     struct h1_body body;              /* the framing of the request body, wherever it goes */
     struct span collected;            /* what exchange_collect has so far; wiped at the end */
@@ -141,6 +145,9 @@ void answer_add(struct answer *a, const char *name, struct span value);
  * read is discarded within bounds or the connection closed. Ends the exchange and writes its access
  * record. */
 void answer_send(struct exchange *x, const struct answer *a);
+/* The head of an answer whose body follows bit by bit, with the same headers; a->body is not looked
+ * at. *chunked: to be sent in chunks. A fault: the client is gone. */
+must_check int answer_begin(struct exchange *x, const struct answer *a, bool *chunked);
 /* HTML for a browser's navigation, JSON for programs (Accept, Sec-Fetch-Mode); with request id.
  * cause is one sentence for a person; detail (may be NULL) a machine-readable word, e.g. the reason
  * name. */

@@ -15,6 +15,7 @@
 #include "edge/credential.h"
 #include "edge/detour.h"
 #include "edge/edge.h"
+#include "edge/events.h"
 #include "edge/flow.h"
 #include "edge/handover.h"
 #include "edge/keeper.h"
@@ -324,6 +325,10 @@ static void admit_or_refuse(struct exchange *x, struct view *v)
 static void judge(struct exchange *x, struct view *v, int fault)
 {
     enum credential_kind kind = (enum credential_kind)v->kind;
+    if (x->events != NULL) {
+        events_judge(x, v, fault);
+        return;
+    }
     if (v->state == VIEW_KNOWN && fault == 0) {
         if (refit(x))
             admit_or_refuse(x, v);
@@ -562,7 +567,11 @@ static const char *objection(const struct exchange *x, const struct view *v)
 
 static void on_refreshed(struct exchange *x, struct view *v)
 {
-    const char *why = is_open(x) && v->state == VIEW_KNOWN ? objection(x, v) : NULL;
+    const char *why = NULL;
+    if (x->events != NULL)
+        why = events_objection(x, v);
+    else if (is_open(x) && v->state == VIEW_KNOWN)
+        why = objection(x, v);
     if (why == NULL)
         return;
     x->edge->gate->ended++;
@@ -582,7 +591,7 @@ unsigned gate_recheck(struct edge *e)
 static void on_expire(struct exchange *x, __attribute__((unused)) struct view *v,
                       enum view_status status)
 {
-    if (!is_open(x))
+    if (!is_open(x) && x->events == NULL)
         return;
     if (status == VIEW_FAILED)
         exchange_revoke(x, 503, "The part of this gateway that knows sessions does not answer.");

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "edge/edge.h"
+#include "edge/events.h"
 #include "edge/view.h"
 
 #define ASK_TIMEOUT_MS 5000u
@@ -238,6 +239,15 @@ static int on_revoke(struct line *l, const struct message *m)
     return channel_send_revoked(&l->channel, 0, &revoked, -1);
 }
 
+static int on_changed(struct line *l, const struct message *m)
+{
+    struct msg_changed changed;
+    if (msg_changed_decode(m->payload, &changed) < 0)
+        return FAULT_FORMAT;
+    events_tell(l->edge, changed.topics);
+    return 0;
+}
+
 static int on_message(struct line *l, const struct message *m)
 {
     if (m->fd >= 0) {
@@ -246,7 +256,14 @@ static int on_message(struct line *l, const struct message *m)
     }
     l->heard++;
     l->silent = false;
-    return m->type == MSG_REVOKE ? on_revoke(l, m) : on_reply(l, m);
+    switch ((unsigned)m->type) {
+    case MSG_REVOKE:
+        return on_revoke(l, m);
+    case MSG_CHANGED:
+        return on_changed(l, m);
+    default:
+        return on_reply(l, m);
+    }
 }
 
 static void on_poll(uv_poll_t *h, int status, int events)
@@ -342,6 +359,8 @@ int keeper_link_init(struct edge *e, int fd)
     tell_upstreams(k);
     if (e->views != NULL)
         views_ask_all(e->views);
+    /* Whatever has changed while nobody said so. */
+    events_tell(e, TOPICS_ALL);
     send_parked(k);
     return 0;
 }

@@ -19,6 +19,8 @@ struct span gate_portal_url(struct exchange *x, struct span rest);
 void portal_login_first(struct exchange *x, bool stale);
 /* The keeper's answer as the client gets it. */
 void portal_send_page(struct exchange *x, const struct msg_page *page, bool cookie);
+/* A request without a body goes to the keeper; the gate has nothing against it. In api.c. */
+void api_ask(struct exchange *x);
 /* 503, 500 or 413 for a fault of a question or of collecting a body. */
 void portal_send_fault(struct exchange *x, int fault);
 /* A page of ours. csp may be empty: PAGES_CSP. */

@@ -45,6 +45,7 @@ void status_write(const struct edge *e, struct buf *out)
         {"sources_resting", e->resting_count},
         {"exchanges_open", e->exchange_count},
         {"tunnels_open", e->tunnel_count},
+        {"streams_open", e->stream_count},
         {"views", e->views != NULL ? views_count(e->views) : 0},
         {"accepted", n->accepted},
         {"refused_source", n->refused_source},

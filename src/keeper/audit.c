@@ -1,5 +1,6 @@
 /* The one place where the keeper appends to the trail. */
 #include "base/clock.h"
+#include "keeper/events.h"
 #include "keeper/keeper.h"
 
 int keeper_record(struct keeper *k, struct audit_draft *draft)
@@ -8,6 +9,7 @@ int keeper_record(struct keeper *k, struct audit_draft *draft)
     int r = audit_append(k->store, draft, NULL);
     if (r == 0) {
         k->turn.audited = true;
+        k->turn.topics |= events_topics(draft->event);
         r = notices_tell(k, draft);
     }
     return r < 0 ? r : 0;

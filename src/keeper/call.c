@@ -103,6 +103,7 @@ void call_reset(struct call *c)
     c->needs.level = ASSURANCE_NONE;
     c->detail[0] = c->field[0] = '\0';
     c->retry_after = 0;
+    c->topics = 0;
     c->keep = false;
     buf_clear(&c->page);
     call_drop_revokes(c);
@@ -115,6 +116,7 @@ int call_problem(struct call *c, unsigned status, const char *field, const char 
     json_decref(c->answer);
     c->answer = NULL;
     c->status = status;
+    c->topics = 0;
     c->location = c->away = NULL;
     (void)snprintf(c->field, sizeof(c->field), "%s", field == NULL ? "" : field);
     va_list args;

@@ -118,6 +118,7 @@ struct call {
     } needs;               /* of a problem that a proof would solve, see stepup.h */
     char field[64];
     unsigned retry_after;
+    uint32_t topics; /* of ipc/topic.h: at an edge the answer is a stream of events of these */
     bool keep; /* what this run wrote stays although the answer is a problem */
 
     /* A password on its way to becoming a hash. */

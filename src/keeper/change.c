@@ -9,6 +9,7 @@
 #include "conf/slice.h"
 #include "ipc/memfd.h"
 #include "keeper/call.h"
+#include "keeper/events.h"
 #include "keeper/json.h"
 #include "keeper/keeper.h"
 #include "keeper/operation.h"
@@ -482,6 +483,7 @@ void change_settled(struct keeper *k, uint64_t number)
     if (!c->is_refresh) {
         grants_sweep(k);
     }
+    events_push(k, TOPIC_POLICY);
     answer_waiting(k, number, 0, SPAN_NONE, epoch);
     change_free(c);
     change_go_on(k);

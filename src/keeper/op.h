@@ -11,6 +11,7 @@ int op_whoami(struct call *c);
 int op_my_sessions(struct call *c);
 int op_my_consoles(struct call *c);
 int op_health(struct call *c);
+int op_events(struct call *c);
 int op_me(struct call *c);
 int op_me_password(struct call *c);
 int op_me_totp(struct call *c);

@@ -140,7 +140,8 @@ static void render_call(struct keeper *k, struct reply *r)
                                 .body = buf_view(&body),
                                 .sso = c->set_sso,
                                 .console = c->set_console,
-                                .flow = c->set_flow};
+                                .flow = c->set_flow,
+                                .topics = c->topics};
         reply_encode(k, r, MSG_PAGE, &page);
     } else {
         control_answer(k, r->to, c->status, buf_view(&body));

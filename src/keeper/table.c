@@ -50,6 +50,13 @@ const struct operation OPERATIONS[] = {
      "State of the service: warnings, snapshot, edges, upstreams and their names, sandbox, "
      "records.",
      op_health, NULL, NULL},
+    {"GET", "/api/v1/events", ROLE_USER, 0,
+     "What changes, while it does: over HTTPS a stream of server-sent events. `ready` says which "
+     "topics the caller hears of, `changed` which were touched: names only, the answer is to ask "
+     "again. A comment comes when nothing has for 15 seconds; `ended` is the last event when the "
+     "session has ended, a stream that ends without it may be opened again. At most eight for a "
+     "session. Over `keeper.sock` the topics alone.",
+     op_events, NULL, NULL},
     {"GET", "/api/v1/me/sessions", ROLE_USER, 0, "The caller's own sessions.", op_my_sessions, NULL,
      PAGING},
     {"GET", "/api/v1/me", ROLE_USER, 0, "What the caller signs in with.", op_me, NULL, NULL},

@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "keeper/call.h"
+#include "keeper/events.h"
 #include "keeper/keeper.h"
 
 #define LOCKED_MS 1000u
@@ -136,10 +137,12 @@ int turn_run(struct turn *t, turn_step step, void *context)
         return r;
     }
     bool audited = t->audited;
+    uint32_t topics = t->topics;
     r = step(k, context);
     if (r < 0) {
         store_undo(k->store);
         t->audited = audited;
+        t->topics = topics;
     } else {
         int kept = store_keep(k->store);
         if (kept < 0) {
@@ -313,6 +316,9 @@ void turn_end(struct turn *t)
     } else if (t->audited && k->head_file != NULL) {
         turn_head(t, false);
     }
+    if (r == 0)
+        events_push(k, t->topics);
+    t->topics = 0;
     t->audited = false;
     t->broken = false;
     if (r == 0 && k->changes.current != NULL && k->changes.current->state == CHANGE_MADE) {

@@ -26,8 +26,9 @@ struct change;
 struct turn {
     struct keeper *keeper;
     bool open;
-    bool broken;  /* a begin or a mark failed: nothing more runs in this turn */
-    bool audited; /* the head file will be behind */
+    bool broken;     /* a begin or a mark failed: nothing more runs in this turn */
+    bool audited;    /* the head file will be behind */
+    uint32_t topics; /* of ipc/topic.h: what the turn has changed */
     unsigned count;
     uint64_t locked_until; /* monotonic ms: another process held the store a moment ago */
     struct list replies;   /* wait for the commit */

@@ -6,6 +6,7 @@
 
 #include "base/fault.h"
 #include "base/text.h"
+#include "ipc/topic.h"
 #include "keeper/sweep.h"
 #include "store/resources.h"
 #include "store/trail.h"
@@ -86,10 +87,20 @@ static void verb(struct play *p, uint32_t serial, const char *method, const char
     deliver(p, 0);
 }
 
+/* The next message but for the word that something has changed. */
+static int next(struct channel *c, struct message *m)
+{
+    int r;
+    do
+        r = channel_recv(c, m);
+    while (r == 1 && m->type == MSG_CHANGED);
+    return r;
+}
+
 static bool silent(struct channel *c)
 {
     struct message m;
-    return channel_recv(c, &m) == 0;
+    return next(c, &m) == 0;
 }
 
 /* The status of the page that answers `serial`, which comes next. */
@@ -97,11 +108,54 @@ static unsigned page(struct play *p, uint32_t serial)
 {
     struct message m;
     struct msg_page page;
-    assert_int_equal(channel_recv(&p->client[0], &m), 1);
+    assert_int_equal(next(&p->client[0], &m), 1);
     assert_int_equal(m.type, MSG_PAGE);
     assert_int_equal(m.serial, serial);
     assert_int_equal(msg_page_decode(m.payload, &page), 0);
     return page.status;
+}
+
+/* How often a turn of this operation says that something was committed. */
+static unsigned changes_told(struct play *p, size_t i, uint32_t *topics)
+{
+    struct message m;
+    unsigned count = 0;
+    while (channel_recv(&p->client[i], &m) == 1) {
+        struct msg_changed changed;
+        if (m.type != MSG_CHANGED) {
+            continue;
+        }
+        assert_int_equal(msg_changed_decode(m.payload, &changed), 0);
+        *topics = changed.topics;
+        count++;
+    }
+    return count;
+}
+
+static void a_turn_tells_every_edge_once_what_it_has_changed(void **state)
+{
+    struct play *p = *state;
+    uint32_t topics = 0;
+    verb(p, 1, "POST", "/api/v1/groups", "{\"name\":\"g\"}");
+    verb(p, 2, "POST", "/api/v1/groups", "{\"name\":\"h\"}");
+    turn_end(&p->b.k.turn);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(changes_told(p, i, &topics), 1);
+        assert_int_equal(topics, TOPIC_USERS | TOPIC_AUDIT);
+    }
+}
+
+static void what_was_not_committed_is_not_told(void **state)
+{
+    struct play *p = *state;
+    uint32_t topics;
+    verb(p, 1, "POST", "/api/v1/groups", "{\"name\":\"g\"}");
+    p->b.k.turn.broken = true;
+    turn_end(&p->b.k.turn);
+    assert_int_equal(changes_told(p, 1, &topics), 0);
+    verb(p, 2, "POST", "/api/v1/groups", "{\"name\":\"no such name\"}");
+    turn_end(&p->b.k.turn);
+    assert_int_equal(changes_told(p, 1, &topics), 0);
 }
 
 static void nobody_is_answered_before_the_commit(void **state)
@@ -224,7 +278,7 @@ static uint64_t take_revoke(struct channel *c, enum revoke_kind kind)
 {
     struct message m;
     struct msg_revoke r;
-    assert_int_equal(channel_recv(c, &m), 1);
+    assert_int_equal(next(c, &m), 1);
     assert_int_equal(m.type, MSG_REVOKE);
     assert_int_equal(msg_revoke_decode(m.payload, &r), 0);
     assert_int_equal(r.kind, kind);
@@ -339,6 +393,8 @@ static void a_change_that_cannot_be_published_is_undone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        with_play(a_turn_tells_every_edge_once_what_it_has_changed),
+        with_play(what_was_not_committed_is_not_told),
         with_play(nobody_is_answered_before_the_commit),
         with_play(what_fails_is_undone_alone),
         with_play(a_failed_commit_turns_every_answer_of_the_turn_into_cannot_say),
