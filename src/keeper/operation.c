@@ -68,74 +68,27 @@ const struct operation *operation_find(struct span method, struct span path, str
 
 /* ---- the body ---- */
 
-static const char *type_word(enum field_type type)
-{
-    static const char *const WORDS[] = {
-        [FIELD_STRING] = "a string",
-        [FIELD_FLAG] = "true or false",
-        [FIELD_NUMBER] = "a whole number, not negative",
-        [FIELD_LIST] = "a list of strings",
-    };
-    return WORDS[type];
-}
-
-static bool type_fits(enum field_type type, const json_t *value)
-{
-    switch (type) {
-    case FIELD_STRING:
-        return json_is_string(value);
-    case FIELD_FLAG:
-        return json_is_boolean(value);
-    case FIELD_NUMBER:
-        return json_is_integer(value) && json_integer_value(value) >= 0;
-    case FIELD_LIST:
-        if (!json_is_array(value)) {
-            return false;
-        }
-        for (size_t i = 0; i < json_array_size(value); i++) {
-            if (!json_is_string(json_array_get(value, i))) {
-                return false;
-            }
-        }
-        return true;
-    }
-    return false;
-}
-
-static const struct field *field_find(const struct field *fields, const char *name)
-{
-    for (; fields != NULL && fields->name != NULL; fields++) {
-        if (strcmp(fields->name, name) == 0) {
-            return fields;
-        }
-    }
-    return NULL;
-}
-
 /* false: the call has been ended with a problem. */
 static bool check_fields(struct call *c)
 {
-    const char *name;
-    json_t *value;
-    json_object_foreach(c->body, name, value)
-    {
-        const struct field *f = field_find(c->op->fields, name);
-        if (f == NULL) {
-            (void)call_problem(c, 400, name, "this operation knows no such member");
-            return false;
-        }
-        if (!type_fits(f->type, value)) {
-            (void)call_problem(c, 400, name, "expected %s", type_word(f->type));
-            return false;
-        }
+    struct field_fault fault;
+    if (fields_fit(c->op->fields, c->body, &fault)) {
+        return true;
     }
-    for (const struct field *f = c->op->fields; f != NULL && f->name != NULL; f++) {
-        if (f->required && call_member(c, f->name) == NULL) {
-            (void)call_problem(c, 400, f->name, "this member is required");
-            return false;
-        }
+    (void)call_problem(c, 400, fault.path, "%s", fault.why);
+    return false;
+}
+
+/* The same for the query. Pages read theirs themselves: a provider adds what it likes. */
+static bool check_query(struct call *c)
+{
+    struct field_fault fault;
+    if ((c->op->flags & OPERATION_PAGE) != 0 ||
+        fields_fit_query(c->op->query, c->in.query, &c->arena, &fault)) {
+        return true;
     }
-    return true;
+    (void)call_problem(c, 400, fault.path, "%s", fault.why);
+    return false;
 }
 
 static bool is_json_type(struct span type)
@@ -250,6 +203,9 @@ int operation_run(struct call *c)
             return may;
         }
     }
+    if (!check_query(c)) {
+        return 0;
+    }
     if (k->live != NULL && (c->op->flags & OPERATION_PROVE) != 0 &&
         c->actor.kind == CREDENTIAL_CONSOLE) {
         const struct authentication_conf *conf = &live_snapshot(k->live)->authentication;
@@ -281,8 +237,9 @@ static void document_fields(struct buf *out, const char *heading, const struct f
     }
     (void)buf_printf(out, "%s\n\n", heading);
     for (; fields->name != NULL; fields++) {
-        (void)buf_printf(out, "- `%s` (%s%s): %s\n", fields->name, type_word(fields->type),
-                         fields->required ? ", required" : "", fields->help);
+        (void)buf_printf(out, "- `%s` (", fields->name);
+        field_words(fields, out);
+        (void)buf_printf(out, "%s): %s\n", fields->required ? ", required" : "", fields->help);
     }
     (void)buf_text(out, "\n");
 }

@@ -7,20 +7,7 @@
 #define KEEPER_OPERATION_H
 
 #include "keeper/call.h"
-
-enum field_type {
-    FIELD_STRING,
-    FIELD_FLAG,
-    FIELD_NUMBER,
-    FIELD_LIST, /* of strings */
-};
-
-struct field {
-    const char *name; /* NULL ends a list of fields */
-    enum field_type type;
-    bool required;
-    const char *help;
-};
+#include "keeper/field.h"
 
 enum operation_flag {
     OPERATION_PAGE = 1,   /* answers with HTML, takes a form */
