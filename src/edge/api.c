@@ -7,6 +7,7 @@
 #include "conf/weburl.h"
 #include "edge/client.h"
 #include "edge/conn.h"
+#include "edge/console.h"
 #include "edge/credential.h"
 #include "edge/edge.h"
 #include "edge/events.h"
@@ -139,6 +140,8 @@ static void on_page(void *owner, int fault, struct span payload)
         portal_send_fault(x, fault);
     else if (page.topics != 0 && x->events != NULL && page.status == 200)
         events_begin(x, page.topics);
+    else if (page.status == 204 && console_is_place(x->request.canonical))
+        console_send_page(x);
     else
         portal_send_page(x, &page, call->credential.kind != CREDENTIAL_TOKEN);
 }
@@ -168,7 +171,9 @@ static void ask(struct api_call *call, struct span body)
                          .host = r->authority,
                          /* The body of an answer to HEAD is cut off where it is written. */
                          .method = span_is(r->method, "HEAD") ? SPAN("GET") : r->method,
-                         .path = r->canonical,
+                         /* Every address of the console is one place: who may see it decides
+                          * the keeper. */
+                         .path = console_is_place(r->canonical) ? SPAN("/") : r->canonical,
                          .query = r->query,
                          .type = type == NULL ? SPAN_NONE : span_sub(type->value, 0, 128),
                          .body = body,

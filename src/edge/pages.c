@@ -264,6 +264,19 @@ int pages_proven(struct buf *out)
     return end(out);
 }
 
+int pages_no_console(struct buf *out)
+{
+    begin(out, "No web console", PORTAL_STYLE, "");
+    (void)buf_text(
+        out, "<section class=\"card\">\n<h1>No web console</h1>\n"
+             "<p>You are logged in, but this build of postern was made without its web console. "
+             "<code>./dev build</code> makes it; the command line and the API do all of it.</p>\n"
+             "<p><a class=\"button\" href=\"/account\">Your account</a></p>\n"
+             "<form method=\"post\" action=\"/logout\"><button class=\"button\" "
+             "type=\"submit\">Log out</button></form>\n</section>\n");
+    return end(out);
+}
+
 int pages_bounce(struct buf *out, struct span to)
 {
     struct buf head;

@@ -29,6 +29,9 @@
  * it to the redirects after the form too. SPAN_NONE without memory. */
 struct span pages_csp(struct arena *a, const struct handover *h);
 
+/* In the place of the web console, in a build that was made without it. 0, or FAULT_LIMIT. */
+must_check int pages_no_console(struct buf *out);
+
 struct login_page {
     const struct handover *handover;      /* NULL: the portal itself */
     struct span user;                     /* to be shown again after an error */

@@ -11,6 +11,7 @@
 #include "edge/assets.h"
 #include "edge/client.h"
 #include "edge/conn.h"
+#include "edge/console.h"
 #include "edge/credential.h"
 #include "edge/detour.h"
 #include "edge/edge.h"
@@ -739,7 +740,11 @@ void portal_enter(struct exchange *x)
         if ((PLACES[i].where & here) != 0 && span_is(r->canonical, PLACES[i].path))
             p = &PLACES[i];
     }
-    if (p == NULL && (here == CONSOLE || span_starts(r->canonical, SPAN("/.postern/"))))
+    bool asset = p == NULL && here == PORTAL && span_starts(r->canonical, SPAN(CONSOLE_ASSETS)) &&
+                 (span_is(r->method, "GET") || span_is(r->method, "HEAD"));
+    if (asset)
+        console_send_asset(x);
+    else if (p == NULL && (here == CONSOLE || span_starts(r->canonical, SPAN("/.postern/"))))
         refuse(x, 404, "There is nothing under this address.", "path");
     else if (p == NULL)
         api_enter(x);

@@ -134,7 +134,6 @@ int page_account_sessions_end(struct call *c);
 int page_account_token_revoke(struct call *c);
 int page_account_passkey_name(struct call *c);
 int page_account_passkey_remove(struct call *c);
-int page_session_end(struct call *c);
 int page_emergency_show(struct call *c);
 int page_emergency_submit(struct call *c);
 int page_reason_show(struct call *c);

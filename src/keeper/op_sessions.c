@@ -95,15 +95,3 @@ int op_sessions_end(struct call *c)
     int r = end_session(c, &session);
     return r < 0 || c->status != 0 ? r : call_answer(c, 200, json_object());
 }
-
-int page_session_end(struct call *c)
-{
-    struct session session;
-    int r = end_session(c, &session);
-    if (r < 0 || c->status != 0) {
-        return r;
-    }
-    c->status = 303;
-    c->location = memcmp(session.id, c->actor.session, sizeof(session.id)) == 0 ? "/login" : "/";
-    return 0;
-}

@@ -469,9 +469,7 @@ const struct operation OPERATIONS[] = {
      "A provider says that sessions have ended (OpenID Connect Back-Channel Logout 1.0).",
      page_provider_logout, NULL, NULL},
 
-    {"GET", "/", ROLE_USER, OPERATION_PAGE, "The console.", page_home, NULL, NULL},
-    {"POST", "/sessions/{id}/end", ROLE_USER, OPERATION_PAGE, "Ends a session.", page_session_end,
-     NULL, NULL},
+    {"GET", "/", ROLE_USER, OPERATION_PAGE, "The web console.", page_home, NULL, NULL},
     {"GET", "/signin/emergency", ROLE_NOBODY, OPERATION_PAGE,
      "Asks for a sealed code and a reason.", page_emergency_show, NULL, NULL},
     {"POST", "/signin/emergency", ROLE_NOBODY, OPERATION_PAGE, "Breaks the seal, or ends a drill.",

@@ -53,7 +53,7 @@ def test_a_browser_with_a_certificate_begins_with_it_and_needs_a_code(site):
         wait(browser, lambda b: at(b, "/signin/second"))
         field(browser, "code").send_keys(site.anna.next_code())
         field(browser, "code").submit()
-        wait(browser, lambda b: at(b, "/"))
+        wait(browser, lambda b: at(b, "/console/consoles"))
         assert "anna" in browser.page_source
         clean_log(browser)
 

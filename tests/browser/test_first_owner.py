@@ -10,6 +10,7 @@ import urllib.parse
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from console import checked, press, says
 from stack import PASSWORD, TOP, Recorder, totp
 
 known = {}
@@ -92,23 +93,12 @@ def test_the_managers_own_buttons_work(site, browser):
     WebDriverWait(browser, 15).until(lambda b: "OK - Reloaded application" in b.page_source)
 
 
-def test_the_portal_shows_consoles_people_and_records(site, browser):
-    browser.set_window_size(1100, 2200)
-    browser.get(site.portal + "/")
-    shot(browser, "portal")
-    browser.set_window_size(1100, 900)
-    text = browser.find_element(By.TAG_NAME, "body").text
-    assert "Tomcat Manager" in text and "owner" in text
-    tile = browser.find_element(By.PARTIAL_LINK_TEXT, "Tomcat Manager")
-    tile.click()
+def test_the_console_has_a_tile_that_opens_the_manager(site, browser):
+    browser.get(site.portal + "/console/consoles")
+    says(browser, "Tomcat Manager")
+    checked(browser, "consoles")
+    browser.find_element(By.LINK_TEXT, "Tomcat Manager").click()
     WebDriverWait(browser, 15).until(lambda b: "/manager/html" in b.current_url)
-    browser.set_window_size(400, 800)
-    browser.get(site.portal + "/")
-    shot(browser, "portal-phone")
-    width = browser.execute_script("return document.documentElement.scrollWidth")
-    assert width <= 520, "no sideways scrolling on a phone"
-    browser.set_window_size(1100, 900)
-    clean_log(browser)
 
 
 class Live:
@@ -158,7 +148,8 @@ def test_pages_come_over_http2_and_a_websocket_beside_them(site, browser):
 
 def test_logging_out_ends_the_console_as_well(site, browser):
     browser.get(site.portal + "/")
-    browser.find_element(By.XPATH, "//form[contains(@action,'/logout')]//button").click()
+    press(browser, "Menu of owner")
+    press(browser, "Log out")
     WebDriverWait(browser, 15).until(lambda b: "/logout" in b.current_url or "/login" in b.current_url or "logged out" in b.page_source.lower())
     shot(browser, "logged-out")
     browser.get(site.console_url("tomcat", "/manager/html"))

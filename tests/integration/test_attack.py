@@ -560,7 +560,7 @@ def test_markup_in_names_paths_and_agents_stays_text(site, console):
         assert got.status in (200, 201, 400, 422), (text, got)
         if got.status < 300:
             site.cli("rule", "add", f"r{name}", "--group", "owners", "--zone", "local", "--route", name, check=False)
-            page = site.admin.get(site.portal + "/")
+            page = site.admin.get(site.portal + "/account")
             assert page.status == 200 and not bare_markup(page.text), (text, bare_markup(page.text))
         for bad in (text, "owner" + text):
             page = Person(site, "x").post(site.portal + "/login", {"user": bad, "password": "wrong password", "code": "000000"})
@@ -573,14 +573,14 @@ def test_markup_in_names_paths_and_agents_stays_text(site, console):
                 k.send(f"GET /{quoted}?q={quoted} HTTP/1.1\r\n{host_line(console)}\r\nUser-Agent: {agent}\r\nReferer: {quoted}\r\n"
                        "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\nSec-Fetch-Site: cross-site\r\nAccept: text/html\r\n\r\n".encode("latin-1"))
                 assert not bare_markup(k.read().text)
-        # Denied, so that it stands on the owner's page.
+        # Denied, so that it stands in the records.
         with console.connect() as k:
             k.send(f"DELETE /{quoted} HTTP/1.1\r\n{host_line(console)}\r\nUser-Agent: {safe}\r\nCookie: {console.cookie}\r\n"
                    "Sec-Fetch-Site: cross-site\r\n\r\n".encode("latin-1"))
             k.read()
     site.cli("route", "remove", name, "--force", check=False)
     wait_for(lambda: "alert(1)" in json.dumps(site.json("access", "list")), 15, every=0.5)
-    page = site.admin.get(site.portal + "/")
+    page = site.admin.get(site.portal + "/account")
     assert page.status == 200 and not bare_markup(page.text), bare_markup(page.text)
     assert "\x1b" not in page.text
     log = site.log_path.read_text(errors="replace")

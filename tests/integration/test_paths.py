@@ -150,8 +150,8 @@ def test_a_host_without_a_console_for_a_path_says_so_and_still_logs_in(site):
 
 
 def test_a_tile_opens_its_start_below_the_prefix(site, paula):
-    page = paula.get(site.portal + "/")
-    assert at(site, "/redis/ui/home") in page.text, page.text
+    answer = paula.get(site.portal + "/api/v1/me/consoles")
+    assert at(site, "/redis/ui/home") in [c["url"] for c in answer.json()["consoles"]], answer.text
 
 
 def test_the_command_line_puts_a_console_below_a_prefix(site, paula):

@@ -1,0 +1,19 @@
+import { Alert, AlertActionLink } from "@patternfly/react-core";
+import type { ProblemError } from "../api/client";
+
+// What the server said about why something did not work.
+export function ProblemAlert({ error, again }: { error: ProblemError; again?: () => void }) {
+  const { title, detail, field, request_id: id } = error.problem;
+  return (
+    <Alert
+      variant="danger"
+      isInline
+      title={detail ?? title}
+      role="alert"
+      actionLinks={again === undefined ? undefined : <AlertActionLink onClick={again}>Try again</AlertActionLink>}
+    >
+      {field !== undefined && <p>Field: {field}</p>}
+      {id !== undefined && <p>Request {id}</p>}
+    </Alert>
+  );
+}
