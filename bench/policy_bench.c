@@ -40,7 +40,7 @@ static struct names one(struct snapshot *s, const char *name)
 static int add_zones(struct snapshot *s)
 {
     for (size_t i = 0; i < ZONES; i++) {
-        struct zone_def z = {.name = arena_printf(&s->arena, "zone%zu", i)};
+        struct zone_def z = {.name = arena_printf(&s->arena, "zone%zu", i), .interface = ""};
         for (size_t k = 0; k < CIDRS / ZONES; k++) {
             struct cidr *c = array_grow(&s->arena, (void **)&z.cidrs, k, sizeof(*c));
             if (c == NULL)
@@ -67,7 +67,8 @@ static struct snapshot *make(bool crowded)
         return NULL;
     for (size_t i = 0; i < ROUTES; i++) {
         struct route_def r = {.name = arena_printf(&s->arena, "route%zu", i),
-                              .host = arena_printf(&s->arena, "route%zu.test", i)};
+                              .host = arena_printf(&s->arena, "route%zu.test", i),
+                              .path = ""};
         if (section_append(section_of(SECTION_ROUTES), s, &r) < 0)
             return NULL;
     }
@@ -145,8 +146,7 @@ static int run(bool crowded)
     struct subject who = {.kind = SUBJECT_PERSON,
                           .user = SPAN("somebody"),
                           .groups = SPAN("a\nb\nc\nd\ne\nf\ng\ngroup999"),
-                          .assurance = ASSURANCE_MFA,
-                          .proven_at = NOW};
+                          .proven = proven_as(ASSURANCE_MFA, NOW)};
     struct question q = {
         &who,        zones_find(policy_zones(p), &local), &s->routes[crowded ? 0 : ROUTES - 1],
         SPAN("GET"), SPAN("/manager/html/list"),          NOW};

@@ -20,7 +20,11 @@ static const char POLICY[] = "portal: {host: p.test}\n"
                              "  - {name: r2, groups: [ops], zones: [office], routes: ['*'],\n"
                              "     assurance: hardware, max_age: 1h}\n"
                              "  - {name: r3, tokens: [ci], zones: [lab, local], routes: [b]}\n"
-                             "  - {name: r4, users: ['*'], zones: [lab], routes: [b]}\n";
+                             "  - {name: r4, users: ['*'], zones: [lab], routes: [b]}\n"
+                             "  - {name: d1, groups: [ops], routes: [a], paths: ['/d/**'],\n"
+                             "     deny: true}\n"
+                             "  - {name: d2, zones: [lab], routes: ['*'], methods: [DELETE],\n"
+                             "     deny: true}\n";
 
 static void check(bool ok)
 {
@@ -78,6 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct decision d = policy_decide(p, &q);
     check((d.verdict == VERDICT_ALLOW) == (d.reason == REASON_ALLOWED));
     check(d.verdict != VERDICT_ALLOW || (d.rule != NULL && who.kind != SUBJECT_NOBODY));
+    check(d.reason != REASON_DENIED || (d.rule->deny && d.verdict == VERDICT_DENY));
+    check(d.verdict != VERDICT_ALLOW || !d.rule->deny);
     struct buf out;
     buf_init(&out, 1 << 20);
     check(policy_explain(p, &q, &out) == 0);

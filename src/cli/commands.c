@@ -169,6 +169,7 @@ static const struct option_def RULE_ADD_OPTIONS[] = {
     {"assurance", OPTION_TEXT, NULL, "LEVEL", "how surely known (mfa)"},
     {"max-age", OPTION_TEXT, "max_age", "TIME", "logged in at most so long ago"},
     {"demand", OPTION_FLAG, NULL, NULL, "admit nobody; what other rules admit must satisfy this as well"},
+    {"deny", OPTION_FLAG, NULL, NULL, "refuse what this fits, before any rule that admits"},
     {"replace", OPTION_LOCAL_FLAG, NULL, NULL, "replace a rule of this name"},
     NO_MORE,
 };
@@ -351,7 +352,7 @@ const struct command COMMANDS[] = {
     {"zone remove", {"NAME"}, {NULL}, "remove a zone", NULL, "DELETE", API "/zones/{0}", NULL, NULL, NULL},
 
     {"rule add", {"NAME"}, {NULL}, "say who may reach what, from where", RULE_ADD_OPTIONS, "PUT", API "/rules/{0}", NULL, NULL, run_rule_add},
-    {"rule list", {NULL}, {NULL}, "list rules in the order in which they are tried", PAGE_OPTIONS, "GET", API "/rules", "rules", "name users groups tokens zones routes methods paths assurance max_age demand origin", NULL},
+    {"rule list", {NULL}, {NULL}, "list rules in the order in which they are tried", PAGE_OPTIONS, "GET", API "/rules", "rules", "name users groups tokens zones routes methods paths assurance max_age demand deny origin", NULL},
     {"rule show", {"NAME"}, {NULL}, "one rule", NULL, "GET", API "/rules/{0}", NULL, NULL, NULL},
     {"rule remove", {"NAME"}, {NULL}, "remove a rule; ends what it alone admitted", NULL, "DELETE", API "/rules/{0}", NULL, NULL, NULL},
 

@@ -245,10 +245,11 @@ int run_rule_add(struct invocation *v)
     int rc = must_be_new(v, "rule");
     if (rc != 0)
         return rc;
-    if ((invocation_option(v, "zone") == NULL && !invocation_flag(v, "demand")) ||
-        invocation_option(v, "route") == NULL ||
-        (invocation_option(v, "user") == NULL && invocation_option(v, "group") == NULL &&
-         invocation_option(v, "token") == NULL))
+    bool deny = invocation_flag(v, "deny"), demand = invocation_flag(v, "demand");
+    bool named = invocation_option(v, "user") != NULL || invocation_option(v, "group") != NULL ||
+                 invocation_option(v, "token") != NULL;
+    bool placed = invocation_option(v, "zone") != NULL;
+    if (invocation_option(v, "route") == NULL || !(placed || demand || deny) || !(named || deny))
         return complain(EXIT_USAGE, "a rule says who (--user, --group or --token), from where "
                                     "(--zone) and where to (--route)");
     return invocation_run(v);

@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 
-#define COLUMNS_MAX 12
+#define COLUMNS_MAX 16
 #define CELL_MAX 60
 
 /* a.b.c inside an object; NULL when absent. */

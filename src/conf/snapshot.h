@@ -179,6 +179,8 @@ struct rule_def {
                               without a grant it admits nobody. "": it asks for none */
     uint32_t approvals;    /* so many of them have to agree */
     uint32_t grant_max;    /* seconds: no grant is longer */
+    bool deny; /* refuses what it concerns before any other rule is asked. Without names it is for
+                  everybody, without zones it holds everywhere */
     enum origin origin;
 };
 /* Does the rule admit only those who have a grant for it? */

@@ -572,6 +572,25 @@ static void check_routes(struct check *c)
 
 /* ---- rules ----------------------------------------------------------------------------------- */
 
+/* What a deny rule cannot mean would be read as a condition of it. */
+static void check_deny(struct check *c, size_t i)
+{
+    const struct rule_def *r = &c->s->rules[i];
+    struct place assurance = place_key(SECTION_RULES, i, "assurance");
+    struct place age = place_key(SECTION_RULES, i, "max_age");
+    struct place demand = place_key(SECTION_RULES, i, "demand");
+    struct place approvers = place_key(SECTION_RULES, i, "approvers");
+    if (r->assurance != ASSURANCE_MFA)
+        report(c, &assurance, "expected none in a rule that denies, found \"%s\"",
+               ASSURANCE_WORDS[r->assurance]);
+    if (r->max_age != 0)
+        report(c, &age, "expected none in a rule that denies, found one");
+    if (r->demand)
+        report(c, &demand, "expected deny or demand, found both");
+    if (rule_asks_grant(r))
+        report(c, &approvers, "expected none in a rule that denies, found one");
+}
+
 static void check_rules(struct check *c)
 {
     const struct snapshot *s = c->s;
@@ -583,9 +602,11 @@ static void check_rules(struct check *c)
         const struct rule_def *r = &s->rules[i];
         struct place whole = place_key(SECTION_RULES, i, NULL);
         struct place places = place_key(SECTION_RULES, i, "zones");
-        if (r->users.count + r->groups.count + r->tokens.count == 0)
+        if (r->users.count + r->groups.count + r->tokens.count == 0 && !r->deny)
             report(c, &whole, "expected users, groups or tokens, found none");
-        if (r->zones.count == 0 && !r->demand)
+        if (r->deny)
+            check_deny(c, i);
+        if (r->zones.count == 0 && !r->demand && !r->deny)
             report(c, &places, "expected at least one zone, found none");
         if (r->tokens.count > 0 && r->demand)
             report(c, &whole, "expected users or groups in a demand, found tokens");
@@ -717,7 +738,7 @@ static void check_public(struct check *c)
     check_zone_list(c, SECTION_PORTAL, 0, &s->portal_zones);
     for (size_t i = 0; i < s->rule_count; i++) {
         struct place at = place_key(SECTION_RULES, i, "assurance");
-        if (s->rules[i].demand)
+        if (s->rules[i].demand || s->rules[i].deny)
             continue;
         check_zone_list(c, SECTION_RULES, i, &s->rules[i].zones);
         if (s->rules[i].assurance < ASSURANCE_MFA)

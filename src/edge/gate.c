@@ -246,7 +246,7 @@ static bool names_another_method(const struct exchange *x, const struct view *v)
                                         "x-method-override"};
     const struct rule_def *rule = x->decision.rule;
     if ((rule == NULL || rule->methods.count == 0) && v->facts.scope_methods.len == 0 &&
-        !policy_demands_by_method(x->generation->policy, x->route))
+        !policy_minds_method(x->generation->policy, x->route))
         return false;
     for (size_t i = 0; i < x->request.headers.count; i++) {
         for (size_t k = 0; k < countof(NAMES); k++) {

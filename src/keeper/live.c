@@ -430,7 +430,7 @@ bool live_may_reach(const struct live *l, const struct route_def *route, struct 
         const struct rule_def *rule = &s->rules[i];
         bool here = names_have(&rule->routes, span_str(route->name)) ||
                     names_have(&rule->routes, SPAN("*"));
-        if (rule->demand || !here) {
+        if (rule->demand || rule->deny || !here) {
             continue;
         }
         if (grants != NULL && rule_asks_grant(rule) && !lines_have(*grants, span_str(rule->name))) {

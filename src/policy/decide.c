@@ -25,6 +25,7 @@ static enum verdict verdict_of(enum reason reason)
     case REASON_TOKEN_SCOPE:
     case REASON_TOKEN_ZONE:
     case REASON_TOKEN_CERTIFICATE:
+    case REASON_DENIED:
         break;
     }
     return VERDICT_DENY;
@@ -34,7 +35,7 @@ static struct decision admit(const struct policy *p, const struct asker *asker)
 {
     const struct question *q = asker->question;
     struct decision d = {VERDICT_DENY, REASON_NO_RULE, NULL};
-    struct rule_walk walk = rules_for(p, q->route);
+    struct rule_walk walk = rules_of(p, RULE_ADMITS, q->route);
     /* The first rule is tried whatever its mask, so that there is a nearest one; a later rule that
      * fails at who could not be nearer. Nobody has no mask: every rule says whether its place is
      * right, and the first that says so cannot be surpassed. */
@@ -60,15 +61,29 @@ static bool demands_more(const struct rule_def *a, const struct rule_def *b)
     return a->max_age != 0 && (b->max_age == 0 || a->max_age < b->max_age);
 }
 
+/* The first deny rule that concerns the request, or NULL. */
+static const struct rule_def *refusal(const struct policy *p, const struct asker *asker)
+{
+    struct rule_walk walk = rules_of(p, RULE_DENIES, asker->question->route);
+    const struct rule *r;
+    while ((r = rules_next(p, &walk, asker->all_mask | RULES_EVERYBODY)) != NULL)
+        if (rule_refuses(r, asker) == REASON_DENIED)
+            return rule_def_of(r);
+    return NULL;
+}
+
 struct decision policy_decide(const struct policy *p, const struct question *q)
 {
     struct asker asker;
     assert(q->route != NULL && q->subject != NULL);
     asker_init(&asker, p, q);
+    const struct rule_def *refused = refusal(p, &asker);
+    if (refused != NULL)
+        return (struct decision){VERDICT_DENY, REASON_DENIED, refused};
     struct decision d = admit(p, &asker);
     if (d.verdict != VERDICT_ALLOW || q->subject->kind != SUBJECT_PERSON)
         return d;
-    struct rule_walk walk = rules_demanding(p, q->route);
+    struct rule_walk walk = rules_of(p, RULE_DEMANDS, q->route);
     const struct rule *r;
     while ((r = rules_next(p, &walk, asker.mask)) != NULL) {
         enum reason reason = rule_try(r, &asker);
@@ -101,17 +116,16 @@ static const struct {
     [REASON_MOVED] = {"moved", "this session was begun in another network or with another program, "
                                "and has to be proven again"},
     [REASON_GRANT] = {"grant", "a rule admits this only for a time that somebody else grants"},
+    [REASON_DENIED] = {"denied", "a rule refuses this, whatever others admit"},
 };
 
 /* Whoever can help himself by proving more is told so first: nobody else has to be asked. */
 static const uint8_t NEARNESS[REASON_COUNT] = {
-    [REASON_ALLOWED] = 0,      [REASON_NO_RULE] = 1,
-    [REASON_NOBODY] = 2,       [REASON_WHO] = 3,
-    [REASON_ZONE] = 4,         [REASON_METHOD] = 5,
-    [REASON_PATH] = 6,         [REASON_GRANT] = 7,
-    [REASON_ASSURANCE] = 8,    [REASON_AGE] = 9,
-    [REASON_TOKEN_SCOPE] = 10, [REASON_TOKEN_ZONE] = 11,
-    [REASON_MOVED] = 13,       [REASON_TOKEN_CERTIFICATE] = 12,
+    [REASON_ALLOWED] = 0, [REASON_NO_RULE] = 1,      [REASON_NOBODY] = 2,
+    [REASON_WHO] = 3,     [REASON_ZONE] = 4,         [REASON_METHOD] = 5,
+    [REASON_PATH] = 6,    [REASON_GRANT] = 7,        [REASON_ASSURANCE] = 8,
+    [REASON_AGE] = 9,     [REASON_TOKEN_SCOPE] = 10, [REASON_TOKEN_ZONE] = 11,
+    [REASON_MOVED] = 13,  [REASON_DENIED] = 20,      [REASON_TOKEN_CERTIFICATE] = 12,
 };
 
 unsigned reason_rank(enum reason reason)

@@ -1,9 +1,10 @@
 /* The decision: a pure function of who, how sure, from where, when and what.
  *
- * Deny by default. The first rule (in order of the snapshot) that admits the request decides. When
- * none does, the reason is that of the rule that came nearest, so that a person can be told what
- * was missing. Knows no clock, does no I/O, allocates nothing. The same function serves the edge,
- * the keeper and `postern explain`. */
+ * Deny by default. Deny rules come before all others, wherever they stand: the first that concerns
+ * the request refuses it. Then the first rule (in order of the snapshot) that admits it decides.
+ * When none does, the reason is that of the rule that came nearest, so that a person can be told
+ * what was missing. Knows no clock, does no I/O, allocates nothing. The same function serves the
+ * edge, the keeper and `postern explain`. */
 #ifndef POLICY_DECIDE_H
 #define POLICY_DECIDE_H
 
@@ -70,6 +71,7 @@ enum reason {
     REASON_TOKEN_ZONE = 10,        /* the token is good elsewhere, whatever the rules say */
     REASON_TOKEN_CERTIFICATE = 11, /* the token is good beside its certificate only */
     REASON_MOVED = 12,             /* the session has left its binding: policy/binding.h */
+    REASON_DENIED = 13,            /* a deny rule concerns this */
     REASON_GRANT = 17, /* named by a rule that admits for a time only, and nothing runs */
 };
 #define REASON_COUNT 18u
@@ -80,19 +82,23 @@ struct decision {
     const struct rule_def *rule; /* the deciding or nearest rule, or NULL */
 };
 
-/* Does what is demanded on this route depend on the method? */
-bool policy_demands_by_method(const struct policy *p, const struct route_def *route);
+/* Does what is demanded or refused on this route depend on the method? */
+bool policy_minds_method(const struct policy *p, const struct route_def *route);
 /* Does the place satisfy the token's own list of zones? names: one a line; empty: always. */
 bool policy_token_place(const struct policy *p, struct zone_set zones, struct span names);
-/* The tests of a rule, in this order: who, zone, method, path, then grant, assurance and age for a
- * person or the token's own scope for a token. Tokens are admitted only by rules whose `tokens`
- * name them; the assurance of a rule concerns people. Nobody gets VERDICT_PROVE with REASON_NOBODY
- * where some rule of the route admits the place, and VERDICT_DENY with REASON_ZONE where logging in
- * could not help. What a rule admits must satisfy every demand (conf rule_def) that fits; else the
- * verdict is VERDICT_PROVE and the rule the demand that asks most. A token where or how it is not
- * good fails at that before anything else, so that a record of it says so. An age is that of the
- * level which the rule demands. A login that lies in the future by more than a minute counts as too
- * old. */
+/* A deny rule concerns a request by who, zone, method and path; naming nobody it is for everybody,
+ * also for whoever is not known; without zones it holds everywhere. It concerns the tokens of the
+ * people and groups that it names, and break-glass accounts by `*` and their groups as well.
+ *
+ * The tests of any other rule, in this order: who, zone, method, path, then grant, assurance and
+ * age for a person or the token's own scope for a token. Tokens are admitted only by rules whose
+ * `tokens` name them; the assurance of a rule concerns people. Nobody gets VERDICT_PROVE with
+ * REASON_NOBODY where some rule of the route admits the place, and VERDICT_DENY with REASON_ZONE
+ * where logging in could not help. What a rule admits must satisfy every demand (conf rule_def)
+ * that fits; else the verdict is VERDICT_PROVE and the rule the demand that asks most. A token
+ * where or how it is not good fails at that before anything else, so that a record of it says so.
+ * An age is that of the level which the rule demands. A login that lies in the future by more than
+ * a minute counts as too old. */
 struct decision policy_decide(const struct policy *p, const struct question *q);
 
 /* Could anything at all (the portal or any rule) admit this source? Asked before TLS. */

@@ -44,13 +44,14 @@ static enum reason put_walk(struct buf *out, const struct policy *p, const struc
 {
     enum reason reason = REASON_NO_RULE;
     const struct rule *r;
-    while (!(until && reason == REASON_ALLOWED) && !out->bad &&
+    while (!(until && (reason == REASON_ALLOWED || reason == REASON_DENIED)) && !out->bad &&
            (r = rules_next(p, &walk, RULES_ALL)) != NULL) {
-        reason = rule_try(r, asker);
+        bool denies = rule_def_of(r)->deny;
+        reason = denies ? rule_refuses(r, asker) : rule_try(r, asker);
         (void)buf_text(out, *first ? "{\"rule\":" : ",{\"rule\":");
         put_rule(out, rule_def_of(r));
-        if (reason == REASON_ALLOWED)
-            (void)buf_text(out, ",\"failed\":null}");
+        if (reason == REASON_ALLOWED || reason == REASON_DENIED)
+            (void)buf_text(out, denies ? ",\"failed\":null,\"denies\":true}" : ",\"failed\":null}");
         else
             (void)buf_printf(out, ",\"failed\":\"%s\"}", reason_name(reason));
         *first = false;
@@ -70,9 +71,11 @@ int policy_explain(const struct policy *p, const struct question *q, struct buf 
     struct asker asker;
     asker_init(&asker, p, q);
     bool first = true;
-    enum reason reason = put_walk(out, p, &asker, rules_for(p, q->route), true, &first);
+    enum reason reason = put_walk(out, p, &asker, rules_of(p, RULE_DENIES, q->route), true, &first);
+    if (reason != REASON_DENIED)
+        reason = put_walk(out, p, &asker, rules_of(p, RULE_ADMITS, q->route), true, &first);
     if (reason == REASON_ALLOWED && q->subject->kind == SUBJECT_PERSON)
-        (void)put_walk(out, p, &asker, rules_demanding(p, q->route), false, &first);
+        (void)put_walk(out, p, &asker, rules_of(p, RULE_DEMANDS, q->route), false, &first);
     (void)buf_text(out, "]}");
     return out->bad ? FAULT_LIMIT : 0;
 }

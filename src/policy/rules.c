@@ -18,13 +18,14 @@
 /* Most rules of a route do not name the one who asks. Each rule has a mask with one bit for every
  * number in `who`, so that a rule which shares no bit with the asker's mask is passed over unread.
  * Several numbers share a bit: a hit is only a reason to look. */
-#define MASK_EVERY ((uint64_t)1 << 62)   /* in every rule, in no asker */
-#define MASK_ANYBODY ((uint64_t)1 << 63) /* in rules with users: "*", and in every person */
+#define MASK_EVERY ((uint64_t)1 << 62) /* in every rule, in no asker */
+#define MASK_ANYBODY RULES_EVERYBODY   /* in rules with users: "*", and in every person */
 #define MASK_NUMBER(number) ((uint64_t)1 << (number) % 62)
 
 struct rule {
     uint64_t mask;
-    bool anybody;  /* users: "*" */
+    bool anybody; /* users: "*" */
+    bool everybody;
     uint32_t *who; /* numbers of users, groups and tokens, ascending */
     size_t who_count;
     uint32_t *zones;
@@ -62,10 +63,10 @@ struct policy {
     struct map who[WHO_COUNT]; /* name → 1 + number; one space of numbers for all three */
     uint32_t who_numbers;
     struct rule *rules;
-    struct rule_list *by_route; /* of each route of the snapshot: the rules that name it */
-    struct rule_list every;     /* the rules for every route */
-    struct rule_list *demands;  /* as by_route and every, of those that only demand */
-    struct rule_list demands_every;
+    struct rule_lists {
+        struct rule_list *by_route; /* of each route of the snapshot: the rules that name it */
+        struct rule_list every;     /* the rules for every route */
+    } lists[RULE_CLASS_COUNT];
     struct map hosts; /* host → site, for routes without a port */
     struct site *sites;
     size_t site_count;
@@ -134,6 +135,11 @@ static struct span *spans_of(struct policy *p, const struct names *names)
     return at;
 }
 
+static enum rule_class rule_class_of(const struct rule_def *def)
+{
+    return def->deny ? RULE_DENIES : def->demand ? RULE_DEMANDS : RULE_ADMITS;
+}
+
 static int compile_rule(struct policy *p, struct rule *r, const struct rule_def *def,
                         const struct map *zones)
 {
@@ -153,12 +159,15 @@ static int compile_rule(struct policy *p, struct rule *r, const struct rule_def 
     if (add_who(p, r, WHO_USER, &def->users) < 0 || add_who(p, r, WHO_GROUP, &def->groups) < 0 ||
         add_who(p, r, WHO_TOKEN, &def->tokens) < 0)
         return -ENOMEM;
+    /* A refusal that names nobody is for everybody. */
+    r->everybody = def->deny && who == 0;
+    r->mask |= r->everybody ? MASK_ANYBODY : 0;
     qsort(r->who, r->who_count, sizeof(*r->who), by_number);
     for (size_t i = 0; i < def->zones.count; i++) {
         uint32_t zone;
         if (find_number(zones, span_str(def->zones.name[i]), &zone)) {
             r->zones[r->zone_count++] = zone;
-            if (!def->demand)
+            if (rule_class_of(def) == RULE_ADMITS)
                 p->any_zones[zone / 64] |= (uint64_t)1 << zone % 64;
         }
     }
@@ -202,15 +211,15 @@ static int compile_rules(struct policy *p)
 /* Hands the lists of a rule's routes to the caller, each list once. */
 static void list_rule(struct policy *p, const struct map *routes, size_t rule, bool count_only)
 {
-    const struct names *names = &p->snapshot->rules[rule].routes;
-    bool demand = p->snapshot->rules[rule].demand;
-    for (size_t i = 0; i < names->count; i++) {
-        struct rule_list *list = demand ? &p->demands_every : &p->every;
+    const struct rule_def *def = &p->snapshot->rules[rule];
+    struct rule_lists *lists = &p->lists[rule_class_of(def)];
+    for (size_t i = 0; i < def->routes.count; i++) {
+        struct rule_list *list = &lists->every;
         uint32_t route;
-        if (strcmp(names->name[i], "*") != 0) {
-            if (!find_number(routes, span_str(names->name[i]), &route))
+        if (strcmp(def->routes.name[i], "*") != 0) {
+            if (!find_number(routes, span_str(def->routes.name[i]), &route))
                 continue;
-            list = demand ? &p->demands[route] : &p->by_route[route];
+            list = &lists->by_route[route];
         }
         if (!count_only) {
             /* A rule may name a route twice, or by name and by star. */
@@ -231,27 +240,30 @@ static int size_list(struct policy *p, struct rule_list *list)
     return list->rule == NULL || list->mask == NULL ? -ENOMEM : 0;
 }
 
+static int size_lists(struct policy *p, struct rule_lists *lists)
+{
+    int rc = size_list(p, &lists->every);
+    for (size_t i = 0; i < p->snapshot->route_count && rc == 0; i++)
+        rc = size_list(p, &lists->by_route[i]);
+    return rc;
+}
+
 static int index_rules(struct policy *p)
 {
     const struct snapshot *s = p->snapshot;
     struct map routes;
+    int rc = 0;
     map_init(&routes, SIZE_MAX);
-    p->by_route = arena_array(&p->arena, s->route_count, sizeof(*p->by_route));
-    p->demands = arena_array(&p->arena, s->route_count, sizeof(*p->demands));
-    int rc = p->by_route == NULL || p->demands == NULL ? -ENOMEM : 0;
+    for (size_t k = 0; k < RULE_CLASS_COUNT && rc == 0; k++) {
+        p->lists[k].by_route = arena_array(&p->arena, s->route_count, sizeof(struct rule_list));
+        rc = p->lists[k].by_route == NULL ? -ENOMEM : 0;
+    }
     for (size_t i = 0; i < s->route_count && rc == 0; i++)
         rc = put_number(&routes, s->routes[i].name, i);
     for (size_t i = 0; i < s->rule_count && rc == 0; i++)
         list_rule(p, &routes, i, true);
-    if (rc == 0)
-        rc = size_list(p, &p->every);
-    if (rc == 0)
-        rc = size_list(p, &p->demands_every);
-    for (size_t i = 0; i < s->route_count && rc == 0; i++) {
-        rc = size_list(p, &p->by_route[i]);
-        if (rc == 0)
-            rc = size_list(p, &p->demands[i]);
-    }
+    for (size_t k = 0; k < RULE_CLASS_COUNT && rc == 0; k++)
+        rc = size_lists(p, &p->lists[k]);
     for (size_t i = 0; i < s->rule_count && rc == 0; i++)
         list_rule(p, &routes, i, false);
     map_fini(&routes);
@@ -439,13 +451,17 @@ struct route_list policy_routes(const struct policy *p, uint16_t listener_port, 
 
 /* ---- trying a rule --------------------------------------------------------------------------- */
 
-static void add_asker(struct asker *a, const struct map *names, struct span name)
+/* False: there is no room for one that some rule names. */
+static bool add_asker(struct asker *a, const struct map *names, struct span name)
 {
     uint32_t number;
-    if (a->count == countof(a->id) || !find_number(names, name, &number))
-        return;
-    a->id[a->count++] = number;
-    a->mask |= MASK_NUMBER(number);
+    if (!find_number(names, name, &number))
+        return true;
+    if (a->all_count == countof(a->id))
+        return false;
+    a->id[a->all_count++] = number;
+    a->all_mask |= MASK_NUMBER(number);
+    return true;
 }
 
 static bool lines_have(struct span lines, struct span item)
@@ -479,24 +495,45 @@ static enum reason token_misplaced(const struct policy *p, const struct question
     return shown ? REASON_ALLOWED : REASON_TOKEN_CERTIFICATE;
 }
 
+/* What admits the asker, for now all that was added. */
+static void asker_admit(struct asker *a)
+{
+    a->count = a->all_count;
+    a->mask = a->all_mask;
+}
+
+static bool add_groups(struct asker *a, const struct policy *p, struct span groups)
+{
+    struct span group;
+    bool room = true;
+    while (room && span_cut(&groups, '\n', &group))
+        room = add_asker(a, &p->who[WHO_GROUP], group);
+    return room;
+}
+
 void asker_init(struct asker *a, const struct policy *p, const struct question *q)
 {
     const struct subject *s = q->subject;
     a->question = q;
     a->token = token_misplaced(p, q);
-    a->mask = 0;
-    a->count = 0;
-    if (s->kind == SUBJECT_TOKEN)
-        add_asker(a, &p->who[WHO_TOKEN], s->token);
-    if (s->kind != SUBJECT_PERSON)
-        return;
-    add_asker(a, &p->who[WHO_USER], s->user);
-    if (s->named_only)
-        return;
-    a->mask |= MASK_ANYBODY;
-    struct span rest = s->groups, group;
-    while (span_cut(&rest, '\n', &group))
-        add_asker(a, &p->who[WHO_GROUP], group);
+    a->all_mask = 0;
+    a->all_count = 0;
+    a->overflow = false;
+    if (s->kind == SUBJECT_TOKEN) {
+        (void)add_asker(a, &p->who[WHO_TOKEN], s->token);
+        asker_admit(a);
+    }
+    if (s->kind != SUBJECT_NOBODY)
+        (void)add_asker(a, &p->who[WHO_USER], s->user);
+    if (s->kind == SUBJECT_PERSON && s->named_only)
+        asker_admit(a);
+    a->all_mask |= s->kind == SUBJECT_PERSON ? MASK_ANYBODY : 0;
+    if (s->kind != SUBJECT_NOBODY)
+        a->overflow = !add_groups(a, p, s->groups);
+    if (s->kind == SUBJECT_NOBODY || (s->kind == SUBJECT_PERSON && !s->named_only))
+        asker_admit(a);
+    /* Who is in more groups than are looked at may be in one that is refused. */
+    a->all_mask = a->overflow ? RULES_ALL : a->all_mask;
 }
 
 static struct rule_cursor cursor_of(const struct rule_list *list)
@@ -504,21 +541,15 @@ static struct rule_cursor cursor_of(const struct rule_list *list)
     return (struct rule_cursor){list->rule, list->mask, 0, list->count};
 }
 
-struct rule_walk rules_for(const struct policy *p, const struct route_def *route)
+struct rule_walk rules_of(const struct policy *p, enum rule_class class,
+                          const struct route_def *route)
 {
     size_t at = (size_t)(route - p->snapshot->routes);
     /* A route that is none of this snapshot is a bug of the caller's: nothing admits it. */
     if (at >= p->snapshot->route_count)
         return (struct rule_walk){.named.count = 0};
-    return (struct rule_walk){cursor_of(&p->by_route[at]), cursor_of(&p->every)};
-}
-
-struct rule_walk rules_demanding(const struct policy *p, const struct route_def *route)
-{
-    size_t at = (size_t)(route - p->snapshot->routes);
-    if (at >= p->snapshot->route_count)
-        return (struct rule_walk){.named.count = 0};
-    return (struct rule_walk){cursor_of(&p->demands[at]), cursor_of(&p->demands_every)};
+    const struct rule_lists *lists = &p->lists[class];
+    return (struct rule_walk){cursor_of(&lists->by_route[at]), cursor_of(&lists->every)};
 }
 
 static size_t seek(struct rule_cursor *c, uint64_t mask)
@@ -542,9 +573,10 @@ const struct rule *rules_next(const struct policy *p, struct rule_walk *w, uint6
     return &p->rules[next];
 }
 
-bool policy_demands_by_method(const struct policy *p, const struct route_def *route)
+static bool class_minds_method(const struct policy *p, enum rule_class class,
+                               const struct route_def *route)
 {
-    struct rule_walk walk = rules_demanding(p, route);
+    struct rule_walk walk = rules_of(p, class, route);
     const struct rule *r;
     bool found = false;
     while (!found && (r = rules_next(p, &walk, RULES_ALL)) != NULL)
@@ -552,29 +584,48 @@ bool policy_demands_by_method(const struct policy *p, const struct route_def *ro
     return found;
 }
 
-static bool who_ok(const struct rule *r, const struct asker *a)
+bool policy_minds_method(const struct policy *p, const struct route_def *route)
 {
-    if (r->anybody && (a->mask & MASK_ANYBODY) != 0)
-        return true;
-    if ((r->mask & a->mask) == 0)
-        return false;
-    for (size_t i = 0; i < a->count; i++) {
+    return class_minds_method(p, RULE_DEMANDS, route) || class_minds_method(p, RULE_DENIES, route);
+}
+
+static bool names_one_of(const struct rule *r, const uint32_t *id, size_t ids)
+{
+    for (size_t i = 0; i < ids; i++) {
         size_t low = 0, count = r->who_count;
         while (count > 0) {
             size_t half = count / 2;
             uint32_t number = r->who[low + half];
-            if (number == a->id[i])
+            if (number == id[i])
                 return true;
-            low = number < a->id[i] ? low + half + 1 : low;
-            count = number < a->id[i] ? count - half - 1 : half;
+            low = number < id[i] ? low + half + 1 : low;
+            count = number < id[i] ? count - half - 1 : half;
         }
     }
     return false;
 }
 
+static bool who_ok(const struct rule *r, const struct asker *a)
+{
+    if (r->anybody && (a->mask & MASK_ANYBODY) != 0)
+        return true;
+    return (r->mask & a->mask) != 0 && names_one_of(r, a->id, a->count);
+}
+
+/* A refusal reaches further than an admission: it holds for the tokens of whom it names, and for
+ * an account of emergencies by its groups. */
+static bool refuses_who(const struct rule *r, const struct asker *a)
+{
+    if (r->everybody || (a->overflow && r->def->groups.count > 0))
+        return true;
+    if (r->anybody && a->question->subject->kind == SUBJECT_PERSON)
+        return true;
+    return names_one_of(r, a->id, a->all_count);
+}
+
 static bool zone_ok(const struct rule *r, struct zone_set zones)
 {
-    if (r->def->demand && r->def->zones.count == 0)
+    if ((r->def->demand || r->def->deny) && r->def->zones.count == 0)
         return true;
     for (size_t i = 0; i < r->zone_count; i++)
         if (zone_set_has(zones, r->zones[i]))
@@ -647,6 +698,18 @@ enum reason rule_try(const struct rule *r, const struct asker *a)
     if (r->def->assurance > ASSURANCE_NONE && q->subject->proven.at[r->def->assurance] == 0)
         return REASON_ASSURANCE;
     return age_ok(r, q) ? REASON_ALLOWED : REASON_AGE;
+}
+
+enum reason rule_refuses(const struct rule *r, const struct asker *a)
+{
+    const struct question *q = a->question;
+    if (!refuses_who(r, a))
+        return REASON_WHO;
+    if (!zone_ok(r, q->zones))
+        return REASON_ZONE;
+    if (!method_ok(r, q->method))
+        return REASON_METHOD;
+    return path_ok(r, q->path) ? REASON_DENIED : REASON_PATH;
 }
 
 const struct rule_def *rule_def_of(const struct rule *r)

@@ -315,6 +315,99 @@ static void what_a_rule_admits_must_satisfy_every_demand_that_fits(void **state)
     snapshot_free(s);
 }
 
+/* Wherever they stand, and whatever others admit. */
+static void deny_rules_come_before_all_others(void **state)
+{
+    (void)state;
+    static const char CONF[] =
+        "portal: {host: p.test}\n"
+        "zones: {office: [10.1.0.0/16], lab: [10.2.0.0/16]}\n"
+        "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:80'},\n"
+        "         u: {host: u.test, upstream: 'http://127.0.0.1:81'}}\n"
+        "rules:\n"
+        "  - {name: all, users: ['*'], tokens: [ci], zones: [office, lab], routes: ['*']}\n"
+        "  - {name: named, users: [siren], zones: [office], routes: [t]}\n"
+        "  - {name: no-ops, groups: [ops], zones: [lab], routes: [t], deny: true}\n"
+        "  - {name: no-bob, users: [bob], routes: ['*'], methods: [POST], deny: true}\n"
+        "  - {name: no-undeploy, routes: [t], paths: [/manager/undeploy/**], deny: true}\n"
+        "  - {name: no-people, users: ['*'], routes: [u], paths: [/machines], deny: true}\n"
+        "  - {name: no-ci, tokens: [ci], routes: [u], paths: [/secret], deny: true}\n";
+    static const struct {
+        char kind; /* as in ROWS; b: of emergencies */
+        const char *who, *groups, *source, *route, *method, *path;
+        enum verdict verdict;
+        enum reason reason;
+        const char *rule;
+    } CASES[] = {
+        {'p', "ann", "ops", "10.1.0.1", "t", "GET", "/", ALLOW("all")},
+        {'p', "ann", "ops", "10.2.0.1", "t", "GET", "/", DENY(DENIED, "no-ops")},
+        {'p', "ann", "ops", "10.2.0.1", "u", "GET", "/", ALLOW("all")},
+        {'p', "ann", "dev", "10.2.0.1", "t", "GET", "/", ALLOW("all")},
+        {'p', "bob", "", "10.1.0.1", "u", "GET", "/", ALLOW("all")},
+        {'p', "bob", "", "10.1.0.1", "u", "POST", "/", DENY(DENIED, "no-bob")},
+        {'p', "bob", "", "192.0.2.1", "u", "POST", "/", DENY(DENIED, "no-bob")},
+        {'p', "ann", "", "10.1.0.1", "t", "GET", "/manager/undeploy/x",
+         DENY(DENIED, "no-undeploy")},
+        {'n', "", "", "10.1.0.1", "t", "GET", "/manager/undeploy", DENY(DENIED, "no-undeploy")},
+        {'n', "", "", "10.1.0.1", "t", "GET", "/manager", PROVE(NOBODY, "all")},
+        {'n', "bob", "ops", "10.2.0.1", "t", "POST", "/", PROVE(NOBODY, "all")},
+        {'p', "ann", "", "10.1.0.1", "u", "GET", "/machines", DENY(DENIED, "no-people")},
+        {'n', "", "", "10.1.0.1", "u", "GET", "/machines", PROVE(NOBODY, "all")},
+        {'t', "ci", "", "10.1.0.1", "u", "GET", "/machines", ALLOW("all")},
+        {'t', "ci", "", "10.1.0.1", "u", "GET", "/secret", DENY(DENIED, "no-ci")},
+        /* What its owner may not, a token may not. */
+        {'t', "ci", "dev\nops", "10.2.0.1", "t", "GET", "/", DENY(DENIED, "no-ops")},
+        {'t', "ci", "", "10.1.0.1", "u", "POST", "/", DENY(DENIED, "no-bob")},
+        {'b', "siren", "", "10.1.0.1", "t", "GET", "/", ALLOW("named")},
+        {'b', "siren", "ops", "10.2.0.1", "t", "GET", "/", DENY(DENIED, "no-ops")},
+        {'b', "siren", "", "10.1.0.1", "u", "GET", "/machines", DENY(DENIED, "no-people")},
+    };
+    struct snapshot *s = sample_parse(CONF);
+    struct policy *p;
+    assert_int_equal(policy_new(s, &p), 0);
+    for (size_t i = 0; i < countof(CASES); i++) {
+        bool token = CASES[i].kind == 't';
+        struct addr source = address(CASES[i].source);
+        struct subject who = {.kind = token                  ? SUBJECT_TOKEN
+                                      : CASES[i].kind == 'n' ? SUBJECT_NOBODY
+                                                             : SUBJECT_PERSON,
+                              .user = token ? SPAN("bob") : span_str(CASES[i].who),
+                              .token = token ? span_str(CASES[i].who) : SPAN_NONE,
+                              .groups = span_str(CASES[i].groups),
+                              .named_only = CASES[i].kind == 'b',
+                              .scope_routes = SPAN("*"),
+                              .proven = proven_as(HW, NOW)};
+        struct question q = {.subject = &who,
+                             .zones = zones_find(policy_zones(p), &source),
+                             .route = snapshot_route(s, CASES[i].route),
+                             .method = span_str(CASES[i].method),
+                             .path = span_str(CASES[i].path),
+                             .now = NOW};
+        struct decision d = policy_decide(p, &q);
+        if (d.verdict != CASES[i].verdict || d.reason != CASES[i].reason ||
+            strcmp(d.rule->name, CASES[i].rule) != 0)
+            fail_msg("case %zu: %s %s %s", i, verdict_name(d.verdict), reason_name(d.reason),
+                     d.rule->name);
+    }
+    struct addr lab = address("10.2.0.1");
+    struct subject ann = {.kind = SUBJECT_PERSON, .user = SPAN("ann"), .groups = SPAN("ops")};
+    struct question q = {.subject = &ann,
+                         .zones = zones_find(policy_zones(p), &lab),
+                         .route = snapshot_route(s, "t"),
+                         .method = SPAN("GET"),
+                         .path = SPAN("/"),
+                         .now = NOW};
+    struct buf out;
+    buf_init(&out, 4096);
+    assert_int_equal(policy_explain(p, &q, &out), 0);
+    char *text = sample_text(&out);
+    assert_non_null(strstr(text, "\"verdict\":\"deny\",\"reason\":\"denied\""));
+    assert_non_null(strstr(text, "{\"rule\":\"no-ops\",\"failed\":null,\"denies\":true}]"));
+    free(text);
+    policy_free(p);
+    snapshot_free(s);
+}
+
 /* Whatever the rules say of the place, and before they are asked. */
 static void a_token_is_good_only_where_and_with_what_it_was_made_for(void **state)
 {
@@ -404,6 +497,46 @@ static void a_route_of_another_snapshot_is_refused(void **state)
     assert_int_equal(policy_decide(p, &q).verdict, VERDICT_DENY);
     policy_free(p);
     snapshot_free(s);
+}
+
+/* Groups beyond what is looked at might be those that a deny rule names. */
+static void a_person_in_more_groups_than_are_looked_at_is_refused_by_any_of_them(void **state)
+{
+    (void)state;
+    struct buf yaml, groups;
+    buf_init(&yaml, 1 << 20);
+    buf_init(&groups, 1 << 20);
+    (void)buf_text(&yaml, "portal: {host: p.test}\n"
+                          "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:80'}}\n"
+                          "rules:\n"
+                          "  - {name: all, users: ['*'], zones: [local], routes: [t]}\n"
+                          "  - {name: never, groups: [out], routes: [t], deny: true}\n"
+                          "  - {name: many, zones: [local], routes: [t], groups: [");
+    for (int i = 0; i < SUBJECT_GROUPS_MAX; i++) {
+        (void)buf_printf(&yaml, "%sg%d", i == 0 ? "" : ", ", i);
+        (void)buf_printf(&groups, "g%d\n", i);
+    }
+    (void)buf_text(&yaml, "]}\n");
+    char *text = sample_text(&yaml);
+    struct snapshot *s = sample_parse(text);
+    struct policy *p;
+    assert_int_equal(policy_new(s, &p), 0);
+    struct addr source = address("127.0.0.1");
+    struct subject who = {.kind = SUBJECT_PERSON,
+                          .user = SPAN("ann"),
+                          .groups = buf_view(&groups),
+                          .proven = proven_as(MFA, NOW)};
+    struct question q = {
+        &who, zones_find(policy_zones(p), &source), &s->routes[0], SPAN("GET"), SPAN("/"), NOW};
+    assert_int_equal(policy_decide(p, &q).verdict, VERDICT_ALLOW);
+    /* Whoever is named by a rule takes one place more than the groups alone. */
+    (void)buf_text(&groups, "g0\nout");
+    who.groups = buf_view(&groups);
+    assert_int_equal(policy_decide(p, &q).reason, REASON_DENIED);
+    policy_free(p);
+    snapshot_free(s);
+    buf_fini(&groups);
+    free(text);
 }
 
 static void a_person_in_thousands_of_groups_is_admitted_or_refused_but_never_harms(void **state)
@@ -731,6 +864,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_of_the_table_holds),
         cmocka_unit_test(what_a_rule_admits_must_satisfy_every_demand_that_fits),
+        cmocka_unit_test(deny_rules_come_before_all_others),
+        cmocka_unit_test(a_person_in_more_groups_than_are_looked_at_is_refused_by_any_of_them),
         cmocka_unit_test(a_token_is_good_only_where_and_with_what_it_was_made_for),
         cmocka_unit_test(without_rules_everything_is_refused),
         cmocka_unit_test(a_route_of_another_snapshot_is_refused),

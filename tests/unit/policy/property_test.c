@@ -62,6 +62,7 @@ static struct snapshot *random_snapshot(uint64_t *seed)
             .assurance = (enum assurance)(sample_random(seed) % 5),
             .max_age = sample_random(seed) % 3 == 0 ? 100 : 0,
             .approvers = sample_random(seed) % 4 == 0 ? "leads" : "",
+            .deny = sample_random(seed) % 4 == 0,
         };
         assert_int_equal(section_append(section_of(SECTION_RULES), s, &r), 0);
     }
@@ -187,13 +188,36 @@ static struct proven random_proven(uint64_t *seed)
     return p;
 }
 
+static bool plain_refuses(const struct snapshot *s, const struct rule_def *r,
+                          const struct question *q, const struct addr *source, const char *path)
+{
+    const struct subject *w = q->subject;
+    bool who = r->users.count + r->groups.count + r->tokens.count == 0;
+    if (w->kind == SUBJECT_PERSON && has(&r->users, SPAN("*")))
+        who = true;
+    /* A user by the name of "*" is no user. */
+    if (w->kind != SUBJECT_NOBODY &&
+        ((has(&r->users, w->user) && !span_is(w->user, "*")) || any_line(&r->groups, w->groups)))
+        who = true;
+    if (w->kind == SUBJECT_TOKEN && has(&r->tokens, w->token))
+        who = true;
+    return who && (r->zones.count == 0 || in_zones(s, &r->zones, source)) &&
+           (r->methods.count == 0 || has(&r->methods, q->method)) && any_pattern(&r->paths, path);
+}
+
 static struct decision plain_decide(const struct snapshot *s, const struct question *q,
                                     const struct addr *source, const char *path)
 {
+    for (size_t i = 0; i < s->rule_count; i++) {
+        const struct rule_def *r = &s->rules[i];
+        bool here = has(&r->routes, SPAN("*")) || has(&r->routes, span_str(q->route->name));
+        if (r->deny && here && plain_refuses(s, r, q, source, path))
+            return (struct decision){VERDICT_DENY, REASON_DENIED, r};
+    }
     struct decision best = {VERDICT_DENY, REASON_NO_RULE, NULL};
     for (size_t i = 0; i < s->rule_count; i++) {
         const struct rule_def *r = &s->rules[i];
-        if (!has(&r->routes, SPAN("*")) && !has(&r->routes, span_str(q->route->name)))
+        if (r->deny || (!has(&r->routes, SPAN("*")) && !has(&r->routes, span_str(q->route->name))))
             continue;
         enum reason reason = plain_rule(s, r, q, source, path);
         if (reason == REASON_ALLOWED)
