@@ -9,11 +9,15 @@
 #include "conf/slice.h"
 #include "ipc/memfd.h"
 #include "keeper/call.h"
+#include "keeper/candidate.h"
+#include "keeper/confirm.h"
 #include "keeper/events.h"
+#include "keeper/filed.h"
 #include "keeper/json.h"
 #include "keeper/keeper.h"
 #include "keeper/operation.h"
 #include "store/resources.h"
+#include "store/versions.h"
 
 #define NUMBER_KEY "snapshot.number"
 #define ERRORS_MAX 8192u
@@ -54,21 +58,16 @@ void change_free(struct change *c)
     live_free(c->previous);
     snapshot_free(c->file);
     snapshot_free(c->previous_file);
-    buf_fini(&c->before);
+    candidate_free(c->plan);
     free(c);
 }
 
 static struct change *change_new(void)
 {
-    struct change *c = calloc(1, sizeof(*c));
-    if (c != NULL) {
-        buf_init(&c->before, RESOURCE_DOC_MAX);
-    }
-    return c;
+    return calloc(1, sizeof(struct change));
 }
 
-/* Numbers are never used again, also not by the next keeper: edges compare them. */
-static int next_number(struct keeper *k, uint64_t *ret)
+int change_number(struct keeper *k, uint64_t *ret)
 {
     uint64_t number = 0;
     int r = settings_number(k->store, NUMBER_KEY, &number);
@@ -79,49 +78,118 @@ static int next_number(struct keeper *k, uint64_t *ret)
     return settings_set_number(k->store, NUMBER_KEY, number + 1);
 }
 
-/* The first lines of what verification said, as one sentence for a person. */
-static int refuse_with(struct call *call, const struct buf *errors)
+int change_refuse(struct call *call, unsigned status, struct span text)
 {
-    struct span text = buf_view(errors);
     if (text.at == NULL || text.len == 0) {
-        return call_problem(call, 422, NULL, "the result is not valid");
+        return call_problem(call, status, NULL, "the result is not valid");
     }
     size_t len = text.at[text.len - 1] == '\n' ? text.len - 1 : text.len;
-    return call_problem(call, 422, NULL, "%.*s", (int)len, (const char *)text.at);
+    return call_problem(call, status, NULL, "%.*s", (int)len, (const char *)text.at);
 }
 
-int change_make(struct call *call, const char *kind, struct span name, bool existed,
-                struct span before)
+/* Out of the store with all that goes or moves, then in with all that comes, so that no two meet at
+ * one place. */
+static int write_entries(struct keeper *k, struct candidate *plan, uint64_t version, uint64_t now)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < plan->entry_count; i++) {
+        const struct version_entry *e = &plan->entries[i];
+        if (e->had && !(e->has && e->place_before == e->place_after)) {
+            r = resources_remove(k->store, e->kind, e->name);
+        }
+    }
+    for (size_t i = 0; r == 0 && i < plan->entry_count; i++) {
+        struct version_entry *e = &plan->entries[i];
+        if (e->has && e->had && e->place_before == e->place_after) {
+            r = resources_put(k->store, e->kind, e->name, e->after, now);
+        } else if (e->has) {
+            r = resources_place(k->store, e->kind, e->name, e->after, e->place_after, now,
+                                &e->place_after);
+        }
+        r = r < 0 ? r : versions_add_entry(k->store, version, i, e);
+    }
+    return r;
+}
+
+static int write_version(struct keeper *k, struct change *c, const struct change_terms *terms)
+{
+    struct version v = {.at = clock_wall_ms() / 1000, .state = VERSION_MADE};
+    (void)snprintf(v.author, sizeof(v.author), "%s", terms->author);
+    (void)snprintf(v.cause, sizeof(v.cause), "%s", terms->cause);
+    (void)snprintf(v.comment, sizeof(v.comment), "%.*s", SPAN_FMT(terms->comment));
+    v.confirm_for = terms->confirm_for;
+    int r = versions_add(k->store, &v, &c->version);
+    return r < 0 ? r : write_entries(k, c->plan, c->version, v.at);
+}
+
+static void label(struct change *c)
+{
+    const struct version_entry *e = &c->plan->entries[0];
+    int n = snprintf(c->label, sizeof(c->label), "%s %s", e->kind, e->name);
+    if (c->plan->entry_count > 1 && n > 0 && (size_t)n < sizeof(c->label)) {
+        (void)snprintf(c->label + n, sizeof(c->label) - (size_t)n, " and %zu more",
+                       c->plan->entry_count - 1);
+    }
+}
+
+int change_write(struct keeper *k, struct candidate *plan, const struct change_terms *terms,
+                 struct change **ret)
+{
+    struct change *c = change_new();
+    if (c == NULL) {
+        candidate_free(plan);
+        return -ENOMEM;
+    }
+    c->plan = plan;
+    c->confirm_for = terms->confirm_for;
+    label(c);
+    int r = change_number(k, &c->number);
+    r = r < 0 ? r : write_version(k, c, terms);
+    if (r < 0) {
+        change_free(c);
+        return r;
+    }
+    c->candidate = plan->live;
+    plan->live = NULL;
+    live_number(c->candidate, c->number);
+    *ret = c;
+    return 0;
+}
+
+int change_make(struct call *call, struct candidate *plan, const struct change_terms *terms,
+                uint64_t *version)
+{
+    int r = change_write(call->keeper, plan, terms, &call->change);
+    if (r == 0 && version != NULL) {
+        *version = call->change->version;
+    }
+    return r;
+}
+
+int change_lease(struct call *call, struct lease *lease)
 {
     struct keeper *k = call->keeper;
     struct change *c = change_new();
+    struct buf errors;
     if (c == NULL) {
         return -ENOMEM;
     }
-    (void)snprintf(c->kind, sizeof(c->kind), "%s", kind);
-    (void)snprintf(c->name, sizeof(c->name), "%.*s", SPAN_FMT(name));
-    c->existed = existed;
-    struct buf errors;
     buf_init(&errors, ERRORS_MAX);
-    int r = buf_append(&c->before, before);
-    if (r == 0) {
-        r = next_number(k, &c->number);
+    (void)snprintf(c->label, sizeof(c->label), "route %s", lease->name);
+    int r = change_number(k, &c->number);
+    r = r < 0 ? r
+              : live_new(k->file, k->store, &k->leases, k->secrets_dir, c->number, &c->candidate,
+                         &errors);
+    if (r == FAULT_FORMAT) {
+        (void)change_refuse(call, 422, buf_view(&errors));
     }
-    if (r == 0) {
-        r = live_new(k->file, k->store, &k->leases, k->secrets_dir, c->number, &c->candidate,
-                     &errors);
-        if (r == FAULT_FORMAT) {
-            (void)refuse_with(call, &errors);
-        }
-    }
-    if (r == 0) {
-        r = live_fill(c->candidate, &k->hosts);
-    }
+    r = r < 0 ? r : live_fill(c->candidate, &k->hosts);
     buf_fini(&errors);
     if (r < 0) {
         change_free(c);
         return r;
     }
+    c->lease = lease;
     call->change = c;
     return 0;
 }
@@ -131,22 +199,10 @@ int change_make(struct call *call, const char *kind, struct span name, bool exis
 static int undo_step(struct keeper *k, void *context)
 {
     const struct change *c = context;
-    uint64_t now = clock_wall_ms() / 1000;
-    int r = 0;
-    /* A lease was never in the store. */
-    if (c->lease == NULL) {
-        r = c->existed ? resources_put(k->store, c->kind, c->name, buf_view(&c->before), now)
-                       : resources_remove(k->store, c->kind, c->name);
-    }
-    if (r < 0) {
-        return r;
-    }
-    struct buf target;
-    buf_init(&target, 128);
-    (void)buf_printf(&target, "%s %s", c->kind, c->name);
-    r = keeper_audit(k, AUDIT_CHANGE_UNDONE, buf_view(&target), AUDIT_FAILED, SPAN_NONE);
-    buf_fini(&target);
-    return r;
+    int r = c->version == 0 ? 0 : versions_undo(k->store, c->version, clock_wall_ms() / 1000);
+    return r < 0
+               ? r
+               : keeper_audit(k, AUDIT_CHANGE_UNDONE, span_str(c->label), AUDIT_FAILED, SPAN_NONE);
 }
 
 static int refused_step(struct keeper *k, void *context)
@@ -238,6 +294,9 @@ static void undo(struct keeper *k, unsigned status, struct span reason)
     if (c->is_refresh) {
         hosts_again(&k->hosts);
     }
+    if (c->is_expiry) {
+        confirm_again(k);
+    }
     if (r < 0) {
         log_fault(LOG_LEVEL_ERROR, "change_undo", r,
                   "the store keeps a change that is not in force");
@@ -310,7 +369,8 @@ static int configure_step(struct keeper *k, void *context)
     struct change *c = f->change;
     c->is_file = true;
     c->generation = c->file->generation = f->generation;
-    r = next_number(k, &c->number);
+    r = k->live == NULL ? confirm_start(k) : 0;
+    r = r < 0 ? r : change_number(k, &c->number);
     if (r == 0) {
         r = live_new(c->file, k->store, &k->leases, k->secrets_dir, c->number, &c->candidate,
                      &f->errors);
@@ -370,7 +430,7 @@ static int refresh_step(struct keeper *k, void *context)
     struct change *c = context;
     struct buf errors;
     buf_init(&errors, ERRORS_MAX);
-    int r = next_number(k, &c->number);
+    int r = change_number(k, &c->number);
     r = r < 0 ? r
               : live_new(k->file, k->store, &k->leases, k->secrets_dir, c->number, &c->candidate,
                          &errors);
@@ -443,7 +503,7 @@ static int loaded_step(struct keeper *k, void *context)
                      (unsigned long long)c->generation, (unsigned long long)c->number);
     int r = keeper_audit(k, AUDIT_CONFIG_LOADED, SPAN_NONE, AUDIT_DONE, buf_view(&detail));
     buf_fini(&detail);
-    return r;
+    return r < 0 ? r : filed_record(k);
 }
 
 /* A view carries the console's own credential for those whom a rule could admit. A rule or a route
@@ -451,10 +511,28 @@ static int loaded_step(struct keeper *k, void *context)
  * somebody without it, or with yesterday's. Zones alone change neither. */
 static bool views_are_old(const struct keeper *k, const struct change *c)
 {
-    if (c->previous == NULL || c->is_refresh || strcmp(c->kind, "zone") == 0) {
+    bool only_zones = c->plan != NULL;
+    for (size_t i = 0; only_zones && i < c->plan->entry_count; i++) {
+        only_zones = strcmp(c->plan->entries[i].kind, "zone") == 0;
+    }
+    if (c->previous == NULL || c->is_refresh || only_zones) {
         return false;
     }
     return live_injects(c->previous) || live_injects(k->live);
+}
+
+/* The streams of routes that are gone end. true: nothing else has changed. */
+static bool retire_routes(struct keeper *k, const struct change *c, uint64_t *epoch)
+{
+    size_t retired = 0, count = c->plan == NULL ? 0 : c->plan->entry_count;
+    for (size_t i = 0; i < count; i++) {
+        const struct version_entry *e = &c->plan->entries[i];
+        if (!e->has && strcmp(e->kind, "route") == 0) {
+            *epoch = revoke_push(k, REVOKE_ROUTE, span_str(e->name));
+            retired++;
+        }
+    }
+    return retired > 0 && retired == count;
 }
 
 void change_settled(struct keeper *k, uint64_t number)
@@ -472,10 +550,10 @@ void change_settled(struct keeper *k, uint64_t number)
     if (c->is_file && turn_run(&k->turn, loaded_step, c) < 0) {
         log_event(LOG_LEVEL_ERROR, "audit_config_loaded");
     }
+    confirm_settled(k, c);
     uint64_t epoch = 0;
-    if (c->retires_route) {
-        epoch = revoke_push(k, REVOKE_ROUTE, span_str(c->name));
-    } else if (views_are_old(k, c)) {
+    bool only_retires = retire_routes(k, c, &epoch);
+    if (!only_retires && views_are_old(k, c)) {
         epoch = revoke_push(k, REVOKE_ALL, SPAN_NONE);
     }
     c->lease = NULL;

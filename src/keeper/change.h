@@ -1,11 +1,15 @@
-/* A change of what is in force: a new file, or a resource in the store, until every process has it.
+/* A change of what is in force: a new file, or resources in the store, until every process has it.
  *
- *   MADE ──commit──▶ PUBLISHED ──COMMIT──▶ COMMITTED ──SETTLED──▶ answered
+ *   MADE ──commit──▶ PUBLISHED ──COMMIT──▶ COMMITTED ──SETTLED──▶ version in force, answered
  *                        │                     │
- *                        └──ABORT, or no word──┴──▶ UNDONE (before-image restored, recorded)
+ *                        └──ABORT, or no word──┴──▶ UNDONE (what was before is restored, recorded)
  *
- * One at a time: a second change waits until the first is settled, so that the before-image of each
- * is what was in force. */
+ * One at a time: a second change waits until the first is settled, so that what was before each is
+ * what was in force.
+ *
+ * A change of resources is a version (store/versions.h), written in its own transaction with all
+ * that it touches. What a keeper finds MADE when it starts was answered to nobody: it is taken back
+ * before anything is published (confirm.h, where also is what waits to be confirmed). */
 #ifndef KEEPER_CHANGE_H
 #define KEEPER_CHANGE_H
 
@@ -15,6 +19,7 @@
 #include "base/span.h"
 
 struct call;
+struct candidate;
 struct keeper;
 struct lease;
 struct live;
@@ -40,12 +45,20 @@ struct change {
     struct snapshot *file; /* owned until it is in force */
     struct snapshot *previous_file;
     uint64_t generation;
-    /* A resource. */
-    char kind[8];
-    char name[64];
-    bool existed;
-    struct buf before;  /* its document, when it existed */
-    bool retires_route; /* streams of the route end when this is in force */
+    /* Resources; or a lease, which has no version. */
+    struct candidate *plan; /* owned; its live is the candidate above */
+    uint64_t version;       /* 0: none */
+    uint64_t confirm_for; /* seconds that it has to be confirmed in, 0: it needs no confirmation */
+    bool is_expiry;       /* nobody confirmed a version: back to what was before it */
+    char label[128];      /* for the trail: "zone office", "zone office and 3 more" */
+};
+
+/* What a version is made with. */
+struct change_terms {
+    const char *author;
+    const char *cause;
+    struct span comment; /* at most VERSION_COMMENT_SIZE - 1 bytes */
+    uint64_t confirm_for;
 };
 
 struct changes {
@@ -54,17 +67,35 @@ struct changes {
     size_t waiting_count;
     int waiting_file; /* the newest configuration that came meanwhile, or -1 */
     uint64_t waiting_generation;
+    struct {
+        uint64_t version;  /* that has to be confirmed; 0: none */
+        uint64_t last;     /* whose the deadline is, or was until it was confirmed */
+        uint64_t until_ms; /* monotonic */
+        bool loaded;       /* what an earlier keeper left waiting is known */
+    } confirm;
+    /* A version in force whose row could not be told so yet, and its time; 0: none. */
+    uint64_t unmarked, unmarked_confirm;
 };
 
 void changes_init(struct changes *c);
 void changes_fini(struct changes *c);
 void change_free(struct change *c);
 
-/* For a handler, after it has written the resource: makes the candidate from the store as it now is
- * and leaves the change in the call. FAULT_FORMAT: the call has been ended with a problem that says
- * why. */
-must_check int change_make(struct call *call, const char *kind, struct span name, bool existed,
-                           struct span before);
+/* For a handler: writes what a finished candidate changes, with its version, and leaves the change
+ * in the call, which waits until it is in force. Takes the candidate, also on failure; it must have
+ * entries. *version may be NULL. */
+must_check int change_make(struct call *call, struct candidate *plan,
+                           const struct change_terms *terms, uint64_t *version);
+/* The same for a lease that is in the book already. FAULT_FORMAT: the call has been ended with a
+ * problem that says why. The change owns the lease when this succeeds. */
+must_check int change_lease(struct call *call, struct lease *lease);
+/* The same without a call, for the keeper itself, inside a step of a turn. */
+must_check int change_write(struct keeper *k, struct candidate *plan,
+                            const struct change_terms *terms, struct change **ret);
+/* Numbers are never used again, also not by the next keeper: edges compare them. */
+must_check int change_number(struct keeper *k, uint64_t *ret);
+/* Ends the call with a problem: lines that verification said, for a person. Returns 0. */
+int change_refuse(struct call *call, unsigned status, struct span text);
 /* After the commit: tells the supervisor. A failure undoes the change. */
 void change_publish(struct keeper *k);
 /* Nothing is in flight any more: parked changes and a newer file get their turn. */

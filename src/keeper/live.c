@@ -8,15 +8,15 @@
 #include "base/file.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "conf/keys.h"
 #include "conf/merge.h"
-#include "conf/resource.h"
 #include "conf/verify.h"
 #include "http/hygiene.h"
+#include "keeper/documents.h"
 #include "keeper/hosts.h"
 #include "keeper/known.h"
 #include "keeper/leases.h"
 #include "keeper/trust.h"
-#include "store/resources.h"
 
 /* "user:password" of a console. */
 #define INJECT_FILE_MAX 512u
@@ -35,40 +35,6 @@ struct live {
     size_t inject_count;
     struct attestation_roots *roots;
 };
-
-struct collect {
-    struct snapshot *into;
-    struct buf *errors;
-    uint64_t last;
-    size_t count;
-};
-
-static int each_resource(void *context, const struct resource *resource)
-{
-    struct collect *c = context;
-    c->last = resource->seq;
-    c->count++;
-    return resource_parse(c->into, resource->kind, resource->doc, c->errors);
-}
-
-/* The store's resources as a snapshot of their own. */
-static int collect_store(struct store *store, struct snapshot *into, struct buf *errors)
-{
-    static const char *const KINDS[] = {"zone", "route", "rule"};
-    struct collect c = {.into = into, .errors = errors};
-    for (size_t i = 0; i < countof(KINDS); i++) {
-        struct page page = {0};
-        do {
-            c.count = 0;
-            int r = resources_list(store, KINDS[i], &page, each_resource, &c);
-            if (r < 0) {
-                return r;
-            }
-            page.anchor = c.last;
-        } while (c.count == STORE_PAGE_MAX);
-    }
-    return 0;
-}
 
 static int read_inject(struct inject *at, const struct route_def *route, const char *secrets_dir,
                        struct buf *errors)
@@ -193,12 +159,21 @@ static int check_exceptions(const struct snapshot *s, struct buf *errors)
 int live_new(const struct snapshot *file, struct store *store, const struct leases *leases,
              const char *secrets_dir, uint64_t number, struct live **ret, struct buf *errors)
 {
+    struct documents documents;
+    documents_init(&documents);
+    int r = store == NULL ? 0 : documents_read(&documents, store);
+    r = r < 0 ? r : live_from(file, &documents, leases, secrets_dir, number, ret, errors);
+    documents_fini(&documents);
+    return r;
+}
+
+int live_from(const struct snapshot *file, const struct documents *documents,
+              const struct leases *leases, const char *secrets_dir, uint64_t number,
+              struct live **ret, struct buf *errors)
+{
     struct live *l = calloc(1, sizeof(*l));
     struct snapshot *own = snapshot_new();
-    int r = l == NULL || own == NULL ? -ENOMEM : 0;
-    if (r == 0 && store != NULL) {
-        r = collect_store(store, own, errors);
-    }
+    int r = l == NULL || own == NULL ? -ENOMEM : documents_parse(documents, own, errors);
     if (r == 0 && leases != NULL) {
         r = leases_collect(leases, own, errors);
     }
@@ -255,6 +230,11 @@ void live_free(struct live *l)
     free(l);
 }
 
+void live_number(struct live *l, uint64_t number)
+{
+    l->snapshot->number = number;
+}
+
 const struct snapshot *live_snapshot(const struct live *l)
 {
     return l->snapshot;
@@ -268,6 +248,20 @@ const struct attestation_roots *live_attestation(const struct live *l)
 const struct policy *live_policy(const struct live *l)
 {
     return l->policy;
+}
+
+bool live_origin(const struct live *l, const char *kind, struct span name, enum origin *origin)
+{
+    const struct section *sec = section_of_kind(kind);
+    size_t count = sec == NULL || sec->origin == SIZE_MAX ? 0 : section_count(sec, l->snapshot);
+    for (size_t i = 0; i < count; i++) {
+        if (span_is(name, section_element_name(sec, l->snapshot, i))) {
+            memcpy(origin, (const char *)section_element(sec, l->snapshot, i) + sec->origin,
+                   sizeof(*origin));
+            return true;
+        }
+    }
+    return false;
 }
 
 bool live_authority(struct span authority, struct span *host, uint16_t *port)

@@ -11,6 +11,7 @@
 #include "policy/decide.h"
 #include "store/store.h"
 
+struct documents;
 struct hosts;
 struct leases;
 struct live;
@@ -22,11 +23,20 @@ struct live;
 must_check int live_new(const struct snapshot *file, struct store *store,
                         const struct leases *leases, const char *secrets_dir, uint64_t number,
                         struct live **ret, struct buf *errors);
+/* The same with these documents instead of what the store holds. */
+must_check int live_from(const struct snapshot *file, const struct documents *documents,
+                         const struct leases *leases, const char *secrets_dir, uint64_t number,
+                         struct live **ret, struct buf *errors);
+/* Calls it by another number, before anybody has seen it. */
+void live_number(struct live *l, uint64_t number);
 /* Writes the addresses that are known of named upstreams into a new one. 0 or -ENOMEM. */
 must_check int live_fill(struct live *l, const struct hosts *hosts);
 void live_free(struct live *l);
 const struct snapshot *live_snapshot(const struct live *l);
 const struct policy *live_policy(const struct live *l);
+
+/* Where this zone, route, rule … comes from; false: there is none. */
+bool live_origin(const struct live *l, const char *kind, struct span name, enum origin *origin);
 
 /* Splits "host:port" (or "host", "[v6]:port"); port 0 when there is none. false: malformed. */
 bool live_authority(struct span authority, struct span *host, uint16_t *port);

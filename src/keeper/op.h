@@ -2,6 +2,7 @@
 #ifndef KEEPER_OP_H
 #define KEEPER_OP_H
 
+#include "conf/snapshot.h"
 #include "keeper/call.h"
 #include "store/sessions.h"
 #include "store/store.h"
@@ -68,6 +69,14 @@ int op_resources_list(struct call *c);
 int op_resources_get(struct call *c);
 int op_resources_put(struct call *c);
 int op_resources_remove(struct call *c);
+const char *op_origin_name(enum origin origin);
+int op_policy(struct call *c);
+int op_versions_list(struct call *c);
+int op_versions_get(struct call *c);
+int op_versions_rollback(struct call *c);
+int op_versions_confirm(struct call *c);
+int op_export(struct call *c);
+int op_apply(struct call *c);
 int op_explain(struct call *c);
 int op_probe(struct call *c);
 int op_leases_add(struct call *c);

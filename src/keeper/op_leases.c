@@ -91,12 +91,11 @@ static int grant(struct call *c, struct lease *lease)
 {
     int r = write_route(c, lease);
     r = r < 0 ? r : write_rules(c, lease);
-    r = r < 0 ? r : change_make(c, "route", span_str(lease->name), false, SPAN_NONE);
+    /* The change drops it from then on, unless it comes into force. */
+    r = r < 0 ? r : change_lease(c, lease);
     if (r < 0) {
         return r;
     }
-    /* The change drops it from now on, unless it comes into force. */
-    c->change->lease = lease;
     json_t *detail = json_pack("{s:O}", "request", c->body);
     r = call_audit(c, AUDIT_LEASE_BEGAN, span_str(lease->name), detail);
     struct span route = buf_view(&lease->route);

@@ -2,9 +2,11 @@
 
 #include "base/fault.h"
 #include "base/text.h"
+#include "conf/keys.h"
 #include "conf/resource.h"
 #include "http/uri.h"
 #include "keeper/change.h"
+#include "keeper/intent.h"
 #include "keeper/json.h"
 #include "keeper/keeper.h"
 #include "keeper/op.h"
@@ -40,47 +42,18 @@ static const struct noun *noun_of(const struct call *c)
     return NULL;
 }
 
-/* Name and origin of element i of a kind; false past the end. */
-static bool element(const struct snapshot *s, const char *kind, size_t i, const char **name,
-                    enum origin *origin)
-{
-    if (strcmp(kind, "zone") == 0 && i < s->zone_count) {
-        *name = s->zones[i].name;
-        *origin = s->zones[i].origin;
-        return true;
-    }
-    if (strcmp(kind, "route") == 0 && i < s->route_count) {
-        *name = s->routes[i].name;
-        *origin = s->routes[i].origin;
-        return true;
-    }
-    if (strcmp(kind, "rule") == 0 && i < s->rule_count) {
-        *name = s->rules[i].name;
-        *origin = s->rules[i].origin;
-        return true;
-    }
-    return false;
-}
-
-static bool find_origin(const struct snapshot *s, const char *kind, struct span wanted,
-                        enum origin *origin)
-{
-    const char *name;
-    for (size_t i = 0; element(s, kind, i, &name, origin); i++) {
-        if (span_is(wanted, name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static json_t *resource_json(const struct snapshot *s, const char *kind, const char *name,
-                             enum origin origin)
+const char *op_origin_name(enum origin origin)
 {
     static const char *const ORIGINS[] = {[ORIGIN_FILE] = "file",
                                           [ORIGIN_STORE] = "store",
                                           [ORIGIN_BUILTIN] = "builtin",
                                           [ORIGIN_GUARD] = "guard"};
+    return ORIGINS[origin];
+}
+
+static json_t *resource_json(const struct snapshot *s, const char *kind, const char *name,
+                             enum origin origin)
+{
     struct buf text;
     buf_init(&text, 16u * 1024 * 1024);
     json_t *value = NULL;
@@ -89,7 +62,7 @@ static json_t *resource_json(const struct snapshot *s, const char *kind, const c
         value = json_loadb((const char *)view.at, view.len, 0, NULL);
     }
     buf_fini(&text);
-    if (value != NULL && json_put(value, "origin", json_string(ORIGINS[origin])) < 0) {
+    if (value != NULL && json_put(value, "origin", json_string(op_origin_name(origin))) < 0) {
         json_decref(value);
         return NULL;
     }
@@ -114,13 +87,13 @@ int op_resources_list(struct call *c)
         return 0;
     }
     struct op_rows rows = {.call = c, .items = json_array(), .limit = page.limit};
-    const char *name;
-    enum origin origin;
+    const struct section *section = section_of_kind(noun->kind);
+    size_t count = section_count(section, s);
     int r = 0;
-    for (size_t i = page.anchor; r == 0 && rows.seen < rows.limit; i++) {
-        if (!element(s, noun->kind, i, &name, &origin)) {
-            break;
-        }
+    for (size_t i = page.anchor; r == 0 && rows.seen < rows.limit && i < count; i++) {
+        const char *name = section_element_name(section, s, i);
+        enum origin origin = ORIGIN_BUILTIN;
+        (void)live_origin(c->keeper->live, noun->kind, span_str(name), &origin);
         r = json_push(rows.items, resource_json(s, noun->kind, name, origin));
         rows.seen++;
         rows.last = i + 1;
@@ -137,7 +110,7 @@ int op_resources_get(struct call *c)
         return 0;
     }
     const char *name = op_name(c, 0, noun->kind);
-    if (name == NULL || !find_origin(s, noun->kind, span_str(name), &origin)) {
+    if (name == NULL || !live_origin(c->keeper->live, noun->kind, span_str(name), &origin)) {
         return call_problem(c, 404, NULL, "%s: no such thing", noun->kind);
     }
     return call_answer(c, 200, resource_json(s, noun->kind, name, origin));
@@ -147,7 +120,7 @@ int op_resources_get(struct call *c)
 static bool may_change(struct call *c, const struct noun *noun, const char *name)
 {
     enum origin origin;
-    if (!find_origin(live_snapshot(c->keeper->live), noun->kind, span_str(name), &origin) ||
+    if (!live_origin(c->keeper->live, noun->kind, span_str(name), &origin) ||
         origin == ORIGIN_STORE) {
         return true;
     }
@@ -159,23 +132,66 @@ static bool may_change(struct call *c, const struct noun *noun, const char *name
     return false;
 }
 
-static int store_document(struct call *c, const struct noun *noun, const char *name, bool *existed,
-                          struct span *before)
+/* The candidate with this one change. FAULT_ABSENT. */
+static int one_change(struct call *c, const struct noun *noun, const char *name,
+                      struct candidate **ret, bool *existed)
 {
-    struct resource old;
-    int r = resources_find(c->keeper->store, noun->kind, name, &c->arena, &old);
-    *existed = r == 0;
-    *before = r == 0 ? old.doc : SPAN_NONE;
-    if (r < 0 && r != FAULT_ABSENT) {
+    struct candidate *plan;
+    size_t kind = document_kind(noun->kind);
+    int r = candidate_begin(c->keeper, &plan);
+    if (r < 0) {
         return r;
     }
-    struct buf doc;
-    buf_init(&doc, RESOURCE_DOC_MAX);
-    r = json_write(c->body, &doc);
-    r = r < 0 ? r
-              : resources_put(c->keeper->store, noun->kind, name, buf_view(&doc), c->now_ms / 1000);
-    buf_fini(&doc);
-    return r < 0 ? r : 0;
+    *existed = documents_find(&plan->before, kind, name) != NULL;
+    if (c->body == NULL) {
+        r = candidate_remove(plan, kind, name);
+    } else {
+        struct buf doc;
+        buf_init(&doc, RESOURCE_DOC_MAX);
+        r = json_write(c->body, &doc);
+        r = r < 0 ? r : candidate_put(plan, kind, name, buf_view(&doc));
+        buf_fini(&doc);
+    }
+    if (r < 0) {
+        candidate_free(plan);
+        return r;
+    }
+    *ret = plan;
+    return 0;
+}
+
+/* Puts the resource that the body describes, or without one removes it. */
+static int change_one(struct call *c, const struct noun *noun, const char *name)
+{
+    struct intent intent;
+    struct candidate *plan;
+    json_t *said = NULL;
+    bool existed;
+    if (!intent_read(c, false, "api", &intent)) {
+        return 0;
+    }
+    int r = one_change(c, noun, name, &plan, &existed);
+    if (r < 0) {
+        return call_fault(c, r, noun->kind);
+    }
+    r = intent_carry_out(c, plan, &intent, &said);
+    if (r < 0 || c->status != 0) {
+        return r;
+    }
+    if (intent.dry_run) {
+        return call_answer(c, 200, said);
+    }
+    json_decref(said);
+    if (intent.version != 0) {
+        json_t *detail =
+            json_pack("{s:O?,s:I}", "doc", c->body, "version", (json_int_t)intent.version);
+        r = call_audit(c, c->body != NULL ? noun->put : noun->removed, span_str(name), detail);
+    }
+    if (r < 0) {
+        return r;
+    }
+    json_t *answer = c->body != NULL ? json_incref(c->body) : json_object();
+    return call_answer(c, c->body != NULL && !existed ? 201 : 200, answer);
 }
 
 int op_resources_put(struct call *c)
@@ -197,47 +213,17 @@ int op_resources_put(struct call *c)
     if (json_put(c->body, "name", json_string(name)) < 0) {
         return -ENOMEM;
     }
-    bool existed;
-    struct span before;
-    int r = store_document(c, noun, name, &existed, &before);
-    if (r < 0) {
-        return call_fault(c, r, noun->kind);
-    }
-    r = change_make(c, noun->kind, span_str(name), existed, before);
-    if (r == FAULT_FORMAT) {
-        return 0;
-    }
-    if (r < 0) {
-        return r;
-    }
-    json_t *detail = json_pack("{s:O}", "doc", c->body);
-    r = call_audit(c, noun->put, span_str(name), detail);
-    return r < 0 ? r : call_answer(c, existed ? 200 : 201, json_incref(c->body));
+    return change_one(c, noun, name);
 }
 
 int op_resources_remove(struct call *c)
 {
     const struct noun *noun = noun_of(c);
     const char *name = op_name(c, 0, noun->kind);
-    struct resource old;
     if (name == NULL || !may_change(c, noun, name)) {
         return 0;
     }
-    int r = resources_find(c->keeper->store, noun->kind, name, &c->arena, &old);
-    r = r < 0 ? r : resources_remove(c->keeper->store, noun->kind, name);
-    if (r < 0) {
-        return call_fault(c, r, noun->kind);
-    }
-    r = change_make(c, noun->kind, span_str(name), true, old.doc);
-    if (r == FAULT_FORMAT) {
-        return 0;
-    }
-    if (r < 0) {
-        return r;
-    }
-    c->change->retires_route = strcmp(noun->kind, "route") == 0;
-    r = call_audit(c, noun->removed, span_str(name), NULL);
-    return r < 0 ? r : call_answer(c, 200, json_object());
+    return change_one(c, noun, name);
 }
 
 /* ---- explain ---- */

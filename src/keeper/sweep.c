@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "keeper/attempts.h"
 #include "keeper/call.h"
+#include "keeper/confirm.h"
 #include "keeper/emergency.h"
 #include "keeper/keeper.h"
 #include "keeper/recover.h"
@@ -72,6 +73,7 @@ void sweep_minute(struct keeper *k)
     struct reply *r = reply_new(REPLY_DISCARD, 0, 0, MSG_NONE);
     attempts_minute(k);
     sealing_minute(k);
+    confirm_minute(k);
     assertions_minute(k, clock_wall_ms() / 1000);
     if (r == NULL) {
         return;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "keeper/call.h"
 #include "keeper/events.h"
+#include "keeper/confirm.h"
 #include "keeper/keeper.h"
 
 #define LOCKED_MS 1000u
@@ -169,7 +170,7 @@ void turn_settle(struct turn *t)
     struct keeper *k = t->keeper;
     uint64_t now = clock_mono_ms();
     uint64_t next = UINT64_MAX;
-    uint64_t at[2] = {revoke_watch(k, now), change_watch(k, now)};
+    uint64_t at[] = {revoke_watch(k, now), change_watch(k, now), confirm_watch(k, now)};
     for (size_t i = 0; i < countof(at); i++) {
         if (at[i] != 0) {
             uint64_t wait = at[i] > now ? at[i] - now : 1;
@@ -235,9 +236,13 @@ static void fail_turn(struct turn *t)
         if (k->changes.current->is_refresh) {
             hosts_again(&k->hosts);
         }
+        if (k->changes.current->is_expiry) {
+            confirm_again(k);
+        }
         change_free(k->changes.current);
         k->changes.current = NULL;
     }
+    confirm_not_given(k);
     list_each(it, &t->replies)
     {
         struct reply *r = container_of(it, struct reply, link);

@@ -1,6 +1,7 @@
 #include "store/versions.h"
 
 #include "store/part.h"
+#include "store/resources.h"
 
 #define KIND_SIZE 16u
 
@@ -206,6 +207,50 @@ int versions_since(struct store *s, uint64_t number,
     store_query(&q, s, STMT_VERSION_SINCE);
     query_u64(&q, number);
     return each_entry(&q, s, each, context);
+}
+
+struct undoing {
+    struct store *store;
+    uint64_t now;
+};
+
+static bool stays_in_place(const struct version_entry *e)
+{
+    return e->had && e->has && e->place_before == e->place_after;
+}
+
+static int take_out(void *context, const struct version_entry *e)
+{
+    struct undoing *u = context;
+    return e->has && !e->from_file && !stays_in_place(e)
+               ? resources_remove(u->store, e->kind, e->name)
+               : 0;
+}
+
+static int put_back(void *context, const struct version_entry *e)
+{
+    struct undoing *u = context;
+    uint64_t place;
+    if (!e->had || e->from_file)
+        return 0;
+    if (!stays_in_place(e))
+        return resources_place(u->store, e->kind, e->name, e->before, e->place_before, u->now,
+                               &place);
+    int rc = resources_put(u->store, e->kind, e->name, e->before, u->now);
+    return rc < 0 ? rc : 0;
+}
+
+int versions_undo(struct store *s, uint64_t number, uint64_t now)
+{
+    struct undoing u = {s, now};
+    int rc = store_mark(s);
+    if (rc < 0)
+        return rc;
+    /* In two walks, so that no two meet at one place. */
+    rc = versions_entries(s, number, take_out, &u);
+    rc = rc < 0 ? rc : versions_entries(s, number, put_back, &u);
+    rc = rc < 0 ? rc : versions_set_state(s, number, VERSION_UNDONE);
+    return store_settle(s, rc);
 }
 
 int versions_prune(struct store *s, uint64_t keep)

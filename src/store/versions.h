@@ -70,6 +70,8 @@ must_check int versions_entries(struct store *s, uint64_t number,
 must_check int versions_since(struct store *s, uint64_t number,
                               int (*each)(void *context, const struct version_entry *entry),
                               void *context);
+/* Restores the resources that a version has changed, and marks it UNDONE. */
+must_check int versions_undo(struct store *s, uint64_t number, uint64_t now);
 /* Forgets all but the newest `keep`. */
 must_check int versions_prune(struct store *s, uint64_t keep);
 

@@ -7,6 +7,7 @@
 #include "base/fault.h"
 #include "base/text.h"
 #include "ipc/topic.h"
+#include "keeper/candidate.h"
 #include "keeper/sweep.h"
 #include "store/resources.h"
 #include "store/trail.h"
@@ -268,7 +269,7 @@ static void a_change_behind_one_that_could_not_be_stored_gets_its_turn(void **st
     assert_int_equal(m.type, MSG_SNAPSHOT);
     (void)close(m.fd);
     assert_non_null(k->changes.current);
-    assert_string_equal(k->changes.current->name, "y");
+    assert_string_equal(k->changes.current->plan->entries[0].name, "y");
     change_aborted(k, k->changes.current->number, SPAN("enough"));
     turn_end(&k->turn);
     assert_int_equal(page(p, 2), 409);
