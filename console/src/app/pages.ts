@@ -17,6 +17,12 @@ const READERS: Role[] = ["administrator", "auditor", "operator"];
 export const PAGES: PageRow[] = [
   { path: "overview", title: "Overview", group: "Overview", roles: READERS, page: lazy(() => import("../pages/overview")) },
   { path: "consoles", title: "Your consoles", group: "Mine", roles: ["user"], page: lazy(() => import("../pages/launcher")) },
+  { path: "zones", title: "Zones", group: "Policy", roles: READERS, page: lazy(() => import("../pages/zones")) },
+  { path: "routes", title: "Routes and upstreams", group: "Policy", roles: READERS, page: lazy(() => import("../pages/routes")) },
+  { path: "rules", title: "Policy", group: "Policy", roles: ["administrator", "auditor"], page: lazy(() => import("../pages/rules")) },
+  { path: "tester", title: "Tester", group: "Policy", roles: ["administrator", "auditor"], page: lazy(() => import("../pages/tester")) },
+  { path: "certificates", title: "Certificates", group: "System", roles: READERS, page: lazy(() => import("../pages/certificates")) },
+  { path: "nodes", title: "Health", group: "System", roles: READERS, page: lazy(() => import("../pages/nodes")) },
 ];
 
 export function pageOf(path: string): PageRow | undefined {

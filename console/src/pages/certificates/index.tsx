@@ -1,0 +1,169 @@
+// Whom clients' certificates stand for, and how long the gateway's own are good.
+import { useState } from "react";
+import { Alert, Button, Form, Label, Modal, ModalBody, ModalFooter, ModalHeader, PageSection, Title } from "@patternfly/react-core";
+import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
+import { call } from "../../api/client";
+import type { Health } from "../../api/health";
+import { segment } from "../../app/router";
+import { useMay } from "../../app/session";
+import { ChoiceEntry, TextEntry } from "../../components/entry";
+import { Expiry, Moment } from "../../components/expiry";
+import { Empty } from "../../components/empty";
+import { Head } from "../../components/head";
+import { Show, useChange, useEverything, useLoaded } from "../../components/loaded";
+import { Sure } from "../../components/sure";
+import { Trouble } from "../../components/trouble";
+
+interface Certificate {
+  name: string;
+  user: string;
+  good: "alone" | "factor";
+  kind: string;
+  value: string;
+  created: string;
+  last_used: string | null;
+  user_disabled: boolean;
+}
+
+const KINDS = [
+  ["spki", "its public key (SHA-256, hex)"],
+  ["email", "an address of mail in it"],
+  ["dns", "a host name in it"],
+  ["uri", "a URI in it"],
+  ["subject", "its subject (RFC 2253)"],
+] as const;
+
+function AddDialog({ onClose, onDone }: { onClose: () => void; onDone: () => void }) {
+  const [name, setName] = useState("");
+  const [user, setUser] = useState("");
+  const [kind, setKind] = useState("spki");
+  const [value, setValue] = useState("");
+  const { busy, problem, run } = useChange();
+  return (
+    <Modal isOpen variant="small" onClose={onClose} aria-labelledby="certificate-title">
+      <ModalHeader title="Say whom a certificate stands for" labelId="certificate-title" />
+      <ModalBody>
+        <Form
+          id="certificate-form"
+          onSubmit={(e) => {
+            e.preventDefault();
+            run(async () => {
+              await call("POST", "certificates", { body: { name, user, [kind]: value } });
+              onDone();
+              onClose();
+            });
+          }}
+        >
+          <TextEntry label="Name" name="name" value={name} onChange={setName} required problem={problem} help="Rules name it as they name tokens." />
+          <TextEntry label="User" name="user" value={user} onChange={setUser} required problem={problem} help="A person, for whom it is a factor, or a service account." />
+          <ChoiceEntry label="Known by" name="kind" value={kind} onChange={setKind} options={KINDS} />
+          <TextEntry label="Value" name={kind} value={value} onChange={setValue} required problem={problem} />
+          <Trouble problem={problem} />
+        </Form>
+      </ModalBody>
+      <ModalFooter>
+        <Button type="submit" form="certificate-form" isLoading={busy} isDisabled={busy || name === "" || user === "" || value === ""}>
+          Add
+        </Button>
+        <Button variant="link" onClick={onClose}>
+          Cancel
+        </Button>
+      </ModalFooter>
+    </Modal>
+  );
+}
+
+function Own() {
+  const health = useLoaded<Health>("health", ["health"]);
+  return (
+    <Show of={health}>
+      {({ fleet }) => {
+        const until = fleet.certificate_not_after;
+        if (until === undefined) return <Alert isInline variant="warning" title="The signer does not say how long the certificate is good." />;
+        return (
+          <p>
+            The gateway's own certificate is good until <Moment at={until} />. <Expiry until={until} />
+          </p>
+        );
+      }}
+    </Show>
+  );
+}
+
+export default function Certificates() {
+  const all = useEverything<Certificate>("certificates", "certificates");
+  const may = useMay("administrator");
+  const [adding, setAdding] = useState(false);
+  const [going, setGoing] = useState<Certificate | null>(null);
+  const add = <Button onClick={() => setAdding(true)}>Add a certificate</Button>;
+  return (
+    <>
+      <Head title="Certificates" actions={may ? add : undefined} />
+      <PageSection>
+        <Title headingLevel="h2">Of the gateway</Title>
+        <Own />
+      </PageSection>
+      <PageSection>
+        <Title headingLevel="h2">Of clients</Title>
+        <Show of={all}>
+          {(rows) =>
+            rows.length === 0 ? (
+              <Empty title="No client's certificate stands for anybody" action={may ? add : undefined}>
+                Make one with postern ca issue, or say here whom a certificate of your own authority stands for.
+              </Empty>
+            ) : (
+              <Table aria-label="Certificates of clients" variant="compact">
+                <Thead>
+                  <Tr>
+                    {["Name", "User", "Known by", "Is", "Last used"].map((title) => (
+                      <Th key={title}>{title}</Th>
+                    ))}
+                    <Th screenReaderText="Actions" />
+                  </Tr>
+                </Thead>
+                <Tbody>
+                  {rows.map((row) => (
+                    <Tr key={row.name}>
+                      <Td dataLabel="Name">{row.name}</Td>
+                      <Td dataLabel="User">
+                        {row.user} {row.user_disabled && <Label isCompact>disabled</Label>}
+                      </Td>
+                      <Td dataLabel="Known by" className="console-break">
+                        {row.kind} {row.value}
+                      </Td>
+                      <Td dataLabel="Is">{row.good === "alone" ? "enough alone" : "one factor"}</Td>
+                      <Td dataLabel="Last used">
+                        <Moment at={row.last_used} />
+                      </Td>
+                      <Td isActionCell>
+                        {may && (
+                          <Button variant="link" isInline isDanger onClick={() => setGoing(row)} aria-label={`Remove certificate ${row.name}`}>
+                            Remove
+                          </Button>
+                        )}
+                      </Td>
+                    </Tr>
+                  ))}
+                </Tbody>
+              </Table>
+            )
+          }
+        </Show>
+      </PageSection>
+      {adding && <AddDialog onClose={() => setAdding(false)} onDone={all.again} />}
+      {going !== null && (
+        <Sure
+          title={`Remove certificate ${going.name}?`}
+          verb="Remove"
+          onClose={() => setGoing(null)}
+          onDo={async () => {
+            await call("DELETE", `certificates/${segment(going.name)}`);
+            all.again();
+          }}
+        >
+          <p>It stands for nobody any more, and what is open by it alone ends.</p>
+        </Sure>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,145 @@
+// The policy: all rules in the order in which they are tried, and one rule with its form.
+import { useState } from "react";
+import { Button, Label, PageSection, SearchInput, Toolbar, ToolbarContent, ToolbarItem } from "@patternfly/react-core";
+import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
+import { call } from "../../api/client";
+import type { Rule } from "../../api/policy";
+import { Link, segment, useQuery, useRouter } from "../../app/router";
+import { useMay } from "../../app/session";
+import { Empty } from "../../components/empty";
+import { Head } from "../../components/head";
+import { Show, useEverything } from "../../components/loaded";
+import { Names } from "../../components/names";
+import { mayChange, OriginLabel } from "../../components/origin";
+import { Sure } from "../../components/sure";
+import { RuleEditor } from "./editor";
+import { effectOf, EFFECTS, what, who } from "./shape";
+
+const NEW = "+new"; // no rule can have this name
+
+function fits(rule: Rule, word: string): boolean {
+  return word === "" || JSON.stringify(rule).toLowerCase().includes(word.toLowerCase());
+}
+
+function RuleRow({ rule, may, onRemove }: { rule: Rule; may: boolean; onRemove: () => void }) {
+  const effect = effectOf(rule);
+  return (
+    <Tr className={effect === "anonymous" ? "console-anonymous" : undefined}>
+      <Td dataLabel="Rule">
+        <Link to={`rules/${segment(rule.name)}`}>{rule.name}</Link> <OriginLabel origin={rule.origin} />
+      </Td>
+      <Td dataLabel="Effect">
+        <Label isCompact color={EFFECTS[effect].color}>
+          {EFFECTS[effect].title}
+        </Label>
+      </Td>
+      <Td dataLabel="Who">
+        <Names of={who(rule)} none={effect === "anonymous" ? "anybody" : "nobody"} about={`Who ${rule.name} is about`} />
+      </Td>
+      <Td dataLabel="From">
+        <Names of={rule.zones} none="everywhere" about={`Zones of ${rule.name}`} />
+      </Td>
+      <Td dataLabel="Consoles">
+        <Names of={(rule.routes ?? []).map((r) => (r === "*" ? "every console" : r))} none="none" about={`Consoles of ${rule.name}`} />
+      </Td>
+      <Td dataLabel="Requests">
+        <Names of={what(rule)} none="all" about={`Requests of ${rule.name}`} />
+      </Td>
+      <Td dataLabel="Proof">{effect === "anonymous" ? "none" : (rule.assurance ?? "mfa")}</Td>
+      <Td isActionCell>
+        {may && mayChange(rule.origin) && (
+          <Button variant="link" isInline isDanger onClick={onRemove} aria-label={`Remove rule ${rule.name}`}>
+            Remove
+          </Button>
+        )}
+      </Td>
+    </Tr>
+  );
+}
+
+function RuleList() {
+  const rules = useEverything<Rule>("rules", "rules", ["policy"]);
+  const { go } = useRouter();
+  const may = useMay("administrator");
+  const [word, setWord] = useQuery("find");
+  const [going, setGoing] = useState<Rule | null>(null);
+  const add = <Button onClick={() => go(`rules/${NEW}`)}>Write a rule</Button>;
+  return (
+    <>
+      <Head
+        title="Policy"
+        lead="Who may do what, from where. The first rule that admits a request decides; what no rule admits is refused."
+        actions={
+          <>
+            {may && add}
+            <Button variant="secondary" onClick={() => go("tester")}>
+              Test a request
+            </Button>
+          </>
+        }
+      />
+      <PageSection>
+        <Show of={rules}>
+          {(all) =>
+            all.length === 0 ? (
+              <Empty title="No rule: nobody reaches any console" action={may ? add : undefined}>
+                A rule names people, the zones they come from and the consoles they may use.
+              </Empty>
+            ) : (
+              <>
+                <Toolbar>
+                  <ToolbarContent>
+                    <ToolbarItem>
+                      <SearchInput aria-label="Find rules" placeholder="Find rules" value={word} onChange={(_, v) => setWord(v)} onClear={() => setWord("")} />
+                    </ToolbarItem>
+                  </ToolbarContent>
+                </Toolbar>
+                <Table aria-label="Rules" variant="compact">
+                  <Thead>
+                    <Tr>
+                      {["Rule", "Effect", "Who", "From", "Consoles", "Requests", "Proof"].map((title) => (
+                        <Th key={title}>{title}</Th>
+                      ))}
+                      <Th screenReaderText="Actions" />
+                    </Tr>
+                  </Thead>
+                  <Tbody>
+                    {all
+                      .filter((rule) => fits(rule, word))
+                      .slice(0, 500)
+                      .map((rule) => (
+                        <RuleRow key={rule.name} rule={rule} may={may} onRemove={() => setGoing(rule)} />
+                      ))}
+                  </Tbody>
+                </Table>
+                <p role="status" className="console-quiet">
+                  {all.filter((rule) => fits(rule, word)).length} of {all.length} rules
+                  {all.filter((rule) => fits(rule, word)).length > 500 && "; the first 500 are shown: search to narrow them"}
+                </p>
+              </>
+            )
+          }
+        </Show>
+      </PageSection>
+      {going !== null && (
+        <Sure
+          title={`Remove rule ${going.name}?`}
+          verb="Remove"
+          onClose={() => setGoing(null)}
+          onDo={async () => {
+            await call("DELETE", `rules/${segment(going.name)}`);
+            rules.again();
+          }}
+        >
+          <p>What it alone admits is refused from then on; streams that run by it end.</p>
+        </Sure>
+      )}
+    </>
+  );
+}
+
+export default function Rules() {
+  const { path } = useRouter();
+  const name = decodeURIComponent(path.split("/")[1] ?? "");
+  return name === "" ? <RuleList /> : <RuleEditor key={name} name={name === NEW ? null : name} />;
+}

@@ -1,0 +1,227 @@
+import { useState } from "react";
+import { Alert, Button, Card, CardBody, CardTitle, Form, Label, LabelGroup, Modal, ModalBody, ModalFooter, ModalHeader, PageSection } from "@patternfly/react-core";
+import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
+import { call } from "../../api/client";
+import { list } from "../../api/policy";
+import type { Rule, Zone } from "../../api/policy";
+import { segment } from "../../app/router";
+import { useMay } from "../../app/session";
+import { LinesEntry, lines, TextEntry } from "../../components/entry";
+import { Empty } from "../../components/empty";
+import { Head } from "../../components/head";
+import { RowActions } from "../../components/row-actions";
+import { Show, useChange, useEverything } from "../../components/loaded";
+import { mayChange, OriginLabel } from "../../components/origin";
+import { Sure } from "../../components/sure";
+import { Trouble } from "../../components/trouble";
+import { inNetwork, parseAddress } from "./address";
+
+function Networks({ zone }: { zone: Zone }) {
+  if (list(zone.cidrs).length === 0 && zone.interface === undefined) return <>holds nothing</>;
+  return (
+    <LabelGroup numLabels={6} aria-label={`Networks of ${zone.name}`}>
+      {[
+        ...list(zone.cidrs).map((cidr) => (
+          <Label key={cidr} isCompact>
+            {cidr}
+          </Label>
+        )),
+        ...(zone.interface === undefined
+          ? []
+          : [
+              <Label key="interface" isCompact color="blue">
+                by {zone.interface}
+              </Label>,
+            ]),
+      ]}
+    </LabelGroup>
+  );
+}
+
+function ZoneDialog({ zone, taken, onClose, onDone }: { zone: Zone | null; taken: string[]; onClose: () => void; onDone: () => void }) {
+  const [name, setName] = useState(zone?.name ?? "");
+  const [cidrs, setCidrs] = useState(list(zone?.cidrs));
+  const [by, setBy] = useState(zone?.interface ?? "");
+  const { busy, problem, run } = useChange();
+  const clash = zone === null && taken.includes(name);
+  const save = () =>
+    run(async () => {
+      const body: Zone = { name, cidrs: lines(cidrs) };
+      if (by !== "") body.interface = by;
+      await call("PUT", `zones/${segment(name)}`, { body });
+      onDone();
+      onClose();
+    });
+  return (
+    <Modal isOpen variant="small" onClose={onClose} aria-labelledby="zone-title">
+      <ModalHeader title={zone === null ? "Add a zone" : `Zone ${zone.name}`} labelId="zone-title" />
+      <ModalBody>
+        <Form
+          id="zone-form"
+          onSubmit={(e) => {
+            e.preventDefault();
+            save();
+          }}
+        >
+          <TextEntry
+            label="Name"
+            name="name"
+            value={name}
+            onChange={setName}
+            required
+            readOnly={zone !== null}
+            problem={problem}
+            help={clash ? "There is a zone of this name; saving replaces it." : "Lower-case letters, digits and hyphens, such as office."}
+          />
+          <LinesEntry
+            label="Networks"
+            name="cidrs"
+            value={cidrs}
+            onChange={setCidrs}
+            problem={problem}
+            help="One a line: 10.1.0.0/16, 192.0.2.7 or 2001:db8::/32."
+          />
+          <TextEntry
+            label="Network interface"
+            name="interface"
+            value={by}
+            onChange={setBy}
+            problem={problem}
+            placeholder="wg0"
+            help="If set, only connections that come in there are in the zone: for a VPN."
+          />
+          <Trouble problem={problem} />
+        </Form>
+      </ModalBody>
+      <ModalFooter>
+        <Button type="submit" form="zone-form" isLoading={busy} isDisabled={busy || name === ""}>
+          Save
+        </Button>
+        <Button variant="link" onClick={onClose}>
+          Cancel
+        </Button>
+      </ModalFooter>
+    </Modal>
+  );
+}
+
+// Which of the zones hold an address. A zone with an interface holds it only when it comes in there.
+function Finder({ zones }: { zones: Zone[] }) {
+  const [text, setText] = useState("");
+  const address = parseAddress(text.trim());
+  const found = address === null ? [] : zones.filter((z) => list(z.cidrs).some((cidr) => inNetwork(address, cidr)));
+  return (
+    <Card>
+      <CardTitle component="h2">Is an address in a zone?</CardTitle>
+      <CardBody>
+        <Form onSubmit={(e) => e.preventDefault()}>
+          <TextEntry label="Address" name="address" value={text} onChange={setText} placeholder="192.0.2.7" help="An IPv4 or IPv6 address." />
+        </Form>
+        <div role="status" className="console-answer">
+          {text.trim() !== "" && address === null && "This is no address yet."}
+          {address !== null && found.length === 0 && "In no zone: rules that name zones do not admit it."}
+          {found.length > 0 && (
+            <>
+              In{" "}
+              {found.map((z) => (
+                <Label key={z.name} color="green">
+                  {z.name}
+                  {z.interface === undefined ? "" : ` if it comes in by ${z.interface}`}
+                </Label>
+              ))}
+            </>
+          )}
+        </div>
+      </CardBody>
+    </Card>
+  );
+}
+
+export default function Zones() {
+  const zones = useEverything<Zone>("zones", "zones", ["policy"]);
+  const rules = useEverything<Rule>("rules", "rules", ["policy"]);
+  const may = useMay("administrator");
+  const [edited, setEdited] = useState<Zone | "new" | null>(null);
+  const [going, setGoing] = useState<Zone | null>(null);
+  const add = <Button onClick={() => setEdited("new")}>Add a zone</Button>;
+  const users = (zone: Zone) => (rules.value ?? []).filter((rule) => list(rule.zones).includes(zone.name));
+  return (
+    <>
+      <Head title="Zones" lead="Places from which people come. A rule admits only from the zones that it names." actions={may ? add : undefined} />
+      <PageSection>
+        <Show of={zones}>
+          {(all) => (
+            <>
+              <Finder zones={all} />
+              <Table aria-label="Zones" variant="compact">
+                <Thead>
+                  <Tr>
+                    <Th>Zone</Th>
+                    <Th>Networks</Th>
+                    <Th>Rules</Th>
+                    <Th screenReaderText="Actions" />
+                  </Tr>
+                </Thead>
+                <Tbody>
+                  {all.map((zone) => (
+                    <Tr key={zone.name}>
+                      <Td dataLabel="Zone">
+                        {zone.name} <OriginLabel origin={zone.origin} />
+                      </Td>
+                      <Td dataLabel="Networks">
+                        <Networks zone={zone} />
+                      </Td>
+                      <Td dataLabel="Rules">{users(zone).length}</Td>
+                      <Td isActionCell>
+                        {may && mayChange(zone.origin) && (
+                          <RowActions>
+                            <Button variant="link" isInline onClick={() => setEdited(zone)} aria-label={`Edit zone ${zone.name}`}>
+                              Edit
+                            </Button>
+                            <Button variant="link" isInline isDanger onClick={() => setGoing(zone)} aria-label={`Remove zone ${zone.name}`}>
+                              Remove
+                            </Button>
+                          </RowActions>
+                        )}
+                      </Td>
+                    </Tr>
+                  ))}
+                </Tbody>
+              </Table>
+              {!all.some((zone) => zone.origin !== "builtin") && (
+                <Empty title="Only this machine is in a zone" action={may ? add : undefined}>
+                  Add the networks that people come from, such as the office or a VPN; then name the zone in a rule.
+                </Empty>
+              )}
+            </>
+          )}
+        </Show>
+      </PageSection>
+      {edited !== null && (
+        <ZoneDialog
+          zone={edited === "new" ? null : edited}
+          taken={(zones.value ?? []).map((zone) => zone.name)}
+          onClose={() => setEdited(null)}
+          onDone={zones.again}
+        />
+      )}
+      {going !== null && (
+        <Sure
+          title={`Remove zone ${going.name}?`}
+          verb="Remove"
+          onClose={() => setGoing(null)}
+          onDo={async () => {
+            await call("DELETE", `zones/${segment(going.name)}`);
+            zones.again();
+          }}
+        >
+          {users(going).length === 0 ? (
+            <p>No rule names it.</p>
+          ) : (
+            <Alert isInline isPlain variant="warning" title={`Rules that name it: ${users(going).map((rule) => rule.name).join(", ")}`} />
+          )}
+        </Sure>
+      )}
+    </>
+  );
+}
