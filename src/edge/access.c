@@ -5,12 +5,15 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "edge/client.h"
+#include "edge/conn.h"
+#include "edge/gate.h"
 #include "edge/keeper.h"
 #include "edge/view.h"
 
 #define FLUSH_MS 1000u
 /* No record is larger: its fields' maxima and their lengths. */
-#define RECORD_MAX 4096u
+#define RECORD_MAX 12288u
 
 /* Turned-away sources: so many records a second, and one source at most every ten seconds. */
 #define SOURCE_RATE 20u
@@ -147,17 +150,78 @@ static struct span zones_text(const struct snapshot *s, struct zone_set zones, c
     return span_of(at, len);
 }
 
-static void put_view(struct access_record *r, const struct view *v)
+/* At most max bytes of a list of lines, whole lines only; says in flags when some are missing. */
+static struct span whole_lines(struct span lines, size_t max, uint8_t *flags)
 {
+    if (lines.len <= max)
+        return lines;
+    *flags |= ACCESS_CUT;
+    while (max > 0 && lines.at[max - 1] != '\n')
+        max--;
+    return span_sub(lines, 0, max);
+}
+
+static void put_token(struct access_record *r, const struct exchange *x, const struct msg_view *f)
+{
+    const uint8_t *shown = client_spki(x);
+    struct subject own = view_subject(x->view);
+    own.scope_routes = SPAN("*");
+    const struct question q = {
+        .subject = &own, .method = x->request.method, .path = x->request.canonical};
+    r->own = (uint8_t)policy_token_covers(&q);
+    if (f->scope_bound != 0 && (shown == NULL || memcmp(shown, f->scope_certificate, 32) != 0))
+        r->own = REASON_TOKEN_CERTIFICATE;
+    r->owner = f->user;
+    r->token_routes = whole_lines(f->scope_routes, 1024, &r->flags);
+    r->token_zones = whole_lines(f->scope_zones, 1024, &r->flags);
+}
+
+static void put_view(struct access_record *r, const struct exchange *x)
+{
+    const struct view *v = x->view;
     if (v == NULL || v->status != VIEW_OK)
         return;
+    const struct msg_view *f = &v->facts;
+    struct proven proven = view_proven(f);
+    struct span fingerprint = conn_fingerprint(x->conn);
     r->principal_kind = v->kind;
-    r->principal = v->facts.token_name.len > 0 ? v->facts.token_name : v->facts.user;
-    memcpy(r->session, v->facts.id, sizeof(r->session));
-    r->groups = span_sub(v->facts.groups, 0, 1024);
-    struct proven proven = view_proven(&v->facts);
+    r->principal = f->token_name.len > 0 ? f->token_name : f->user;
+    memcpy(r->session, f->id, sizeof(r->session));
+    r->groups = f->groups;
     r->assurance = (uint8_t)proven_level(&proven);
     r->proven_at = proven_last(&proven);
+    r->password_at = proven.at[ASSURANCE_PASSWORD];
+    r->mfa_at = proven.at[ASSURANCE_MFA];
+    r->resistant_at = proven.at[ASSURANCE_PHISHING_RESISTANT];
+    r->hardware_at = proven.at[ASSURANCE_HARDWARE];
+    r->grants = whole_lines(f->grants, 1024, &r->flags);
+    r->flags |= f->named_only != 0 ? ACCESS_NAMED_ONLY : 0;
+    if (view_is_program(v)) {
+        put_token(r, x, f);
+        return;
+    }
+    memcpy(r->began, f->source, sizeof(r->began));
+    if (f->fingerprint.len > 0 && span_eq(f->fingerprint, fingerprint))
+        r->flags |= ACCESS_SAME_PROGRAM;
+}
+
+static void put_question(struct access_record *r, const struct exchange *x)
+{
+    const uint8_t *shown = client_spki(x);
+    bool cut = x->request.canonical.len > 1024 || x->destination.len > 1024;
+    r->flags |= cut ? ACCESS_CUT : 0;
+    r->flags |= gate_names_method(&x->request) ? ACCESS_OVERRIDE : 0;
+    r->host = span_sub(x->request.host, 0, 255);
+    r->interface = span_sub(span_str(x->interface), 0, 16);
+    r->destination = span_sub(x->destination, 0, 1024);
+    if (shown != NULL)
+        memcpy(r->certificate, shown, sizeof(r->certificate));
+    if (x->principal.name.len > 0) {
+        r->principal_kind = x->principal.kind;
+        r->principal = x->principal.name;
+        memcpy(r->session, x->principal.session, sizeof(r->session));
+    }
+    put_view(r, x);
 }
 
 void access_exchange(const struct exchange *x)
@@ -166,7 +230,7 @@ void access_exchange(const struct exchange *x)
     uint64_t duration = (clock_mono_us() - x->started_us) / 1000;
     struct access_record r = {
         .wall_ms = edge_wall_ms() - duration,
-        .version = 2,
+        .version = ACCESS_VERSION,
         .outcome = (uint8_t)x->outcome,
         .status = (uint16_t)x->status,
         .listener = span_sub(span_str(x->listener), 0, 64),
@@ -183,7 +247,7 @@ void access_exchange(const struct exchange *x)
     };
     memcpy(r.request_id, x->id, sizeof(r.request_id));
     memcpy(r.source, x->source.byte, sizeof(r.source));
-    put_view(&r, x->view);
+    put_question(&r, x);
     append(x->edge, &r);
 }
 
@@ -213,7 +277,7 @@ void access_source(struct edge *e, const struct addr *source, struct zone_set zo
         return;
     struct access_record r = {
         .wall_ms = edge_wall_ms(),
-        .version = 2,
+        .version = ACCESS_VERSION,
         .outcome = ACCESS_SOURCE,
         .listener = span_sub(span_str(listener), 0, 64),
         .zones = zones_text(e->generation->snapshot, zones, text, sizeof(text)),

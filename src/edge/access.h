@@ -11,6 +11,8 @@
 
 #define ACCESS_MAX (1024u * 1024)
 #define ACCESS_BATCH (64u * 1024)
+/* Of what is said in a record. */
+#define ACCESS_VERSION 3
 
 must_check int access_init(struct edge *e);
 void access_fini(struct edge *e);

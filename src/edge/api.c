@@ -126,6 +126,14 @@ void portal_send_page(struct exchange *x, const struct msg_page *page, bool cook
     answer_send(x, &a);
 }
 
+/* For the access record, whatever becomes of the answer. */
+static void note_principal(struct exchange *x, const struct msg_page *page)
+{
+    x->principal.kind = page->principal_kind;
+    x->principal.name = arena_copy(&x->arena, page->principal);
+    memcpy(x->principal.session, page->session, sizeof(x->principal.session));
+}
+
 static void on_page(void *owner, int fault, struct span payload)
 {
     struct api_call *call = owner;
@@ -136,6 +144,8 @@ static void on_page(void *owner, int fault, struct span payload)
         return;
     if (fault == 0)
         fault = msg_page_decode(payload, &page);
+    if (fault == 0)
+        note_principal(x, &page);
     if (fault < 0)
         portal_send_fault(x, fault);
     else if (page.topics != 0 && x->events != NULL && page.status == 200)

@@ -84,6 +84,12 @@ struct exchange {
     struct list view_link;         /* in view->exchanges while view is set */
     struct decision decision;
     enum access_outcome outcome;
+    /* Of a room of ours, where the keeper says who it was; with a view that says it. */
+    struct {
+        uint8_t kind; /* enum credential_kind */
+        struct span name;
+        uint8_t session[16];
+    } principal;
     struct span destination;     /* canonical path of a WebDAV Destination, or empty */
     enum access_stream stream;   /* of a tunnel: why it ends, as far as is known */
     bool forwarded;              /* for somebody behind a proxy: the connection is not his */

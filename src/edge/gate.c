@@ -238,23 +238,28 @@ static bool refit(struct exchange *x)
     return x->route != NULL;
 }
 
-/* Frameworks that take the method from a header would turn an admitted POST into a DELETE that no
- * rule has seen. Where methods decide, such a request has two meanings, and is refused. */
-static bool names_another_method(const struct exchange *x, const struct view *v)
+bool gate_names_method(const struct request *r)
 {
     static const char *const NAMES[] = {"x-http-method-override", "x-http-method",
                                         "x-method-override"};
-    const struct rule_def *rule = x->decision.rule;
-    if ((rule == NULL || rule->methods.count == 0) && v->facts.scope_methods.len == 0 &&
-        !policy_minds_method(x->generation->policy, x->route))
-        return false;
-    for (size_t i = 0; i < x->request.headers.count; i++) {
+    for (size_t i = 0; i < r->headers.count; i++) {
         for (size_t k = 0; k < countof(NAMES); k++) {
-            if (span_eq_nocase(x->request.headers.at[i].name, span_str(NAMES[k])))
+            if (span_eq_nocase(r->headers.at[i].name, span_str(NAMES[k])))
                 return true;
         }
     }
     return false;
+}
+
+/* Frameworks that take the method from a header would turn an admitted POST into a DELETE that no
+ * rule has seen. Where methods decide, such a request has two meanings, and is refused. */
+static bool names_another_method(const struct exchange *x, const struct view *v)
+{
+    const struct rule_def *rule = x->decision.rule;
+    if ((rule == NULL || rule->methods.count == 0) && v->facts.scope_methods.len == 0 &&
+        !policy_minds_method(x->generation->policy, x->route))
+        return false;
+    return gate_names_method(&x->request);
 }
 
 /* A console that does not know of its prefix writes links relative to its root: they lead to the

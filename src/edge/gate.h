@@ -18,6 +18,8 @@ must_check int gate_init(struct edge *e);
 void gate_fini(struct edge *e);
 /* x is going away: it leaves its view and forgets its question. For exchange_retire; safe twice. */
 void gate_leave(struct exchange *x);
+/* Does a header name another method than the request has? */
+bool gate_names_method(const struct request *r);
 /* A new snapshot is in force (edge->generation): every open exchange is decided again and ended
  * when it would no longer be admitted. Returns how many were ended. */
 unsigned gate_recheck(struct edge *e);

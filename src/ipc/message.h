@@ -178,6 +178,14 @@ enum access_outcome {
     ACCESS_OWN = 8,         /* a page of the portal or an operation of the API */
 };
 
+/* Of an access record: what else the decision depended on. */
+enum access_flag {
+    ACCESS_NAMED_ONLY = 1,   /* a break-glass account: only rules that name it admit it */
+    ACCESS_SAME_PROGRAM = 2, /* the session was proven with the program that asks */
+    ACCESS_OVERRIDE = 4,     /* a header names another method */
+    ACCESS_CUT = 8,          /* a text was longer than the record holds: the question is not whole */
+};
+
 /* Of a tunnel's two records: which one, and what ended it. */
 enum access_stream {
     STREAM_NONE = 0,          /* no tunnel */

@@ -9,6 +9,7 @@
 #include "keeper/control.h"
 #include "keeper/json.h"
 #include "keeper/keeper.h"
+#include "store/tokens.h"
 
 struct reply *reply_new(enum reply_target target, uint64_t to, uint32_t serial, enum msg_type type)
 {
@@ -110,6 +111,21 @@ static void add_revoked(struct keeper *k, struct reply *r)
     (void)json_put(c->answer, "revoked", revoked);
 }
 
+/* Rules and lists of access call a program by its own name. */
+static void name_principal(const struct actor *a, struct msg_page *page)
+{
+    page->principal_kind = (uint8_t)a->kind;
+    if (a->token != NULL) {
+        page->principal = span_str(a->token->name);
+        memcpy(page->session, a->token->id, sizeof(page->session));
+    } else if (a->user != NULL && a->user[0] != '\0') {
+        page->principal = span_str(a->user);
+        memcpy(page->session, a->session, sizeof(page->session));
+    } else {
+        page->principal_kind = CREDENTIAL_NONE;
+    }
+}
+
 static void render_call(struct keeper *k, struct reply *r)
 {
     struct call *c = r->call;
@@ -142,6 +158,7 @@ static void render_call(struct keeper *k, struct reply *r)
                                 .console = c->set_console,
                                 .flow = c->set_flow,
                                 .topics = c->topics};
+        name_principal(&c->actor, &page);
         reply_encode(k, r, MSG_PAGE, &page);
     } else {
         control_answer(k, r->to, c->status, buf_view(&body));

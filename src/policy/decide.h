@@ -86,6 +86,8 @@ struct decision {
 bool policy_minds_method(const struct policy *p, const struct route_def *route);
 /* Does the place satisfy the token's own list of zones? names: one a line; empty: always. */
 bool policy_token_place(const struct policy *p, struct zone_set zones, struct span names);
+/* REASON_ALLOWED or REASON_TOKEN_SCOPE: the token's own methods and paths alone. */
+enum reason policy_token_covers(const struct question *q);
 /* A deny rule concerns a request by who, zone, method and path; naming nobody it is for everybody,
  * also for whoever is not known; without zones it holds everywhere. It concerns the tokens of the
  * people and groups that it names, and break-glass accounts by `*` and their groups as well.

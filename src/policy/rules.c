@@ -663,14 +663,21 @@ static bool age_ok(const struct rule *r, const struct question *q)
     return proven <= q->now ? q->now - proven <= r->def->max_age : proven - q->now <= CLOCK_SLACK;
 }
 
-static bool scope_ok(const struct question *q)
+enum reason policy_token_covers(const struct question *q)
 {
     const struct subject *s = q->subject;
     struct span lines = s->scope_paths, line;
     bool path = lines.len == 0;
     while (!path && span_cut(&lines, '\n', &line))
         path = pattern_match(line, q->path);
-    return path && (s->scope_methods.len == 0 || lines_have(s->scope_methods, q->method)) &&
+    bool method = s->scope_methods.len == 0 || lines_have(s->scope_methods, q->method);
+    return path && method ? REASON_ALLOWED : REASON_TOKEN_SCOPE;
+}
+
+static bool scope_ok(const struct question *q)
+{
+    const struct subject *s = q->subject;
+    return policy_token_covers(q) == REASON_ALLOWED &&
            (lines_have(s->scope_routes, SPAN("*")) ||
             lines_have(s->scope_routes, span_str(q->route->name)));
 }

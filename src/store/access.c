@@ -10,6 +10,39 @@ static void bind_u64(struct query *q, uint64_t value)
     query_u64(q, value > INT64_MAX ? INT64_MAX : value);
 }
 
+static bool is_zero(const uint8_t *at, size_t len)
+{
+    uint8_t any = 0;
+    for (size_t i = 0; i < len; i++)
+        any |= at[i];
+    return any == 0;
+}
+
+static void bind_or_empty(struct query *q, const uint8_t *at, size_t len)
+{
+    query_blob(q, at, is_zero(at, len) ? 0 : len);
+}
+
+/* What version 3 added. */
+static void add_inputs(struct query *q, const struct access_record *r)
+{
+    bind_u64(q, r->password_at);
+    bind_u64(q, r->mfa_at);
+    bind_u64(q, r->resistant_at);
+    bind_u64(q, r->hardware_at);
+    query_u64(q, r->flags);
+    query_u64(q, r->own);
+    query_span(q, r->owner);
+    query_span(q, r->token_routes);
+    query_span(q, r->token_zones);
+    query_span(q, r->host);
+    query_span(q, r->interface);
+    query_span(q, r->destination);
+    bind_or_empty(q, r->certificate, sizeof(r->certificate));
+    bind_or_empty(q, r->began, sizeof(r->began));
+    query_span(q, r->grants);
+}
+
 static int add(struct db *d, const struct access_record *r)
 {
     struct query q;
@@ -37,6 +70,7 @@ static int add(struct db *d, const struct access_record *r)
     bind_u64(&q, r->bytes_in);
     bind_u64(&q, r->bytes_out);
     query_u64(&q, r->stream);
+    add_inputs(&q, r);
     int rc = query_run(&q);
     return rc < 0 ? rc : 0;
 }
@@ -84,6 +118,35 @@ int access_append(struct store *s, const struct access_record *records, size_t c
     return settle(d, rc);
 }
 
+/* Zero when it is empty. */
+static void read_or_empty(struct query *q, uint8_t *out, size_t len)
+{
+    struct span bytes = query_get_span(q);
+    if (bytes.len == len)
+        memcpy(out, bytes.at, len);
+    else if (bytes.len != 0)
+        q->fault = FAULT_CORRUPT;
+}
+
+static void read_inputs(struct query *q, struct access_record *r)
+{
+    r->password_at = query_get_u64(q);
+    r->mfa_at = query_get_u64(q);
+    r->resistant_at = query_get_u64(q);
+    r->hardware_at = query_get_u64(q);
+    r->flags = (uint8_t)query_get_u64(q);
+    r->own = (uint8_t)query_get_u64(q);
+    r->owner = query_get_span(q);
+    r->token_routes = query_get_span(q);
+    r->token_zones = query_get_span(q);
+    r->host = query_get_span(q);
+    r->interface = query_get_span(q);
+    r->destination = query_get_span(q);
+    read_or_empty(q, r->certificate, sizeof(r->certificate));
+    read_or_empty(q, r->began, sizeof(r->began));
+    r->grants = query_get_span(q);
+}
+
 static void read_row(struct query *q, struct access_row *row)
 {
     *row = (struct access_row){0};
@@ -112,6 +175,7 @@ static void read_row(struct query *q, struct access_row *row)
     r->bytes_in = query_get_u64(q);
     r->bytes_out = query_get_u64(q);
     r->stream = (uint8_t)query_get_u64(q);
+    read_inputs(q, r);
 }
 
 int access_list(struct store *s, const struct access_filter *filter, const struct page *page,

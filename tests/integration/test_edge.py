@@ -531,6 +531,17 @@ def test_records_wait_for_a_new_keeper(run):
     assert edge.keeper.find(path=b"/without")["status"] == 200
 
 
+def test_a_record_holds_what_the_decision_depended_on(run):
+    edge, _ = run()
+    proven = int(time.time()) - 100
+    edge.keeper.person("E" * 43, user="bob", groups="ops\n" * 500, mfa_at=proven, named_only=0)
+    assert edge.ask(path="/all", token="E" * 43).status in (200, 403)
+    record = edge.keeper.find(path=b"/all")
+    assert record["version"] == 3 and record["principal"] == b"bob" and record["mfa_at"] == proven
+    assert record["groups"] == b"ops\n" * 500 and record["host"] == edge.host.encode()
+    assert record["hardware_at"] == 0 and record["flags"] == 0 and record["certificate"] == bytes(32)
+
+
 def test_the_signer_can_be_replaced(run):
     edge, _ = run()
     edge.link_signer()
@@ -619,7 +630,7 @@ def rude_client(edge, end, seed):
                         c.send(edge.head())
                         socket.socket.shutdown(c.sock, socket.SHUT_WR)
                     elif what == 7:
-                        c.send(edge.head(token="B" * 43))
+                        c.send(edge.head(token="E" * 43))
                     elif what == 8:
                         c.send(edge.head("POST", extra=f"Content-Length: {size}\r\n", token=None) + bytes(size))
                     else:

@@ -23,7 +23,22 @@ static struct access_record entry(uint64_t at, uint8_t outcome, uint8_t source)
                               .reason = outcome == 0 ? 0 : 4,
                               .duration_ms = 3,
                               .bytes_in = 120,
-                              .bytes_out = 4096};
+                              .bytes_out = 4096,
+                              .password_at = NOW,
+                              .mfa_at = NOW - 1,
+                              .resistant_at = NOW - 2,
+                              .hardware_at = NOW - 3,
+                              .flags = ACCESS_NAMED_ONLY,
+                              .own = 9,
+                              .owner = SPAN("olga"),
+                              .token_routes = SPAN("tomcat\n"),
+                              .token_zones = SPAN("local\n"),
+                              .host = SPAN("tomcat.example"),
+                              .interface = SPAN("lo"),
+                              .destination = SPAN("/there"),
+                              .grants = SPAN("weekend\n")};
+    fill(r.certificate, sizeof(r.certificate), (uint8_t)at);
+    fill(r.began, sizeof(r.began), 9);
     fill(r.source, sizeof(r.source), source);
     return r;
 }
@@ -73,6 +88,21 @@ static int keep_row(void *context, const struct access_row *row)
     assert_int_equal(r->duration_ms, 3);
     assert_true(r->bytes_in == INT64_MAX);
     assert_int_equal(r->bytes_out, 4096);
+    assert_int_equal(r->password_at, NOW);
+    assert_int_equal(r->mfa_at, NOW - 1);
+    assert_int_equal(r->resistant_at, NOW - 2);
+    assert_int_equal(r->hardware_at, NOW - 3);
+    assert_int_equal(r->flags, ACCESS_NAMED_ONLY);
+    assert_int_equal(r->own, 9);
+    assert_true(span_eq(r->owner, e.owner));
+    assert_true(span_eq(r->token_routes, e.token_routes));
+    assert_true(span_eq(r->token_zones, e.token_zones));
+    assert_true(span_eq(r->host, e.host));
+    assert_true(span_eq(r->interface, e.interface));
+    assert_true(span_eq(r->destination, e.destination));
+    assert_true(span_eq(r->grants, e.grants));
+    assert_memory_equal(r->certificate, e.certificate, sizeof(r->certificate));
+    assert_memory_equal(r->began, e.began, sizeof(r->began));
     return 0;
 }
 
