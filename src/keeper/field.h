@@ -39,6 +39,7 @@ struct field {
      * max 0: no bound of its own. */
     uint64_t min, max;
     const struct field *fields;
+    bool null; /* of an answer: null where there is nothing to say */
 };
 
 #define FIELD_PATH_SIZE 64u

@@ -286,6 +286,15 @@ static int run_operations(const struct options *o)
     return print_buf(&out, r);
 }
 
+static int run_table(const struct options *o)
+{
+    struct buf out;
+    (void)o;
+    buf_init(&out, 1024 * 1024);
+    int r = operation_table(&out);
+    return print_buf(&out, r);
+}
+
 /* ---- audit ---- */
 
 static int run_verify(const struct options *o)
@@ -370,6 +379,7 @@ static const struct command {
     {"slice", NEED_CONFIG, run_slice, "--config F   (the configuration as the keeper receives it)"},
     {"keys", 0, run_keys, "            (every key of the configuration file)"},
     {"operations", 0, run_operations, "      (the API's documentation)"},
+    {"table", 0, run_table, "           (the table of operations, as JSON)"},
     {"password-list", NEED_LIST, run_list, "--list F   (is it in order?)"},
     {"audit-verify", NEED_STORE, run_verify, "--store F [--state-dir D] [--json]"},
     {"audit-export", NEED_STORE, run_export, "--store F [--format jsonl|csv]"},

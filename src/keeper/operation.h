@@ -49,5 +49,7 @@ must_check int operation_deny(struct call *c, const char *why);
 
 /* docs/api.md as Markdown, made from the table. */
 must_check int operation_document(struct buf *out);
+/* The table as JSON. */
+must_check int operation_table(struct buf *out);
 
 #endif
