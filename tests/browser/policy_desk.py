@@ -44,7 +44,8 @@ class Desk:
             else:
                 at.send_keys(Keys.CONTROL, "a")
                 at.send_keys(Keys.DELETE)
-                at.send_keys(text)
+                # Long texts are put in at once, as by pasting.
+                self.browser.execute_cdp_cmd("Input.insertText", {"text": text}) if len(text) > 200 else at.send_keys(text)
         return self
 
     def button(self, text):
@@ -75,3 +76,7 @@ class Desk:
     def accessible(self):
         console.accessible(self.browser)
         return self
+
+    def apply(self):
+        """In the dialog that shows a change: for good, at once."""
+        return self.fill(confirm="").press("Apply")

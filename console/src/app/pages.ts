@@ -21,6 +21,7 @@ export const PAGES: PageRow[] = [
   { path: "routes", title: "Routes and upstreams", group: "Policy", roles: READERS, page: lazy(() => import("../pages/routes")) },
   { path: "rules", title: "Policy", group: "Policy", roles: ["administrator", "auditor"], page: lazy(() => import("../pages/rules")) },
   { path: "tester", title: "Tester", group: "Policy", roles: ["administrator", "auditor"], page: lazy(() => import("../pages/tester")) },
+  { path: "versions", title: "Versions", group: "Policy", roles: ["administrator", "auditor"], page: lazy(() => import("../pages/versions")) },
   { path: "certificates", title: "Certificates", group: "System", roles: READERS, page: lazy(() => import("../pages/certificates")) },
   { path: "nodes", title: "Health", group: "System", roles: READERS, page: lazy(() => import("../pages/nodes")) },
 ];

@@ -1,4 +1,4 @@
-import { Suspense, useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import {
   Dropdown,
   DropdownItem,
@@ -33,6 +33,8 @@ import { hasRole, useSession } from "./session";
 import type { Session } from "./session";
 import { setTheme, theme } from "./theme";
 import type { Theme } from "./theme";
+
+const Pending = lazy(() => import("../components/pending"));
 
 const NARROW = window.matchMedia("(max-width: 1199px)");
 
@@ -205,6 +207,11 @@ export function Shell() {
       skipToContent={<SkipToContent href="#content">To the page</SkipToContent>}
     >
       <div>
+        {hasRole(session, "administrator", "auditor", "operator") && (
+          <Suspense>
+            <Pending />
+          </Suspense>
+        )}
         {row === undefined && path !== "" && <NotHere title="Nothing here">Check the address, or choose a page.</NotHere>}
         {row !== undefined && !allowed && (
           <NotHere title="Not for your roles">Somebody with the right role can show you this page, or give you the role.</NotHere>

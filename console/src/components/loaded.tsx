@@ -95,9 +95,10 @@ export function useChange(): { busy: boolean; problem: unknown; run: (what: () =
   return { busy, problem, run, forget };
 }
 
-// The member of the body that a problem is about; "cidrs[0]" is about cidrs.
+// The member of the body that a problem is about: the last name of the place that its sentence begins
+// with, as in "rules.office.zones[0]: …" and "zone office: cidrs[0]: …".
 export function fieldOf(problem: unknown): string | undefined {
   if (!(problem instanceof ProblemError)) return undefined;
-  const named = problem.problem.field ?? /^([a-z_]+)(\[\d+\])?:/.exec(problem.problem.detail ?? "")?.[1];
-  return named?.replace(/[[.].*$/, "");
+  const place = problem.problem.field ?? /^(?:[a-z]+ [^ :]+: )?([a-z0-9_.[\]-]+):/.exec(problem.problem.detail ?? "")?.[1];
+  return place?.split(".").pop()?.replace(/\[.*$/, "");
 }

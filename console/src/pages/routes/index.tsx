@@ -2,7 +2,7 @@
 import { useState } from "react";
 import { Alert, Breadcrumb, BreadcrumbItem, Button, CodeBlock, CodeBlockCode, Form, PageSection, SearchInput, Toolbar, ToolbarContent, ToolbarItem, ActionGroup } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
-import { call } from "../../api/client";
+import { putting, removing } from "../../api/change";
 import type { Health } from "../../api/health";
 import { list } from "../../api/policy";
 import type { Route } from "../../api/policy";
@@ -11,9 +11,9 @@ import { useMay } from "../../app/session";
 import { BlockEntry } from "../../components/entry";
 import { Empty } from "../../components/empty";
 import { Head } from "../../components/head";
-import { Show, useChange, useEverything, useLoaded } from "../../components/loaded";
+import { Show, useEverything, useLoaded } from "../../components/loaded";
 import { mayChange, OriginLabel } from "../../components/origin";
-import { Sure } from "../../components/sure";
+import { useReview } from "../../components/review";
 import { Trouble } from "../../components/trouble";
 import { HealthLabel } from "../../components/health";
 import { yaml } from "../../components/yaml";
@@ -32,7 +32,7 @@ function List() {
   const { go } = useRouter();
   const may = useMay("administrator");
   const [word, setWord] = useQuery("find");
-  const [going, setGoing] = useState<Route | null>(null);
+  const { review, problem, dialog } = useReview(routes.again);
   const add = <Button onClick={() => go(`routes/${NEW}`)}>Add a console</Button>;
   const states = new Map((health.value?.routes ?? []).map((r) => [r.route, r]));
   const fits = (route: Route) => word === "" || JSON.stringify(route).toLowerCase().includes(word.toLowerCase());
@@ -40,6 +40,7 @@ function List() {
     <>
       <Head title="Routes and upstreams" lead="The consoles behind this gateway, and where each of them listens." actions={may ? add : undefined} />
       <PageSection>
+        <Trouble problem={problem} />
         <Show of={routes}>
           {(all) =>
             all.length === 0 ? (
@@ -87,7 +88,7 @@ function List() {
                           </Td>
                           <Td isActionCell>
                             {may && mayChange(route.origin) && (
-                              <Button variant="link" isInline isDanger onClick={() => setGoing(route)} aria-label={`Remove console ${route.name}`}>
+                              <Button variant="link" isInline isDanger onClick={() => review(removing(`routes/${segment(route.name)}`))} aria-label={`Remove console ${route.name}`}>
                                 Remove
                               </Button>
                             )}
@@ -101,21 +102,19 @@ function List() {
           }
         </Show>
       </PageSection>
-      {going !== null && (
-        <Sure
-          title={`Remove console ${going.name}?`}
-          verb="Remove"
-          onClose={() => setGoing(null)}
-          onDo={async () => {
-            await call("DELETE", `routes/${segment(going.name)}`);
-            routes.again();
-          }}
-        >
-          <p>Nobody reaches it through this gateway any more, and what is open there ends at once.</p>
-        </Sure>
-      )}
+      {dialog}
     </>
   );
+}
+
+function parse(text: string): object {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null) return value;
+  } catch (e) {
+    throw new Error(`This is no JSON: ${e instanceof Error ? e.message : String(e)}`);
+  }
+  throw new Error("A route is an object, { … }.");
 }
 
 function One({ name }: { name: string }) {
@@ -123,7 +122,7 @@ function One({ name }: { name: string }) {
   const known = useLoaded<Route>(`routes/${segment(name)}`);
   const admin = useMay("administrator");
   const [text, setText] = useState<string | null>(null);
-  const { busy, problem, run } = useChange();
+  const { review, busy, problem, dialog } = useReview(() => go("routes"));
   const shown = (route: Route) => {
     const { origin: _, ...rest } = route;
     return JSON.stringify(rest, null, 2);
@@ -153,23 +152,14 @@ function One({ name }: { name: string }) {
               <Form
                 onSubmit={(e) => {
                   e.preventDefault();
-                  run(async () => {
-                    let body: unknown;
-                    try {
-                      body = JSON.parse(text ?? shown(route));
-                    } catch (error) {
-                      throw new Error(`This is no JSON: ${error instanceof Error ? error.message : String(error)}`);
-                    }
-                    await call("PUT", `routes/${segment(name)}`, { body, etag: known.etag });
-                    go("routes");
-                  });
+                  review(() => putting(`routes/${segment(name)}`, parse(text ?? shown(route)), known.etag));
                 }}
               >
                 <BlockEntry label="Route as JSON" name="json" value={text ?? shown(route)} onChange={setText} rows={24} help="The keys are those of the configuration file, postern.yaml(5)." />
                 <Trouble problem={problem} />
                 <ActionGroup>
                   <Button type="submit" isLoading={busy} isDisabled={busy}>
-                    Save
+                    Review
                   </Button>
                   <Button variant="link" onClick={() => go("routes")}>
                     Cancel
@@ -179,6 +169,7 @@ function One({ name }: { name: string }) {
             )
           }
         </Show>
+        {dialog}
       </PageSection>
     </>
   );

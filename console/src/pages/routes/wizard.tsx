@@ -3,11 +3,14 @@
 import { useState } from "react";
 import { Alert, Breadcrumb, BreadcrumbItem, Button, Checkbox, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm, Form, PageSection, ProgressStep, ProgressStepper, ActionGroup } from "@patternfly/react-core";
 import { call } from "../../api/client";
+import { applying } from "../../api/change";
+import type { Candidate } from "../../api/change";
 import type { Probed, Route, Rule, Zone } from "../../api/policy";
 import { Link, segment, useRouter } from "../../app/router";
 import { LinesEntry, lines, TextEntry } from "../../components/entry";
 import { Head } from "../../components/head";
 import { useChange, useEverything, useLoaded } from "../../components/loaded";
+import { useReview } from "../../components/review";
 import { Trouble } from "../../components/trouble";
 
 const STEPS = ["Where it listens", "Its certificate", "Name and place", "Who may use it"] as const;
@@ -131,7 +134,10 @@ export function Wizard() {
   const zones = useEverything<Zone>("zones", "zones", ["policy"]);
   const [step, setStep] = useState(0);
   const [draft, setDraft] = useState<Draft>({ url: "", probed: null, pinned: false, name: "", title: "", host: "", start: "/", groups: [], zones: ["local"] });
-  const { busy, problem, run, forget } = useChange();
+  const { busy: looking, problem: unseen, run, forget } = useChange();
+  const { review, busy: asking, problem: refused, dialog } = useReview(() => go("routes"));
+  const busy = looking || asking;
+  const problem = step === 3 ? refused : unseen;
   const set = (more: Partial<Draft>) => setDraft((old) => ({ ...old, ...more }));
   const taken = useLoaded<Route>(step === 3 && draft.name !== "" ? `routes/${segment(draft.name)}` : null);
 
@@ -141,18 +147,18 @@ export function Wizard() {
     if (body.fault !== null) throw new Error(`The console was not reached: ${body.fault}`);
     set({ probed: body, pinned: false });
   };
-  const save = async () => {
-    await call("PUT", `routes/${segment(draft.name)}`, { body: routeOf(draft) });
+  // Console and rule are one change: both are there afterwards, or neither.
+  const candidate = (): Candidate => {
     const rule = ruleOf(draft);
-    if (rule !== null) await call("PUT", `rules/${segment(rule.name)}`, { body: rule });
-    go("routes");
+    return { routes: [routeOf(draft)], rules: rule === null ? undefined : [rule] };
   };
-  const next = () =>
-    run(async () => {
+  const next = () => {
+    if (step === 3) return review(() => applying(candidate()));
+    return run(async () => {
       if (step === 0) await look();
-      if (step === 3) return save();
       setStep(step + 1);
     });
+  };
   const ready = [
     draft.url !== "",
     draft.probed === null || vouched(draft.probed) || draft.pinned,
@@ -194,7 +200,7 @@ export function Wizard() {
           <Trouble problem={problem} />
           <ActionGroup>
             <Button type="submit" isLoading={busy} isDisabled={busy || ready !== true}>
-              {step === 3 ? "Save the console" : step === 0 ? "Look at it" : "Next"}
+              {step === 3 ? "Review the console" : step === 0 ? "Look at it" : "Next"}
             </Button>
             {step > 0 && (
               <Button
@@ -213,6 +219,7 @@ export function Wizard() {
             </Button>
           </ActionGroup>
         </Form>
+        {dialog}
       </PageSection>
     </>
   );

@@ -1,15 +1,16 @@
 // One rule: as a form, as JSON to edit, and as the configuration file would spell it.
 import { useEffect, useState } from "react";
 import { ActionGroup, Alert, Breadcrumb, BreadcrumbItem, Button, CodeBlock, CodeBlockCode, Form, PageSection, ToggleGroup, ToggleGroupItem } from "@patternfly/react-core";
-import { call } from "../../api/client";
+import { putting } from "../../api/change";
 import { ASSURANCES } from "../../api/policy";
 import type { Assurance, Route, Rule, Zone } from "../../api/policy";
 import { Link, segment, useRouter } from "../../app/router";
 import { useMay } from "../../app/session";
 import { BlockEntry, ChoiceEntry, lines, LinesEntry, TextEntry } from "../../components/entry";
 import { Head } from "../../components/head";
-import { Show, useChange, useEverything, useLoaded } from "../../components/loaded";
+import { Show, useEverything, useLoaded } from "../../components/loaded";
 import { mayChange } from "../../components/origin";
+import { useReview } from "../../components/review";
 import { Trouble } from "../../components/trouble";
 import { yaml } from "../../components/yaml";
 import { bare, effectOf } from "./shape";
@@ -105,7 +106,7 @@ export function RuleEditor({ name }: { name: string | null }) {
   const [rule, setRule] = useState<Rule | null>(name === null ? EMPTY : null);
   const [tab, setTab] = useState<View>("form");
   const [text, setText] = useState("");
-  const { busy, problem, run } = useChange();
+  const { review, busy, problem, dialog } = useReview(() => go("rules"));
   const loaded = known.value;
   useEffect(() => {
     if (loaded !== undefined) setRule((old) => old ?? loaded);
@@ -126,13 +127,11 @@ export function RuleEditor({ name }: { name: string | null }) {
     if (next === "json") setText(JSON.stringify(tidy(typed.rule ?? rule), null, 2));
     setTab(next);
   };
-  const save = () =>
-    run(async () => {
-      if (typed.rule === undefined) return;
-      const body = tidy(typed.rule);
-      await call("PUT", `rules/${segment(body.name)}`, { body, etag: name === null ? null : known.etag });
-      go("rules");
-    });
+  const save = () => {
+    if (typed.rule === undefined) return;
+    const body = tidy(typed.rule);
+    review(putting(`rules/${segment(body.name)}`, body, name === null ? null : known.etag));
+  };
   const title = name === null ? "Write a rule" : `Rule ${name}`;
   return (
     <>
@@ -173,7 +172,7 @@ export function RuleEditor({ name }: { name: string | null }) {
           <ActionGroup>
             {may && (
               <Button type="submit" isLoading={busy} isDisabled={busy || typed.rule === undefined || (typed.rule.name ?? "") === ""}>
-                Save
+                Review
               </Button>
             )}
             <Button variant="link" onClick={() => go("rules")}>
@@ -181,6 +180,7 @@ export function RuleEditor({ name }: { name: string | null }) {
             </Button>
           </ActionGroup>
         </Form>
+        {dialog}
       </PageSection>
     </>
   );

@@ -1,8 +1,7 @@
 // The policy: all rules in the order in which they are tried, and one rule with its form.
-import { useState } from "react";
 import { Button, Label, PageSection, SearchInput, Toolbar, ToolbarContent, ToolbarItem } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
-import { call } from "../../api/client";
+import { removing } from "../../api/change";
 import type { Rule } from "../../api/policy";
 import { Link, segment, useQuery, useRouter } from "../../app/router";
 import { useMay } from "../../app/session";
@@ -11,11 +10,15 @@ import { Head } from "../../components/head";
 import { Show, useEverything } from "../../components/loaded";
 import { Names } from "../../components/names";
 import { mayChange, OriginLabel } from "../../components/origin";
-import { Sure } from "../../components/sure";
+import { useReview } from "../../components/review";
+import { Trouble } from "../../components/trouble";
 import { RuleEditor } from "./editor";
+import { WholeEditor } from "./whole";
 import { effectOf, EFFECTS, what, who } from "./shape";
 
-const NEW = "+new"; // no rule can have this name
+// No rule can have these names.
+const NEW = "+new";
+const ALL = "+all";
 
 function fits(rule: Rule, word: string): boolean {
   return word === "" || JSON.stringify(rule).toLowerCase().includes(word.toLowerCase());
@@ -62,7 +65,7 @@ function RuleList() {
   const { go } = useRouter();
   const may = useMay("administrator");
   const [word, setWord] = useQuery("find");
-  const [going, setGoing] = useState<Rule | null>(null);
+  const { review, problem, dialog } = useReview(rules.again);
   const add = <Button onClick={() => go(`rules/${NEW}`)}>Write a rule</Button>;
   return (
     <>
@@ -75,10 +78,16 @@ function RuleList() {
             <Button variant="secondary" onClick={() => go("tester")}>
               Test a request
             </Button>
+            {may && (
+              <Button variant="secondary" onClick={() => go(`rules/${ALL}`)}>
+                Edit everything
+              </Button>
+            )}
           </>
         }
       />
       <PageSection>
+        <Trouble problem={problem} />
         <Show of={rules}>
           {(all) =>
             all.length === 0 ? (
@@ -108,7 +117,7 @@ function RuleList() {
                       .filter((rule) => fits(rule, word))
                       .slice(0, 500)
                       .map((rule) => (
-                        <RuleRow key={rule.name} rule={rule} may={may} onRemove={() => setGoing(rule)} />
+                        <RuleRow key={rule.name} rule={rule} may={may} onRemove={() => review(removing(`rules/${segment(rule.name)}`))} />
                       ))}
                   </Tbody>
                 </Table>
@@ -121,19 +130,7 @@ function RuleList() {
           }
         </Show>
       </PageSection>
-      {going !== null && (
-        <Sure
-          title={`Remove rule ${going.name}?`}
-          verb="Remove"
-          onClose={() => setGoing(null)}
-          onDo={async () => {
-            await call("DELETE", `rules/${segment(going.name)}`);
-            rules.again();
-          }}
-        >
-          <p>What it alone admits is refused from then on; streams that run by it end.</p>
-        </Sure>
-      )}
+      {dialog}
     </>
   );
 }
@@ -141,5 +138,6 @@ function RuleList() {
 export default function Rules() {
   const { path } = useRouter();
   const name = decodeURIComponent(path.split("/")[1] ?? "");
+  if (name === ALL) return <WholeEditor />;
   return name === "" ? <RuleList /> : <RuleEditor key={name} name={name === NEW ? null : name} />;
 }

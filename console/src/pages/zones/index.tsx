@@ -1,7 +1,7 @@
 import { useState } from "react";
-import { Alert, Button, Card, CardBody, CardTitle, Form, Label, LabelGroup, Modal, ModalBody, ModalFooter, ModalHeader, PageSection } from "@patternfly/react-core";
+import { Button, Card, CardBody, CardTitle, Form, Label, LabelGroup, Modal, ModalBody, ModalFooter, ModalHeader, PageSection } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
-import { call } from "../../api/client";
+import { putting, removing } from "../../api/change";
 import { list } from "../../api/policy";
 import type { Rule, Zone } from "../../api/policy";
 import { segment } from "../../app/router";
@@ -10,9 +10,9 @@ import { LinesEntry, lines, TextEntry } from "../../components/entry";
 import { Empty } from "../../components/empty";
 import { Head } from "../../components/head";
 import { RowActions } from "../../components/row-actions";
-import { Show, useChange, useEverything } from "../../components/loaded";
+import { Show, useEverything } from "../../components/loaded";
 import { mayChange, OriginLabel } from "../../components/origin";
-import { Sure } from "../../components/sure";
+import { useReview } from "../../components/review";
 import { Trouble } from "../../components/trouble";
 import { inNetwork, parseAddress } from "./address";
 
@@ -42,16 +42,17 @@ function ZoneDialog({ zone, taken, onClose, onDone }: { zone: Zone | null; taken
   const [name, setName] = useState(zone?.name ?? "");
   const [cidrs, setCidrs] = useState(list(zone?.cidrs));
   const [by, setBy] = useState(zone?.interface ?? "");
-  const { busy, problem, run } = useChange();
+  const { review, busy, problem, dialog } = useReview(() => {
+    onDone();
+    onClose();
+  });
   const clash = zone === null && taken.includes(name);
-  const save = () =>
-    run(async () => {
-      const body: Zone = { name, cidrs: lines(cidrs) };
-      if (by !== "") body.interface = by;
-      await call("PUT", `zones/${segment(name)}`, { body });
-      onDone();
-      onClose();
-    });
+  const save = () => {
+    const body: Zone = { name, cidrs: lines(cidrs) };
+    if (by !== "") body.interface = by;
+    review(putting(`zones/${segment(name)}`, body, null));
+  };
+  if (dialog !== null) return dialog;
   return (
     <Modal isOpen variant="small" onClose={onClose} aria-labelledby="zone-title">
       <ModalHeader title={zone === null ? "Add a zone" : `Zone ${zone.name}`} labelId="zone-title" />
@@ -95,7 +96,7 @@ function ZoneDialog({ zone, taken, onClose, onDone }: { zone: Zone | null; taken
       </ModalBody>
       <ModalFooter>
         <Button type="submit" form="zone-form" isLoading={busy} isDisabled={busy || name === ""}>
-          Save
+          Review
         </Button>
         <Button variant="link" onClick={onClose}>
           Cancel
@@ -142,13 +143,14 @@ export default function Zones() {
   const rules = useEverything<Rule>("rules", "rules", ["policy"]);
   const may = useMay("administrator");
   const [edited, setEdited] = useState<Zone | "new" | null>(null);
-  const [going, setGoing] = useState<Zone | null>(null);
+  const { review, problem, dialog } = useReview(zones.again);
   const add = <Button onClick={() => setEdited("new")}>Add a zone</Button>;
   const users = (zone: Zone) => (rules.value ?? []).filter((rule) => list(rule.zones).includes(zone.name));
   return (
     <>
       <Head title="Zones" lead="Places from which people come. A rule admits only from the zones that it names." actions={may ? add : undefined} />
       <PageSection>
+        <Trouble problem={problem} />
         <Show of={zones}>
           {(all) => (
             <>
@@ -178,7 +180,7 @@ export default function Zones() {
                             <Button variant="link" isInline onClick={() => setEdited(zone)} aria-label={`Edit zone ${zone.name}`}>
                               Edit
                             </Button>
-                            <Button variant="link" isInline isDanger onClick={() => setGoing(zone)} aria-label={`Remove zone ${zone.name}`}>
+                            <Button variant="link" isInline isDanger onClick={() => review(removing(`zones/${segment(zone.name)}`))} aria-label={`Remove zone ${zone.name}`}>
                               Remove
                             </Button>
                           </RowActions>
@@ -205,23 +207,7 @@ export default function Zones() {
           onDone={zones.again}
         />
       )}
-      {going !== null && (
-        <Sure
-          title={`Remove zone ${going.name}?`}
-          verb="Remove"
-          onClose={() => setGoing(null)}
-          onDo={async () => {
-            await call("DELETE", `zones/${segment(going.name)}`);
-            zones.again();
-          }}
-        >
-          {users(going).length === 0 ? (
-            <p>No rule names it.</p>
-          ) : (
-            <Alert isInline isPlain variant="warning" title={`Rules that name it: ${users(going).map((rule) => rule.name).join(", ")}`} />
-          )}
-        </Sure>
-      )}
+      {dialog}
     </>
   );
 }
