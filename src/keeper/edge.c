@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "identity/session.h"
 #include "keeper/call.h"
+#include "keeper/events.h"
 #include "keeper/handover.h"
 #include "keeper/keeper.h"
 #include "keeper/login.h"
@@ -242,6 +243,7 @@ static int on_upstreams(struct peer *edge, const struct message *m)
     text[u.text.len] = '\0';
     free(edge->upstreams);
     edge->upstreams = text;
+    events_push(edge->keeper, TOPIC_HEALTH | TOPIC_ALERTS);
     return 0;
 }
 

@@ -88,6 +88,7 @@ struct keeper {
     uint64_t access_lost; /* records, since it was last written down */
     char *fleet;          /* what the supervisor says of the processes, or NULL */
     uint64_t started_ms;  /* wall */
+    char node[256];       /* the name of this machine */
     char sandbox[2048];
 
     /* The running process. */

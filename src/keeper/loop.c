@@ -280,6 +280,10 @@ int keeper_serve(const struct keeper_options *options)
     }
     k->exit_code = 1;
     k->started_ms = clock_wall_ms();
+    /* Now, because the sandbox lets nobody ask. */
+    if (gethostname(k->node, sizeof(k->node) - 1) < 0) {
+        k->node[0] = '\0';
+    }
     k->secrets_dir = options->secrets_dir;
     (void)snprintf(head, sizeof(head), "%s/audit.head", options->state_dir);
     k->head_file = head;

@@ -13,6 +13,20 @@ int op_my_sessions(struct call *c);
 int op_my_consoles(struct call *c);
 int op_health(struct call *c);
 int op_events(struct call *c);
+int op_my_address(struct call *c);
+int op_zone_contains(struct call *c);
+int op_upstreams_list(struct call *c);
+int op_nodes_list(struct call *c);
+int op_alerts_list(struct call *c);
+int op_alerts_acknowledge(struct call *c);
+/* All alerts with what is remembered of them, and how many nobody sees to. */
+must_check int op_alerts(struct call *c, json_t **ret, unsigned *ret_open);
+int op_server_certificates_list(struct call *c);
+/* The pairs that this gateway shows, as the signer says. */
+json_t *op_server_certificates(const struct keeper *k);
+struct route_def;
+/* The upstreams of a route with what the edges say of them. */
+json_t *op_endpoints_json(const struct keeper *k, const struct route_def *route);
 int op_me(struct call *c);
 int op_me_password(struct call *c);
 int op_me_totp(struct call *c);

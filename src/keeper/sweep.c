@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "keeper/alerts.h"
 #include "keeper/attempts.h"
 #include "keeper/call.h"
 #include "keeper/confirm.h"
@@ -57,6 +58,7 @@ static int sweep_step(struct keeper *k, void *context)
     int r = sessions_expire(k->store, now, each_expired, context);
     r = r < 0 ? r : emergency_sweep(context, now);
     r = r < 0 ? r : recover_tell(k);
+    r = r < 0 ? r : alerts_sweep(k);
     r = r < 0 ? r : sessions_prune(k->store, now - SESSIONS_KEPT);
     r = r < 0 ? r : handovers_prune(k->store, now);
     r = r < 0 ? r : enrolments_prune(k->store, now);

@@ -82,3 +82,14 @@ CREATE TABLE votes (
     comment TEXT NOT NULL,
     PRIMARY KEY (request, user)
 ) STRICT, WITHOUT ROWID;
+
+-- Since when an alert is known, and who has seen to it; id: of keeper/alerts.h.
+CREATE TABLE alerts (
+    id TEXT PRIMARY KEY CHECK (length(id) = 32),
+    first INTEGER NOT NULL,
+    seen INTEGER NOT NULL,
+    acknowledged INTEGER NOT NULL DEFAULT 0,
+    by TEXT NOT NULL DEFAULT '' CHECK (length(by) <= 191)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX alerts_by_seen ON alerts (seen);
