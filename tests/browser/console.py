@@ -4,7 +4,7 @@ import re
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from stack import TOP
+from stack import PASSWORD, TOP
 
 AXE = TOP / "console/node_modules/axe-core/axe.min.js"
 SHOTS = TOP / "build/screenshots"
@@ -17,6 +17,21 @@ def until(browser, what, seconds=20):
 
 def text(browser):
     return browser.find_element(By.TAG_NAME, "body").text
+
+
+def fill(browser, label, value):
+    """Types into the field of a dialog or a filter that has this label."""
+    def find(b):
+        # Behind a dialog nothing can be typed into.
+        within = "[role=dialog] " if b.find_elements(By.CSS_SELECTOR, "[role=dialog]") else ""
+        for e in b.find_elements(By.CSS_SELECTOR, within + "label"):
+            if e.is_displayed() and e.text.split("\n")[0].rstrip(" *") == label:
+                return b.find_element(By.ID, e.get_attribute("for"))
+        return None
+    e = until(browser, find)
+    e.clear()
+    e.send_keys(value)
+    return e
 
 
 def says(browser, words, seconds=20):
@@ -61,7 +76,7 @@ def accessible(browser):
     # What still changes its colour has the contrast of neither.
     found = browser.execute_async_script("""
         const done = arguments[1];
-        Promise.all(document.getAnimations().map(a => a.finished.catch(() => null))).then(() => axe.run(document, {runOnly: {type: "tag", values: arguments[0]}, resultTypes: ["violations"]}))
+        Promise.all(document.getAnimations().filter(a => a instanceof CSSTransition).map(a => a.finished.catch(() => null))).then(() => axe.run(document, {runOnly: {type: "tag", values: arguments[0]}, resultTypes: ["violations"]}))
             .then(r => done(r.violations.map(v => [v.id, v.help, v.nodes.slice(0, 3).map(n => n.html.slice(0, 300))])),
                   e => done([["failed", String(e), []]]));""", RULES)
     assert found == [], found
@@ -108,7 +123,7 @@ def checked(browser, name):
 
 def log_in(browser, person, site):
     """Logs a person in, who has a password and a TOTP secret."""
-    from stack import PASSWORD
+    browser.set_window_size(1400, 1000)
     browser.get(site.portal + "/login")
     browser.find_element(By.NAME, "user").send_keys(person.name)
     browser.find_element(By.NAME, "password").send_keys(PASSWORD)

@@ -1,4 +1,5 @@
 // The one way to the server. Cookies go along by themselves; the browser says that it is this origin.
+import { PROOF_NEEDED } from "./types";
 import type { Problem } from "./types";
 
 export class ProblemError extends Error {
@@ -61,7 +62,28 @@ async function problemOf(answer: Response): Promise<ProblemError> {
   return new ProblemError(problem, Number.isFinite(retry) && retry > 0 ? retry : null);
 }
 
+// Asks the person for a proof that the server wants; over when there was one. Set by the frame.
+let prove: (problem: Problem) => Promise<void> = () => Promise.resolve();
+let mayProve = false;
+
+export function setProver(prover: ((problem: Problem) => Promise<void>) | null): void {
+  mayProve = prover !== null;
+  if (prover !== null) prove = prover;
+}
+
+// A change that needs a newer or stronger proof is sent again, as it was, when that was given.
 export async function call<T>(method: string, path: string, ask: Ask = {}): Promise<Answer<T>> {
+  for (;;) {
+    try {
+      return await once<T>(method, path, ask);
+    } catch (e) {
+      if (!mayProve || !(e instanceof ProblemError) || e.problem.type !== PROOF_NEEDED) throw e;
+      await prove(e.problem);
+    }
+  }
+}
+
+async function once<T>(method: string, path: string, ask: Ask = {}): Promise<Answer<T>> {
   const headers = new Headers({ Accept: "application/json" });
   const init: RequestInit = { method, headers, credentials: "same-origin", cache: "no-store", redirect: "error" };
   if (ask.body !== undefined) {

@@ -2,6 +2,7 @@ import { useEffect, useState } from "react";
 import { get, ProblemError } from "../api/client";
 import { startEvents } from "../api/events";
 import type { Whoami } from "../api/types";
+import { Prover } from "../components/act";
 import { RouterProvider } from "./router";
 import { SessionContext, sessionOf } from "./session";
 import type { Session } from "./session";
@@ -40,6 +41,7 @@ export function App() {
     <SessionContext.Provider value={session}>
       <RouterProvider>
         <Shell />
+        <Prover />
       </RouterProvider>
     </SessionContext.Provider>
   );

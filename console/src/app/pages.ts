@@ -10,13 +10,22 @@ export interface PageRow {
   group: "Overview" | "People" | "Policy" | "Records" | "System" | "Mine";
   roles: Role[]; // besides owners
   page: ComponentType;
+  hidden?: true; // reached from elsewhere
 }
 
 const READERS: Role[] = ["administrator", "auditor", "operator"];
 
 export const PAGES: PageRow[] = [
   { path: "overview", title: "Overview", group: "Overview", roles: READERS, page: lazy(() => import("../pages/overview")) },
+  { path: "sessions", title: "Live sessions", group: "People", roles: READERS, page: lazy(() => import("../pages/sessions")) },
+  { path: "people", title: "People", group: "People", roles: ["administrator", "auditor"], page: lazy(() => import("../pages/people")) },
+  { path: "groups", title: "Groups", group: "People", roles: ["administrator", "auditor"], page: lazy(() => import("../pages/groups")) },
+  { path: "tokens", title: "Tokens", group: "People", roles: ["administrator", "auditor"], page: lazy(() => import("../pages/tokens")) },
+  { path: "audit", title: "Audit trail", group: "Records", roles: ["administrator", "auditor"], page: lazy(() => import("../pages/audit")) },
+  { path: "access", title: "Requests", group: "Records", roles: READERS, page: lazy(() => import("../pages/access")) },
   { path: "consoles", title: "Your consoles", group: "Mine", roles: ["user"], page: lazy(() => import("../pages/launcher")) },
+  { path: "account", title: "My account", group: "Mine", roles: ["user"], page: lazy(() => import("../pages/account")) },
+  { path: "proven", title: "Proven", group: "Mine", roles: ["user"], page: lazy(() => import("../pages/proven")), hidden: true },
   { path: "zones", title: "Zones", group: "Policy", roles: READERS, page: lazy(() => import("../pages/zones")) },
   { path: "routes", title: "Routes and upstreams", group: "Policy", roles: READERS, page: lazy(() => import("../pages/routes")) },
   { path: "rules", title: "Policy", group: "Policy", roles: ["administrator", "auditor"], page: lazy(() => import("../pages/rules")) },

@@ -38,13 +38,15 @@ const Pending = lazy(() => import("../components/pending"));
 
 const NARROW = window.matchMedia("(max-width: 1199px)");
 
+const GROUPS: PageRow["group"][] = ["Overview", "People", "Policy", "Records", "System", "Mine"];
+
 function visible(session: Session): PageRow[] {
   return PAGES.filter((row) => row.roles.includes("user") || hasRole(session, ...row.roles));
 }
 
 function Navigation({ rows, at, onGo }: { rows: PageRow[]; at: string; onGo: () => void }) {
   const { go } = useRouter();
-  const groups = [...new Set(rows.map((row) => row.group))];
+  const groups = GROUPS.filter((group) => rows.some((row) => row.group === group && row.hidden !== true));
   const item = (row: PageRow) => (
     <NavItem
       key={row.path}
@@ -62,7 +64,7 @@ function Navigation({ rows, at, onGo }: { rows: PageRow[]; at: string; onGo: () 
   return (
     <Nav aria-label="Console">
       {groups.map((group) => {
-        const own = rows.filter((row) => row.group === group);
+        const own = rows.filter((row) => row.group === group && row.hidden !== true);
         if (group === "Overview") return <NavList key={group}>{own.map(item)}</NavList>;
         return (
           <NavGroup key={group} title={group}>
@@ -92,6 +94,7 @@ const THEMES: [Theme, string][] = [
 function UserMenu({ user }: { user: string }) {
   const [open, setOpen] = useState(false);
   const [chosen, setChosen] = useState(theme);
+  const { go } = useRouter();
   const choose = (next: Theme) => {
     setTheme(next);
     setChosen(next);
@@ -114,6 +117,7 @@ function UserMenu({ user }: { user: string }) {
             {title}
           </DropdownItem>
         ))}
+        <DropdownItem onClick={() => go("account")}>My account</DropdownItem>
         <DropdownItem onClick={logOut}>Log out</DropdownItem>
       </DropdownList>
     </Dropdown>

@@ -3,7 +3,7 @@ import type { ProblemError } from "../api/client";
 
 // What the server said about why something did not work.
 export function ProblemAlert({ error, again }: { error: ProblemError; again?: () => void }) {
-  const { title, detail, field, request_id: id } = error.problem;
+  const { title, detail, field, request_id, instance } = error.problem;
   return (
     <Alert
       variant="danger"
@@ -13,7 +13,7 @@ export function ProblemAlert({ error, again }: { error: ProblemError; again?: ()
       actionLinks={again === undefined ? undefined : <AlertActionLink onClick={again}>Try again</AlertActionLink>}
     >
       {field !== undefined && <p>Field: {field}</p>}
-      {id !== undefined && <p>Request {id}</p>}
+      {(instance ?? request_id) !== undefined && <p className="console-small">Request {instance ?? request_id}</p>}
     </Alert>
   );
 }

@@ -29,7 +29,7 @@ function Tile({ console: c }: { console: MyConsole }) {
 
 function Warnings() {
   const { data } = useResource<Me>("me");
-  if (data === null || !data.totp || data.recovery_left > FEW_CODES) return null;
+  if (data === null || data.totp !== "set" || data.recovery_left > FEW_CODES) return null;
   return (
     <Alert variant="warning" isInline title={`You have ${data.recovery_left} recovery codes left`}>
       <a href="/account">Make new ones</a> before you need one.
