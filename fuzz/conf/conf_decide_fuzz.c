@@ -9,22 +9,25 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char POLICY[] = "portal: {host: p.test}\n"
-                             "zones: {office: [10.0.0.0/8, '2001:db8::/32'], lab: [10.9.0.0/16]}\n"
-                             "routes:\n"
-                             "  a: {host: a.test, upstream: 'http://127.0.0.1:8080'}\n"
-                             "  b: {host: b.test, upstream: 'http://127.0.0.1:8081'}\n"
-                             "rules:\n"
-                             "  - {name: r1, users: [alice], zones: [local], routes: [a],\n"
-                             "     methods: [GET], paths: ['/a/**', '/b/*/c', /d]}\n"
-                             "  - {name: r2, groups: [ops], zones: [office], routes: ['*'],\n"
-                             "     assurance: hardware, max_age: 1h}\n"
-                             "  - {name: r3, tokens: [ci], zones: [lab, local], routes: [b]}\n"
-                             "  - {name: r4, users: ['*'], zones: [lab], routes: [b]}\n"
-                             "  - {name: d1, groups: [ops], routes: [a], paths: ['/d/**'],\n"
-                             "     deny: true}\n"
-                             "  - {name: d2, zones: [lab], routes: ['*'], methods: [DELETE],\n"
-                             "     deny: true}\n";
+static const char POLICY[] =
+    "portal: {host: p.test}\n"
+    "zones: {office: [10.0.0.0/8, '2001:db8::/32'], lab: [10.9.0.0/16]}\n"
+    "routes:\n"
+    "  a: {host: a.test, upstream: 'http://127.0.0.1:8080'}\n"
+    "  b: {host: b.test, upstream: 'http://127.0.0.1:8081'}\n"
+    "rules:\n"
+    "  - {name: r1, users: [alice], zones: [local], routes: [a],\n"
+    "     methods: [GET], paths: ['/a/**', '/b/*/c', /d]}\n"
+    "  - {name: r2, groups: [ops], zones: [office], routes: ['*'],\n"
+    "     assurance: hardware, max_age: 1h}\n"
+    "  - {name: r3, tokens: [ci], zones: [lab, local], routes: [b]}\n"
+    "  - {name: r4, users: ['*'], zones: [lab], routes: [b]}\n"
+    "  - {name: d1, groups: [ops], routes: [a], paths: ['/d/**'],\n"
+    "     deny: true}\n"
+    "  - {name: r5, users: [bob], certificates: [agent], zones: [office],\n"
+    "     routes: [a], read_only: true, times: ['Mon-Fri 00:10-23:50']}\n"
+    "  - {name: d2, zones: [lab], routes: ['*'], methods: [DELETE],\n"
+    "     deny: true}\n";
 
 static void check(bool ok)
 {
@@ -69,7 +72,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct question q = {.subject = &who,
                          .zones = zones_find(policy_zones(p), &source),
                          .route = &s->routes[data[19] % 2],
+                         .upgrade = (data[21] & 1) != 0,
                          .now = (uint64_t)data[20] * 60};
+    who.by_certificate = (data[21] & 2) != 0;
     who.user = field(&rest);
     who.token = field(&rest);
     who.groups = field(&rest);
@@ -84,6 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(d.verdict != VERDICT_ALLOW || (d.rule != NULL && who.kind != SUBJECT_NOBODY));
     check(d.reason != REASON_DENIED || (d.rule->deny && d.verdict == VERDICT_DENY));
     check(d.verdict != VERDICT_ALLOW || !d.rule->deny);
+    check(d.verdict != VERDICT_ALLOW || !d.rule->read_only || !q.upgrade);
     struct buf out;
     buf_init(&out, 1 << 20);
     check(policy_explain(p, &q, &out) == 0);

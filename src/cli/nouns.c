@@ -240,6 +240,19 @@ int run_zone_add(struct invocation *v)
     return rc != 0 ? rc : invocation_run(v);
 }
 
+/* Times have commas of their own: Mon,Wed 08:00-12:00. */
+static bool put_times(struct invocation *v)
+{
+    const char *text;
+    json_t *list = json_array();
+    for (size_t n = 0; (text = invocation_each(v, "time", n)) != NULL; n++)
+        if (json_array_append_new(list, json_string(text)) < 0)
+            break;
+    v->extra = text == NULL ? json_pack("{s:O}", "times", list) : NULL;
+    json_decref(list);
+    return v->extra != NULL;
+}
+
 int run_rule_add(struct invocation *v)
 {
     int rc = must_be_new(v, "rule");
@@ -247,11 +260,14 @@ int run_rule_add(struct invocation *v)
         return rc;
     bool deny = invocation_flag(v, "deny"), demand = invocation_flag(v, "demand");
     bool named = invocation_option(v, "user") != NULL || invocation_option(v, "group") != NULL ||
-                 invocation_option(v, "token") != NULL;
+                 invocation_option(v, "token") != NULL ||
+                 invocation_option(v, "certificate") != NULL;
     bool placed = invocation_option(v, "zone") != NULL;
     if (invocation_option(v, "route") == NULL || !(placed || demand || deny) || !(named || deny))
-        return complain(EXIT_USAGE, "a rule says who (--user, --group or --token), from where "
-                                    "(--zone) and where to (--route)");
+        return complain(EXIT_USAGE, "a rule says who (--user, --group, --token or --certificate), "
+                                    "from where (--zone) and where to (--route)");
+    if (invocation_option(v, "time") != NULL && !put_times(v))
+        return complain(EXIT_REFUSED, "--time: the text is not valid (UTF-8)");
     return invocation_run(v);
 }
 

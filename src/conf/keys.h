@@ -64,6 +64,9 @@ enum key_type {
     KEY_MAIL_SERVER,
     KEY_MAILBOX,
     KEY_WEB_URL,
+    KEY_WINDOW,     /* a time of the week: conf/schedule.h */
+    KEY_TIME_ZONE,  /* its name */
+    KEY_TIME_RULES, /* its rules: conf/timezone.h */
     KEY_TYPE_COUNT
 };
 

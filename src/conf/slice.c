@@ -146,6 +146,10 @@ static bool is_complete(const struct snapshot *s)
         if ((s->routes[i].upstream_ca_file[0] != 0 && s->routes[i].authorities[0] == 0) ||
             !is_read(&s->routes[i].client))
             return false;
+    /* A rule whose zone's rules are not known would hold at other times than it says. */
+    for (size_t i = 0; i < s->rule_count; i++)
+        if (rule_lacks_zone(&s->rules[i]))
+            return false;
     for (size_t i = 0; i < s->listener_count; i++)
         if (!is_read(&s->listeners[i].client))
             return false;

@@ -165,8 +165,8 @@ struct route_def {
 
 struct rule_def {
     const char *name;
-    struct names users, groups,
-        tokens;               /* any of them; at least one name. "*" in users: any person */
+    struct names users, groups, tokens,
+        certificates;         /* any of them; at least one name. "*" in users: any person */
     struct names zones;       /* at least one */
     struct names routes;      /* at least one; "*": every route (not the portal) */
     struct names methods;     /* empty: all. Upper case */
@@ -181,8 +181,17 @@ struct rule_def {
     uint32_t grant_max;    /* seconds: no grant is longer */
     bool deny; /* refuses what it concerns before any other rule is asked. Without names it is for
                   everybody, without zones it holds everywhere */
+    bool read_only;         /* only what reads: methods without effect, and no other protocol */
+    struct names times;     /* empty: always. Texts of conf/schedule.h … */
+    const char *time_zone;  /* … in this zone, whose rules (conf/timezone.h) are … */
+    const char *time_rules; /* … these; "" with UTC, or as long as nobody has looked them up */
     enum origin origin;
 };
+/* It has times, and nobody has looked up yet how its zone's clock goes. */
+static inline bool rule_lacks_zone(const struct rule_def *r)
+{
+    return r->times.count > 0 && strcmp(r->time_zone, "UTC") != 0 && r->time_rules[0] == 0;
+}
 /* Does the rule admit only those who have a grant for it? */
 static inline bool rule_asks_grant(const struct rule_def *r)
 {

@@ -11,7 +11,9 @@
 #include "conf/directory.h"
 #include "conf/pattern.h"
 #include "conf/provider.h"
+#include "conf/schedule.h"
 #include "conf/spelling.h"
+#include "conf/timezone.h"
 #include "conf/upstream.h"
 
 const char *const ASSURANCE_WORDS[5] = {
@@ -142,6 +144,10 @@ static const struct type TYPES[KEY_TYPE_COUNT] = {
                      mailserver_is_mailbox},
     [KEY_WEB_URL] = {"https URL", "https://HOST, with port, path and query or without",
                      weburl_is_text},
+    [KEY_WINDOW] = {"time", "a time such as Mon-Fri 08:00-18:00 or 22:00-06:00", window_is_text},
+    [KEY_TIME_ZONE] = {"time zone", "the name of a time zone such as Europe/Berlin",
+                       timezone_is_name},
+    [KEY_TIME_RULES] = {"time rules", "the rules of a time zone", timezone_is_rules},
     [KEY_ISSUER] = {"issuer", "https://HOST[:PORT][/path]", provider_issuer_is_text},
     [KEY_SCOPE] = {"word", "a word without blanks", provider_scope_is_text},
     [KEY_PROVIDER_LEVEL] = {"row", "acr:VALUE=LEVEL or amr:VALUE=LEVEL", provider_level_is_text},

@@ -591,6 +591,23 @@ static void check_deny(struct check *c, size_t i)
         report(c, &approvers, "expected none in a rule that denies, found one");
 }
 
+static bool rule_names_nobody(const struct rule_def *r)
+{
+    return r->users.count + r->groups.count + r->tokens.count + r->certificates.count == 0;
+}
+
+/* What does not admit cannot admit less. */
+static void check_read_only(struct check *c, size_t i)
+{
+    const struct rule_def *r = &c->s->rules[i];
+    struct place at = place_key(SECTION_RULES, i, "read_only");
+    struct place zone = place_key(SECTION_RULES, i, "time_zone");
+    if (r->read_only && (r->deny || r->demand))
+        report(c, &at, "expected none in a rule that admits nobody, found one");
+    if (r->times.count == 0 && strcmp(r->time_zone, "UTC") != 0)
+        report(c, &zone, "expected times beside it, found none");
+}
+
 static void check_rules(struct check *c)
 {
     const struct snapshot *s = c->s;
@@ -602,15 +619,16 @@ static void check_rules(struct check *c)
         const struct rule_def *r = &s->rules[i];
         struct place whole = place_key(SECTION_RULES, i, NULL);
         struct place places = place_key(SECTION_RULES, i, "zones");
-        if (r->users.count + r->groups.count + r->tokens.count == 0 && !r->deny)
-            report(c, &whole, "expected users, groups or tokens, found none");
+        if (rule_names_nobody(r) && !r->deny)
+            report(c, &whole, "expected users, groups, tokens or certificates, found none");
         if (r->deny)
             check_deny(c, i);
+        check_read_only(c, i);
         if (r->zones.count == 0 && !r->demand && !r->deny)
             report(c, &places, "expected at least one zone, found none");
-        if (r->tokens.count > 0 && r->demand)
+        if (r->tokens.count + r->certificates.count > 0 && r->demand)
             report(c, &whole, "expected users or groups in a demand, found tokens");
-        if (rule_asks_grant(r) && r->tokens.count > 0)
+        if (rule_asks_grant(r) && r->tokens.count + r->certificates.count > 0)
             report(c, &whole, "expected people in a rule with approvers, found tokens");
         if (rule_asks_grant(r) && r->demand)
             report(c, &whole, "expected no approvers in a demand, found one");

@@ -211,6 +211,7 @@ static void put_question(struct access_record *r, const struct exchange *x)
     bool cut = x->request.canonical.len > 1024 || x->destination.len > 1024;
     r->flags |= cut ? ACCESS_CUT : 0;
     r->flags |= gate_names_method(&x->request) ? ACCESS_OVERRIDE : 0;
+    r->flags |= gate_upgrades(&x->request) ? ACCESS_UPGRADE : 0;
     r->host = span_sub(x->request.host, 0, 255);
     r->interface = span_sub(span_str(x->interface), 0, 16);
     r->destination = span_sub(x->destination, 0, 1024);

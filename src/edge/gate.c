@@ -180,6 +180,7 @@ static struct decision decide(const struct exchange *x, const struct generation 
                          .route = route,
                          .method = x->request.method,
                          .path = x->request.canonical,
+                         .upgrade = gate_upgrades(&x->request),
                          .now = edge_wall_ms() / 1000};
     struct decision d = policy_decide(g->policy, &q);
     if (d.verdict == VERDICT_ALLOW && !is_still_bound(x, g, route, v))
@@ -256,8 +257,8 @@ bool gate_names_method(const struct request *r)
 static bool names_another_method(const struct exchange *x, const struct view *v)
 {
     const struct rule_def *rule = x->decision.rule;
-    if ((rule == NULL || rule->methods.count == 0) && v->facts.scope_methods.len == 0 &&
-        !policy_minds_method(x->generation->policy, x->route))
+    if ((rule == NULL || (rule->methods.count == 0 && !rule->read_only)) &&
+        v->facts.scope_methods.len == 0 && !policy_minds_method(x->generation->policy, x->route))
         return false;
     return gate_names_method(&x->request);
 }

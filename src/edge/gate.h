@@ -20,6 +20,11 @@ void gate_fini(struct edge *e);
 void gate_leave(struct exchange *x);
 /* Does a header name another method than the request has? */
 bool gate_names_method(const struct request *r);
+/* Does it ask for another protocol, in which anything may follow? */
+static inline bool gate_upgrades(const struct request *r)
+{
+    return r->upgrade_websocket || r->upgrade_tunnel;
+}
 /* A new snapshot is in force (edge->generation): every open exchange is decided again and ended
  * when it would no longer be admitted. Returns how many were ended. */
 unsigned gate_recheck(struct edge *e);

@@ -765,6 +765,7 @@ struct subject view_subject(const struct view *v)
         .kind = view_is_program(v) ? SUBJECT_TOKEN : SUBJECT_PERSON,
         .user = f->user,
         .token = f->token_name,
+        .by_certificate = v->kind == CREDENTIAL_CERTIFICATE,
         .groups = f->groups,
         .grants = f->grants,
         .named_only = f->named_only != 0,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/secret.h"
@@ -17,6 +18,7 @@
 #include "keeper/known.h"
 #include "keeper/leases.h"
 #include "keeper/trust.h"
+#include "keeper/zoneinfo.h"
 
 /* "user:password" of a console. */
 #define INJECT_FILE_MAX 512u
@@ -184,6 +186,9 @@ int live_from(const struct snapshot *file, const struct documents *documents,
     if (r == 0 && secrets_dir != NULL) {
         r = trust_fill(l->snapshot, secrets_dir, errors);
         r = r < 0 ? r : known_check(l->snapshot, secrets_dir, errors);
+    }
+    if (r == 0) {
+        r = zoneinfo_fill(l->snapshot, clock_wall_ms() / 1000, errors);
     }
     if (r == 0 && leases != NULL) {
         r = leases_check(leases, l->snapshot, errors);
@@ -411,8 +416,9 @@ bool live_rule_names(const struct rule_def *rule, struct span user, struct span 
 {
     bool open =
         !named_only && (names_have(&rule->users, SPAN("*")) || names_meet(&rule->groups, groups));
-    return token.len > 0 ? names_have(&rule->tokens, token)
-                         : open || names_have(&rule->users, user);
+    return token.len > 0
+               ? names_have(&rule->tokens, token) || names_have(&rule->certificates, token)
+               : open || names_have(&rule->users, user);
 }
 
 bool live_may_reach(const struct live *l, const struct route_def *route, struct span user,

@@ -15,6 +15,7 @@
 #include "keeper/json.h"
 #include "keeper/keeper.h"
 #include "keeper/sweep.h"
+#include "keeper/zoneinfo.h"
 #include "sandbox/sandbox.h"
 
 #define FD_SUPERVISOR 3
@@ -177,6 +178,7 @@ static int enter_sandbox(struct keeper *k, const struct keeper_options *o)
         {o->state_dir, SANDBOX_WRITE},
         {o->secrets_dir, SANDBOX_READ},
         {authorities, SANDBOX_READ},
+        {ZONEINFO_DIRECTORY, SANDBOX_READ},
 #ifdef POSTERN_SANITIZED
         {"/proc", SANDBOX_READ}, /* the leak checker looks at its own threads at the end */
 #endif

@@ -284,6 +284,7 @@ static bool explain_subject(struct call *c, struct subject *subject, int *fault)
 {
     struct span user = call_string(c, "user"), token = call_string(c, "token");
     const char *owner = NULL;
+    bool by_certificate = false;
     *subject = (struct subject){.kind = SUBJECT_NOBODY};
     *fault = 0;
     if (token.len > 0) {
@@ -295,6 +296,7 @@ static bool explain_subject(struct call *c, struct subject *subject, int *fault)
             other.user_kind == USER_SERVICE) {
             /* A program's certificate, which rules name as they name tokens. */
             t = (struct token){.routes = SPAN("*")};
+            by_certificate = true;
             memcpy(t.owner, other.user, sizeof(t.owner));
             *fault = 0;
         }
@@ -308,6 +310,7 @@ static bool explain_subject(struct call *c, struct subject *subject, int *fault)
         }
         subject->kind = SUBJECT_TOKEN;
         subject->token = token;
+        subject->by_certificate = by_certificate;
         subject->scope_routes = t.routes;
         subject->scope_methods = t.methods;
         subject->scope_paths = t.paths;

@@ -26,6 +26,8 @@ static enum verdict verdict_of(enum reason reason)
     case REASON_TOKEN_ZONE:
     case REASON_TOKEN_CERTIFICATE:
     case REASON_DENIED:
+    case REASON_TIME:
+    case REASON_READ_ONLY:
         break;
     }
     return VERDICT_DENY;
@@ -116,16 +118,20 @@ static const struct {
     [REASON_MOVED] = {"moved", "this session was begun in another network or with another program, "
                                "and has to be proven again"},
     [REASON_GRANT] = {"grant", "a rule admits this only for a time that somebody else grants"},
+    [REASON_TIME] = {"time", "no rule admits this at this time"},
+    [REASON_READ_ONLY] = {"read_only",
+                          "a rule admits reading only, and this could change something"},
     [REASON_DENIED] = {"denied", "a rule refuses this, whatever others admit"},
 };
 
 /* Whoever can help himself by proving more is told so first: nobody else has to be asked. */
 static const uint8_t NEARNESS[REASON_COUNT] = {
-    [REASON_ALLOWED] = 0, [REASON_NO_RULE] = 1,      [REASON_NOBODY] = 2,
-    [REASON_WHO] = 3,     [REASON_ZONE] = 4,         [REASON_METHOD] = 5,
-    [REASON_PATH] = 6,    [REASON_GRANT] = 7,        [REASON_ASSURANCE] = 8,
-    [REASON_AGE] = 9,     [REASON_TOKEN_SCOPE] = 10, [REASON_TOKEN_ZONE] = 11,
-    [REASON_MOVED] = 13,  [REASON_DENIED] = 20,      [REASON_TOKEN_CERTIFICATE] = 12,
+    [REASON_ALLOWED] = 0,      [REASON_NO_RULE] = 1,     [REASON_NOBODY] = 2,
+    [REASON_WHO] = 3,          [REASON_ZONE] = 4,        [REASON_METHOD] = 5,
+    [REASON_READ_ONLY] = 6,    [REASON_PATH] = 7,        [REASON_TIME] = 8,
+    [REASON_GRANT] = 9,        [REASON_ASSURANCE] = 10,  [REASON_AGE] = 11,
+    [REASON_TOKEN_SCOPE] = 12, [REASON_TOKEN_ZONE] = 13, [REASON_TOKEN_CERTIFICATE] = 14,
+    [REASON_MOVED] = 15,       [REASON_DENIED] = 20,
 };
 
 unsigned reason_rank(enum reason reason)

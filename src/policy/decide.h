@@ -29,6 +29,8 @@ struct subject {
     struct span token;    /* name of the token */
     struct span groups;   /* of the user */
     struct span grants;   /* of a person: names of the rules for which a grant runs now */
+    bool by_certificate;  /* a program that has shown nothing but its client certificate: token is
+                           * the certificate's name, which rules may have in either list */
     bool named_only;      /* a break-glass account: only rules that name the user admit it */
     struct proven proven; /* of a person */
     struct span scope_routes, scope_methods, scope_paths; /* tokens: empty list = nothing at all for
@@ -52,6 +54,8 @@ struct question {
     uint64_t now;     /* wall seconds */
     const uint8_t
         *certificate; /* SHA-256 of the public key (SPKI) that the client proved, or NULL */
+    bool upgrade;     /* it asks for another protocol, in which anything may follow */
+    bool timeless;    /* for tests of the policy: every rule is in its time */
 };
 
 enum verdict { VERDICT_DENY = 0, VERDICT_ALLOW = 1, VERDICT_PROVE = 2 /* log in, or step up */ };
@@ -72,6 +76,8 @@ enum reason {
     REASON_TOKEN_CERTIFICATE = 11, /* the token is good beside its certificate only */
     REASON_MOVED = 12,             /* the session has left its binding: policy/binding.h */
     REASON_DENIED = 13,            /* a deny rule concerns this */
+    REASON_TIME = 14,              /* not at this time */
+    REASON_READ_ONLY = 15,         /* a rule admits reading, and this is more */
     REASON_GRANT = 17, /* named by a rule that admits for a time only, and nothing runs */
 };
 #define REASON_COUNT 18u
@@ -88,19 +94,20 @@ bool policy_minds_method(const struct policy *p, const struct route_def *route);
 bool policy_token_place(const struct policy *p, struct zone_set zones, struct span names);
 /* REASON_ALLOWED or REASON_TOKEN_SCOPE: the token's own methods and paths alone. */
 enum reason policy_token_covers(const struct question *q);
-/* A deny rule concerns a request by who, zone, method and path; naming nobody it is for everybody,
- * also for whoever is not known; without zones it holds everywhere. It concerns the tokens of the
- * people and groups that it names, and break-glass accounts by `*` and their groups as well.
+/* A deny rule concerns a request by who, zone, method, path and time; naming nobody it is for
+ * everybody, also for whoever is not known; without zones it holds everywhere. It concerns the
+ * tokens of the people and groups that it names, and break-glass accounts by `*` and their groups
+ * as well.
  *
- * The tests of any other rule, in this order: who, zone, method, path, then grant, assurance and
- * age for a person or the token's own scope for a token. Tokens are admitted only by rules whose
- * `tokens` name them; the assurance of a rule concerns people. Nobody gets VERDICT_PROVE with
- * REASON_NOBODY where some rule of the route admits the place, and VERDICT_DENY with REASON_ZONE
- * where logging in could not help. What a rule admits must satisfy every demand (conf rule_def)
- * that fits; else the verdict is VERDICT_PROVE and the rule the demand that asks most. A token
- * where or how it is not good fails at that before anything else, so that a record of it says so.
- * An age is that of the level which the rule demands. A login that lies in the future by more than
- * a minute counts as too old. */
+ * The tests of any other rule, in this order: who, zone, method, reading, path, time, then grant,
+ * assurance and age for a person or the token's own scope for a token. Tokens are admitted only by
+ * rules whose `tokens` name them; the assurance of a rule concerns people. Nobody gets
+ * VERDICT_PROVE with REASON_NOBODY where some rule of the route admits the place, and VERDICT_DENY
+ * with REASON_ZONE where logging in could not help. What a rule admits must satisfy every demand
+ * (conf rule_def) that fits; else the verdict is VERDICT_PROVE and the rule the demand that asks
+ * most. A token where or how it is not good fails at that before anything else, so that a record of
+ * it says so. An age is that of the level which the rule demands. A login that lies in the future
+ * by more than a minute counts as too old. */
 struct decision policy_decide(const struct policy *p, const struct question *q);
 
 /* Could anything at all (the portal or any rule) admit this source? Asked before TLS. */

@@ -6,6 +6,8 @@
 
 #include "base/map.h"
 #include "conf/pattern.h"
+#include "conf/schedule.h"
+#include "conf/timezone.h"
 
 /* Far above what a snapshot of the greatest size needs. */
 #define ARENA_MAX ((size_t)2 * 1024 * 1024 * 1024)
@@ -26,7 +28,8 @@ struct rule {
     uint64_t mask;
     bool anybody; /* users: "*" */
     bool everybody;
-    uint32_t *who; /* numbers of users, groups and tokens, ascending */
+    bool timed, read_only;
+    uint32_t *who; /* numbers of users, groups, …, ascending */
     size_t who_count;
     uint32_t *zones;
     size_t zone_count;
@@ -34,6 +37,9 @@ struct rule {
     size_t method_count;
     struct span *paths;
     size_t path_count;
+    struct window *times;
+    size_t time_count;
+    struct tzrules zone; /* of times */
     const struct rule_def *def;
 };
 
@@ -54,13 +60,13 @@ struct site {
 /* More than KEY_PREFIX can have. */
 #define SITE_DEPTH_MAX 128
 
-enum who { WHO_USER, WHO_GROUP, WHO_TOKEN, WHO_COUNT };
+enum who { WHO_USER, WHO_GROUP, WHO_TOKEN, WHO_CERTIFICATE, WHO_COUNT };
 
 struct policy {
     const struct snapshot *snapshot;
     struct arena arena;
     struct zones *zones;
-    struct map who[WHO_COUNT]; /* name → 1 + number; one space of numbers for all three */
+    struct map who[WHO_COUNT]; /* name → 1 + number; one space of numbers for all */
     uint32_t who_numbers;
     struct rule *rules;
     struct rule_lists {
@@ -135,6 +141,23 @@ static struct span *spans_of(struct policy *p, const struct names *names)
     return at;
 }
 
+/* A rule whose zone is not known is never in its time: nothing is admitted by a guess. */
+static int compile_times(struct policy *p, struct rule *r)
+{
+    const struct rule_def *def = r->def;
+    r->times = arena_array(&p->arena, def->times.count, sizeof(*r->times));
+    if (r->times == NULL)
+        return -ENOMEM;
+    r->timed = def->times.count > 0;
+    if (rule_lacks_zone(def) || (r->timed && def->time_rules[0] != 0 &&
+                                 timezone_parse(span_str(def->time_rules), &r->zone) < 0))
+        return 0;
+    for (size_t i = 0; i < def->times.count; i++)
+        if (window_parse(span_str(def->times.name[i]), &r->times[r->time_count]) == 0)
+            r->time_count++;
+    return 0;
+}
+
 static enum rule_class rule_class_of(const struct rule_def *def)
 {
     return def->deny ? RULE_DENIES : def->demand ? RULE_DEMANDS : RULE_ADMITS;
@@ -143,7 +166,7 @@ static enum rule_class rule_class_of(const struct rule_def *def)
 static int compile_rule(struct policy *p, struct rule *r, const struct rule_def *def,
                         const struct map *zones)
 {
-    size_t who = def->users.count + def->groups.count + def->tokens.count;
+    size_t who = def->users.count + def->groups.count + def->tokens.count + def->certificates.count;
     *r = (struct rule){
         .mask = MASK_EVERY,
         .who = arena_array(&p->arena, who, sizeof(*r->who)),
@@ -152,12 +175,16 @@ static int compile_rule(struct policy *p, struct rule *r, const struct rule_def 
         .method_count = def->methods.count,
         .paths = spans_of(p, &def->paths),
         .path_count = def->paths.count,
+        .read_only = def->read_only,
         .def = def,
     };
     if (r->who == NULL || r->zones == NULL || r->methods == NULL || r->paths == NULL)
         return -ENOMEM;
     if (add_who(p, r, WHO_USER, &def->users) < 0 || add_who(p, r, WHO_GROUP, &def->groups) < 0 ||
-        add_who(p, r, WHO_TOKEN, &def->tokens) < 0)
+        add_who(p, r, WHO_TOKEN, &def->tokens) < 0 ||
+        add_who(p, r, WHO_CERTIFICATE, &def->certificates) < 0)
+        return -ENOMEM;
+    if (compile_times(p, r) < 0)
         return -ENOMEM;
     /* A refusal that names nobody is for everybody. */
     r->everybody = def->deny && who == 0;
@@ -521,6 +548,8 @@ void asker_init(struct asker *a, const struct policy *p, const struct question *
     a->overflow = false;
     if (s->kind == SUBJECT_TOKEN) {
         (void)add_asker(a, &p->who[WHO_TOKEN], s->token);
+        if (s->by_certificate)
+            (void)add_asker(a, &p->who[WHO_CERTIFICATE], s->token);
         asker_admit(a);
     }
     if (s->kind != SUBJECT_NOBODY)
@@ -580,7 +609,7 @@ static bool class_minds_method(const struct policy *p, enum rule_class class,
     const struct rule *r;
     bool found = false;
     while (!found && (r = rules_next(p, &walk, RULES_ALL)) != NULL)
-        found = r->method_count > 0;
+        found = r->method_count > 0 || r->read_only;
     return found;
 }
 
@@ -649,6 +678,26 @@ static bool path_ok(const struct rule *r, struct span path)
     return ok;
 }
 
+/* Methods that change nothing at the server (RFC 9110 section 9.2.1, RFC 4918 section 9.1). What
+ * another protocol carries is nobody's to judge. */
+static bool reads_only(const struct question *q)
+{
+    return !q->upgrade && (span_is(q->method, "GET") || span_is(q->method, "HEAD") ||
+                           span_is(q->method, "OPTIONS") || span_is(q->method, "PROPFIND"));
+}
+
+static bool time_ok(const struct rule *r, const struct question *q)
+{
+    if (!r->timed || q->timeless)
+        return true;
+    int64_t local = (int64_t)q->now + timezone_offset(&r->zone, q->now);
+    unsigned day = (unsigned)((local / 86400 + 4) % 7), minute = (unsigned)(local % 86400 / 60);
+    bool ok = false;
+    for (size_t i = 0; i < r->time_count && !ok; i++)
+        ok = window_holds(&r->times[i], day, minute);
+    return ok;
+}
+
 /* Whoever is logged in has proven a password's worth: the age of "none" is that of the login. */
 static enum assurance demanded(const struct rule_def *r)
 {
@@ -696,8 +745,12 @@ enum reason rule_try(const struct rule *r, const struct asker *a)
         return REASON_ZONE;
     if (!method_ok(r, q->method))
         return REASON_METHOD;
+    if (r->read_only && !reads_only(q))
+        return REASON_READ_ONLY;
     if (!path_ok(r, q->path))
         return REASON_PATH;
+    if (!time_ok(r, q))
+        return REASON_TIME;
     if (kind == SUBJECT_TOKEN)
         return scope_ok(q) ? REASON_ALLOWED : REASON_TOKEN_SCOPE;
     if (rule_asks_grant(r->def) && !lines_have(q->subject->grants, span_str(r->def->name)))
@@ -705,6 +758,12 @@ enum reason rule_try(const struct rule *r, const struct asker *a)
     if (r->def->assurance > ASSURANCE_NONE && q->subject->proven.at[r->def->assurance] == 0)
         return REASON_ASSURANCE;
     return age_ok(r, q) ? REASON_ALLOWED : REASON_AGE;
+}
+
+/* Where an admission fails closed, a refusal does too: it holds while its zone is not known. */
+static bool refuses_now(const struct rule *r, const struct question *q)
+{
+    return time_ok(r, q) || (r->timed && r->time_count == 0);
 }
 
 enum reason rule_refuses(const struct rule *r, const struct asker *a)
@@ -716,7 +775,9 @@ enum reason rule_refuses(const struct rule *r, const struct asker *a)
         return REASON_ZONE;
     if (!method_ok(r, q->method))
         return REASON_METHOD;
-    return path_ok(r, q->path) ? REASON_DENIED : REASON_PATH;
+    if (!path_ok(r, q->path))
+        return REASON_PATH;
+    return refuses_now(r, q) ? REASON_DENIED : REASON_TIME;
 }
 
 const struct rule_def *rule_def_of(const struct rule *r)

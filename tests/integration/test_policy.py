@@ -1,4 +1,6 @@
 """What rules can say beside who, from where and how surely: real requests, and what they were told."""
+import time
+
 import pytest
 
 import stack as harness
@@ -68,3 +70,44 @@ def test_a_deny_rule_with_what_it_cannot_mean_is_refused(site, more):
     done = site.cli("rule", "add", "odd", "--deny", "--route", "app", *more, check=False)
     assert done.returncode == 1 and "expected" in done.stderr
     assert "odd" not in site.cli("rule", "list")
+
+
+def test_a_rule_for_reading_admits_no_more_than_that(site, ann):
+    bob = site.user("bob")
+    site.cli("rule", "add", "look", "--user", "bob", "--zone", "local", "--route", "app", "--read-only")
+    answer, _ = bob.open(site.console_url("app"))
+    assert answer.text == "console"
+    url = site.console_url("app", "/x")
+    assert bob.get(url).status == 200
+    answer = bob.request("POST", url, body=b"x")
+    assert answer.status == 403 and "reading" in answer.text
+    assert bob.get(url, headers=[("X-HTTP-Method-Override", "POST")]).status == 403
+    socket = [("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
+              ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="),
+              ("Origin", site.console_url("app", "")[:-1] if site.console_url("app", "").endswith("/")
+               else site.console_url("app", ""))]
+    assert bob.get(url, navigate=False, headers=socket).status == 403
+    assert ann.request("POST", url, body=b"x").status == 200
+
+
+def test_a_rule_holds_in_its_times_in_its_zone(site):
+    eve = site.user("eve")
+    base = ["rule", "add", "shift", "--user", "eve", "--zone", "local", "--route", "app"]
+    site.cli(*base, "--time", "Mon-Fri 00:00-24:00", "--time", "Sat,Sun 00:00-24:00", "--time-zone",
+             "Europe/Berlin")
+    answer, _ = eve.open(site.console_url("app"))
+    assert answer.text == "console"
+    now = time.gmtime()
+    # An hour of the clock that is over, or far away, in any zone of a few minutes.
+    past = f"{(now.tm_hour + 12) % 24:02}:00-{(now.tm_hour + 12) % 24:02}:59"
+    site.cli(*base, "--time", past, "--replace")
+    answer = eve.get(site.console_url("app"))
+    assert answer.status == 403 and "at this time" in answer.text
+    shown = site.json("rule", "show", "shift")
+    assert (shown["times"], shown["time_zone"]) == ([past], "UTC")
+    for bad in (["--time", "Monday 8-18"], ["--time", past, "--time-zone", "Europe/Berln"],
+                ["--time", past, "--time-zone", "../../etc/passwd"], ["--time-zone", "Europe/Berlin"],
+                ["--time", past, "--time-zone", "Africa/Casablanca"]):
+        done = site.cli(*base, *bad, "--replace", check=False)
+        assert done.returncode == 1 and "expected" in done.stderr, (bad, done)
+    assert site.json("rule", "show", "shift")["times"] == [past]

@@ -110,7 +110,7 @@ static void a_store_cannot_take_what_the_file_has(void **state)
          "rules.x.routes[0]: expected a route that exists, found \"tomcta\"; did you mean "
          "\"tomcat\"?\n"},
         {{"rule", "{\"name\":\"x\",\"zones\":[\"office\"],\"routes\":[\"*\"]}"},
-         "rules.x: expected users, groups or tokens, found none\n"},
+         "rules.x: expected users, groups, tokens or certificates, found none\n"},
         {{"rule", "{\"name\":\"x\",\"users\":[\"a\"],\"zones\":[],\"routes\":[]}"},
          "rules.x.routes: expected at least one item: a name (a-z, 0-9, then also . _ - @, at most "
          "63) or *, found nothing\n"

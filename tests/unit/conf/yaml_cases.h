@@ -702,7 +702,7 @@ static const struct {
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:8080'}}\n"
      "rules: [{name: r, zones: [local], routes: [t]}]\n",
-     "f:3: rules.r: expected users, groups or tokens, found none\n"},
+     "f:3: rules.r: expected users, groups, tokens or certificates, found none\n"},
     {"portal: {host: p.test}\n"
      "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:8080'}}\n"
      "rules: [{name: r, users: [alice], routes: [t]}]\n",

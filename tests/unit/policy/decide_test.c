@@ -499,6 +499,90 @@ static void a_route_of_another_snapshot_is_refused(void **state)
     snapshot_free(s);
 }
 
+static void a_rule_holds_in_its_times_and_for_reading_only_when_it_says_so(void **state)
+{
+    (void)state;
+    static const char CONF[] =
+        "portal: {host: p.test}\n"
+        "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:80'}}\n"
+        "rules:\n"
+        "  - {name: day, users: [ann], zones: [local], routes: [t],\n"
+        "     times: [Mon-Fri 08:00-18:00], time_zone: Europe/Berlin}\n"
+        "  - {name: look, users: [bob], zones: [local], routes: [t], read_only: true}\n"
+        "  - {name: night, users: [eve], zones: [local], routes: [t]}\n"
+        "  - {name: rest, users: [eve], routes: [t], times: ['Sat,Sun 00:00-24:00'], deny: true}\n"
+        "  - {name: agent, certificates: [backup], zones: [local], routes: [t]}\n";
+    /* Wednesday, 2026-07-01 06:00 UTC is 08:00 in Berlin; four days later is Sunday. */
+    static const uint64_t DAY = 1782885600, SUNDAY = 1782885600 + 4 * 86400;
+    static const struct {
+        const char *who, *method;
+        bool upgrade, timeless;
+        uint64_t at;
+        enum verdict verdict;
+        enum reason reason;
+        const char *rule;
+    } CASES[] = {
+        {"ann", "GET", false, false, DAY, ALLOW("day")},
+        {"ann", "GET", false, false, DAY - 1, DENY(TIME, "day")},
+        {"ann", "GET", false, false, DAY + 10 * 3600 - 1, ALLOW("day")},
+        {"ann", "GET", false, false, DAY + 10 * 3600, DENY(TIME, "day")},
+        {"ann", "GET", false, false, SUNDAY, DENY(TIME, "day")},
+        {"ann", "GET", false, true, SUNDAY, ALLOW("day")},
+        {"bob", "GET", false, false, DAY, ALLOW("look")},
+        {"bob", "HEAD", false, false, DAY, ALLOW("look")},
+        {"bob", "PROPFIND", false, false, DAY, ALLOW("look")},
+        {"bob", "POST", false, false, DAY, DENY(READ_ONLY, "look")},
+        {"bob", "get", false, false, DAY, DENY(READ_ONLY, "look")},
+        {"bob", "GET", true, false, DAY, DENY(READ_ONLY, "look")},
+        {"eve", "GET", false, false, DAY, ALLOW("night")},
+        {"eve", "GET", false, false, SUNDAY, DENY(DENIED, "rest")},
+    };
+    struct snapshot *s = sample_parse(CONF);
+    struct policy *p, *lost;
+    /* Without the zone's rules nothing is admitted by a guess. */
+    assert_int_equal(policy_new(s, &lost), 0);
+    s->rules[0].time_rules = "CET-1CEST,M3.5.0,M10.5.0/3";
+    assert_int_equal(policy_new(s, &p), 0);
+    struct addr source = address("127.0.0.1");
+    for (size_t i = 0; i < countof(CASES); i++) {
+        struct subject who = {.kind = SUBJECT_PERSON,
+                              .user = span_str(CASES[i].who),
+                              .proven = proven_as(MFA, CASES[i].at)};
+        struct question q = {.subject = &who,
+                             .zones = zones_find(policy_zones(p), &source),
+                             .route = &s->routes[0],
+                             .method = span_str(CASES[i].method),
+                             .path = SPAN("/"),
+                             .upgrade = CASES[i].upgrade,
+                             .timeless = CASES[i].timeless,
+                             .now = CASES[i].at};
+        struct decision d = policy_decide(p, &q);
+        if (d.verdict != CASES[i].verdict || d.reason != CASES[i].reason ||
+            strcmp(d.rule->name, CASES[i].rule) != 0)
+            fail_msg("case %zu: %s %s %s", i, verdict_name(d.verdict), reason_name(d.reason),
+                     d.rule->name);
+        if (strcmp(CASES[i].rule, "day") == 0 && !CASES[i].timeless)
+            assert_int_equal(policy_decide(lost, &q).reason, REASON_TIME);
+    }
+    /* A token by the name of a certificate is no certificate. */
+    for (int shown = 0; shown < 2; shown++) {
+        struct subject who = {.kind = SUBJECT_TOKEN,
+                              .token = SPAN("backup"),
+                              .by_certificate = shown == 1,
+                              .scope_routes = SPAN("*")};
+        struct question q = {.subject = &who,
+                             .zones = zones_find(policy_zones(p), &source),
+                             .route = &s->routes[0],
+                             .method = SPAN("GET"),
+                             .path = SPAN("/"),
+                             .now = DAY};
+        assert_int_equal(policy_decide(p, &q).reason, shown ? REASON_ALLOWED : REASON_WHO);
+    }
+    policy_free(lost);
+    policy_free(p);
+    snapshot_free(s);
+}
+
 /* Groups beyond what is looked at might be those that a deny rule names. */
 static void a_person_in_more_groups_than_are_looked_at_is_refused_by_any_of_them(void **state)
 {
@@ -864,6 +948,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_of_the_table_holds),
         cmocka_unit_test(what_a_rule_admits_must_satisfy_every_demand_that_fits),
+        cmocka_unit_test(a_rule_holds_in_its_times_and_for_reading_only_when_it_says_so),
         cmocka_unit_test(deny_rules_come_before_all_others),
         cmocka_unit_test(a_person_in_more_groups_than_are_looked_at_is_refused_by_any_of_them),
         cmocka_unit_test(a_token_is_good_only_where_and_with_what_it_was_made_for),

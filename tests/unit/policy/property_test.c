@@ -63,6 +63,7 @@ static struct snapshot *random_snapshot(uint64_t *seed)
             .max_age = sample_random(seed) % 3 == 0 ? 100 : 0,
             .approvers = sample_random(seed) % 4 == 0 ? "leads" : "",
             .deny = sample_random(seed) % 4 == 0,
+            .read_only = sample_random(seed) % 5 == 0,
         };
         assert_int_equal(section_append(section_of(SECTION_RULES), s, &r), 0);
     }
@@ -162,6 +163,8 @@ static enum reason plain_rule(const struct snapshot *s, const struct rule_def *r
         return REASON_ZONE;
     if (r->methods.count > 0 && !has(&r->methods, q->method))
         return REASON_METHOD;
+    if (r->read_only && !span_is(q->method, "GET"))
+        return REASON_READ_ONLY;
     if (!any_pattern(&r->paths, path))
         return REASON_PATH;
     if (w->kind == SUBJECT_TOKEN)
@@ -304,6 +307,8 @@ static void the_compiled_policy_agrees_with_the_plain_reading(void **state)
     for (size_t i = 0; i < REASON_TOKEN_ZONE; i++)
         assert_true(reasons[i] > 20);
     assert_true(reasons[REASON_GRANT] > 20);
+    assert_true(reasons[REASON_DENIED] > 20);
+    assert_true(reasons[REASON_READ_ONLY] > 20);
     buf_fini(&groups);
     buf_fini(&routes);
     buf_fini(&methods);
