@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "audit/record.h"
+#include "audit/retention.h"
 #include "base/fault.h"
 
 /* How far a moved record is looked for. */
@@ -18,6 +19,7 @@ static const char *const NAMES[] = {
     [VERIFY_REWRITTEN] = "rewritten",
     [VERIFY_HEAD_MISSING] = "head-missing",
     [VERIFY_HEAD_DAMAGED] = "head-damaged",
+    [VERIFY_SHORTENED] = "shortened",
 };
 
 const char *verify_finding_name(enum verify_finding f)
@@ -29,6 +31,9 @@ int verify_text(const struct verify_report *r, struct buf *out)
 {
     switch (r->finding) {
     case VERIFY_INTACT:
+        if (r->first > 1)
+            return buf_printf(out, "intact: %" PRIu64 " records from %" PRIu64 " on",
+                              r->count - r->first + 1, r->first);
         return buf_printf(out, "intact: %" PRIu64 " records", r->count);
     case VERIFY_CHANGED:
         return buf_printf(out, "record %" PRIu64 " was changed", r->seq);
@@ -48,6 +53,11 @@ int verify_text(const struct verify_report *r, struct buf *out)
         return buf_text(out, "there are records, but no head file");
     case VERIFY_HEAD_DAMAGED:
         return buf_text(out, "the head file is damaged");
+    case VERIFY_SHORTENED:
+        return buf_printf(out,
+                          "the records before %" PRIu64
+                          " are missing, and no record says that they were let go",
+                          r->seq);
     }
     return FAULT_MISUSE;
 }
@@ -83,10 +93,41 @@ static int made_as(const struct record *r, uint64_t *ret)
     return 0;
 }
 
+/* The first record is the anchor of those that follow; who let go of those before it is still to be
+ * found. */
+static void begin_at(struct verify *v, const struct record *r)
+{
+    v->report.first = r->seq;
+    v->report.count = r->seq - 1;
+    v->let_go = r->seq <= 1;
+    if (v->let_go)
+        return;
+    memcpy(v->report.hash, r->prev, sizeof(r->prev));
+    memcpy(v->before, r->prev, sizeof(v->before));
+}
+
+/* A word counts when it names a record that is here with this hash, or the one before the first. */
+static int read_word(struct verify *v, const struct record *r)
+{
+    struct retention_word word;
+    uint8_t hash[STORE_HASH_SIZE];
+    if (v->let_go || retention_read(r, &word) < 0 || word.upto + 1 < v->report.first)
+        return 0;
+    if (word.upto + 1 == v->report.first) {
+        v->let_go = memcmp(word.hash, v->before, sizeof(hash)) == 0;
+        return 0;
+    }
+    int rc = trail_hash(v->store, word.upto, hash);
+    v->let_go = rc == 0 && memcmp(word.hash, hash, sizeof(hash)) == 0;
+    return rc == FAULT_ABSENT ? 0 : rc;
+}
+
 static int on_record(void *context, const struct record *r)
 {
     struct verify *v = context;
     uint8_t hash[STORE_HASH_SIZE];
+    if (v->report.first == 0)
+        begin_at(v, r);
     uint64_t expected = v->report.count + 1;
     if (r->seq != expected)
         return found(v, VERIFY_REMOVED, expected);
@@ -106,9 +147,10 @@ static int on_record(void *context, const struct record *r)
         return found(v, VERIFY_BROKEN, r->seq);
     if (v->has_head && r->seq == v->head.count && memcmp(hash, v->head.hash, sizeof(hash)) != 0)
         return found(v, VERIFY_REWRITTEN, r->seq);
+    v->seen++;
     v->report.count = r->seq;
     memcpy(v->report.hash, hash, sizeof(hash));
-    return 0;
+    return read_word(v, r);
 }
 
 int verify_start(struct verify *v, const char *head_path)
@@ -131,7 +173,13 @@ static void finish(struct verify *v)
 {
     struct verify_report *r = &v->report;
     v->done = true;
-    if (v->has_head && r->count < v->head.count) {
+    bool older = v->has_head && r->first > 1 && v->head.count + 1 < r->first;
+    bool other = v->has_head && r->first > 1 && v->head.count + 1 == r->first &&
+                 memcmp(v->head.hash, v->before, sizeof(v->before)) != 0;
+    if (r->first > 1 && (!v->let_go || older || other)) {
+        r->finding = VERIFY_SHORTENED;
+        r->seq = r->first;
+    } else if (v->has_head && r->count < v->head.count) {
         r->finding = VERIFY_CUT;
         r->seq = r->count + 1;
     } else if (v->has_head) {
@@ -146,12 +194,13 @@ int verify_some(struct verify *v, struct store *s)
 {
     if (v->done)
         return 0;
-    uint64_t before = v->report.count;
-    const struct page page = {.anchor = before, .limit = STORE_PAGE_MAX};
+    const struct page page = {.anchor = v->report.count, .limit = STORE_PAGE_MAX};
+    v->store = s;
+    v->seen = 0;
     int rc = trail_list(s, &page, on_record, v);
     if (rc < 0)
         return rc;
-    if (!v->done && v->report.count - before < STORE_PAGE_MAX)
+    if (!v->done && v->seen < STORE_PAGE_MAX)
         finish(v);
     return v->done ? 0 : 1;
 }

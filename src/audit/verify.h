@@ -14,13 +14,15 @@ enum verify_finding {
     VERIFY_REWRITTEN,    /* whole in itself, but record `seq` is not the one the head file knows */
     VERIFY_HEAD_MISSING, /* records, but no head file */
     VERIFY_HEAD_DAMAGED, /* the head file cannot be read */
+    VERIFY_SHORTENED,    /* records before `seq` are missing, and no record lets them go */
 };
 
 struct verify_report {
     enum verify_finding finding;
     uint64_t seq;
     uint64_t was;
-    uint64_t count;                /* records seen */
+    uint64_t first;                /* number of the first record; 0: none */
+    uint64_t count;                /* number of the last record seen */
     uint64_t lag;                  /* records that the head file does not know yet */
     uint8_t hash[STORE_HASH_SIZE]; /* of the last record seen */
 };
@@ -35,6 +37,10 @@ struct verify {
     struct head head; /* as it was before the walk began: the trail may only be longer */
     bool has_head;
     bool done;
+    bool let_go; /* a record says that those before the first were let go */
+    struct store *store;
+    uint32_t seen;                   /* in the present step */
+    uint8_t before[STORE_HASH_SIZE]; /* hash of the one before the first, as the first has it */
 };
 must_check int verify_start(struct verify *v, const char *head_path);
 /* Walks at most STORE_PAGE_MAX records. 1: go on, 0: v->report is complete. */

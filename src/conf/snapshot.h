@@ -288,6 +288,14 @@ struct notices_conf {
     uint32_t keep;     /* 3 days */
 };
 
+struct retention_conf {
+    uint32_t access_days;  /* 30 */
+    uint32_t access_rows;  /* 15 million */
+    uint64_t access_bytes; /* 8 GiB */
+    uint32_t audit_days;   /* 0: for ever */
+    uint32_t audit_rows;   /* 0: any number */
+};
+
 struct snapshot {
     struct arena arena;
     uint64_t number;     /* 0: not numbered yet */
@@ -303,6 +311,7 @@ struct snapshot {
     struct session_conf session;
     struct authentication_conf authentication;
     struct notices_conf notices;
+    struct retention_conf retention;
     uint32_t edges; /* 0: one per processor */
     enum sandbox_mode sandbox;
     const char *user;            /* to become when started as root; "" → "postern" */

@@ -405,8 +405,8 @@ int account_activity(struct call *c, uint32_t limit,
     }
     s->arena = &c->arena;
     struct trail_filter did = {.actor = c->actor.user}, suffered = {.target = c->actor.user};
-    int r = trail_search(c->keeper->store, &did, &page, each_seen, s);
-    r = r < 0 ? r : trail_search(c->keeper->store, &suffered, &page, each_seen, s);
+    int r = trail_search(c->keeper->store, &did, &page, each_seen, s, NULL);
+    r = r < 0 ? r : trail_search(c->keeper->store, &suffered, &page, each_seen, s, NULL);
     qsort(s->record, s->count, sizeof(s->record[0]), newer_first);
     for (size_t i = 0, given = 0; r >= 0 && i < s->count && given < limit; i++) {
         if (i == 0 || s->record[i].seq != s->record[i - 1].seq) {

@@ -219,6 +219,18 @@ static const struct field VERIFIED[] = {
     ALWAYS("text", FIELD_STRING), {0},
 };
 
+static const struct field SIMULATION[] = {
+    ALWAYS("id", FIELD_STRING),
+    ALWAYS("state", FIELD_ENUM, .values = "waiting|running|done|failed|cancelled"),
+    ALWAYS("asker", FIELD_STRING),
+    ALWAYS("days", FIELD_NUMBER),
+    ALWAYS("done", FIELD_NUMBER),
+    ALWAYS("total", FIELD_NUMBER),
+    MAYBE("took_ms", FIELD_NUMBER),
+    MAYBE("result", FIELD_OBJECT),
+    {0},
+};
+
 static const struct field ASSERTION[] = {
     ALWAYS("issuer", FIELD_STRING),    ALWAYS("kid", FIELD_STRING),
     ALWAYS("algorithm", FIELD_STRING), OR_NULL("made", FIELD_TIME),
@@ -306,6 +318,8 @@ static const struct answer_row ROWS[] = {
     {"GET", "/api/v1/audit/verify", 200, 0, VERIFIED},
     {"GET", "/api/v1/audit/head", 200, 0,
      PART(ALWAYS("count", FIELD_NUMBER), ALWAYS("hash", FIELD_STRING))},
+    {"POST", "/api/v1/simulations", 202, 0, SIMULATION},
+    {"GET", "/api/v1/simulations/{id}", 200, 0, SIMULATION},
     {"GET", "/api/v1/access", 200, 0, LIST_OF("records", ACCESS)},
     {"GET", "/api/v1/access/denied", 200, 0, LIST_OF("sources", DENIED)},
     {"PUT", "/api/v1/zones/{name}", 200, 201, NULL},

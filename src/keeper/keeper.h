@@ -31,8 +31,11 @@
 #include "keeper/pool.h"
 #include "keeper/probes.h"
 #include "keeper/providers.h"
+#include "keeper/reader.h"
+#include "keeper/retention.h"
 #include "keeper/revoke.h"
 #include "keeper/sealing.h"
+#include "keeper/simulation.h"
 #include "keeper/trustwatch.h"
 #include "keeper/turn.h"
 #include "store/store.h"
@@ -105,6 +108,9 @@ struct keeper {
     struct control *control;
     uv_timer_t minute;
     struct trustwatch trustwatch;
+    struct retention retention;
+    struct reader reader;
+    struct simulations simulations;
     uv_signal_t term, interrupt;
     bool stopping;
     int exit_code;

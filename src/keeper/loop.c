@@ -126,6 +126,7 @@ static int open_loop(struct keeper *k)
     r = r < 0 ? r : grants_start(&k->grants, k);
     r = r < 0 ? r : trustwatch_start(&k->trustwatch, k);
     r = r < 0 ? r : directories_start(&k->directories, k);
+    r = r < 0 ? r : retention_start(&k->retention, k);
     r = r < 0 ? r : uv_timer_init(&k->loop, &k->minute);
     r = r < 0 ? r : uv_signal_init(&k->loop, &k->term);
     r = r < 0 ? r : uv_signal_init(&k->loop, &k->interrupt);
@@ -154,7 +155,8 @@ static int open_channels(struct keeper *k)
 static int warm_up(void *arg)
 {
     struct keeper *k = arg;
-    return pool_open(&k->pool, &k->loop);
+    int r = pool_open(&k->pool, &k->loop);
+    return r < 0 ? r : reader_start(&k->reader, &k->loop);
 }
 
 static int enter_sandbox(struct keeper *k, const struct keeper_options *o)
@@ -225,6 +227,8 @@ static void close_loop(struct keeper *k)
     }
     turn_end(&k->turn);
     pool_close(&k->pool);
+    reader_stop(&k->reader);
+    simulations_fini(&k->simulations);
     /* What runs in the pool ends within a tenth of a second and answers into the void. */
     while (k->pool.busy > 0) {
         (void)uv_run(&k->loop, UV_RUN_ONCE);
@@ -308,6 +312,7 @@ int keeper_serve(const struct keeper_options *options)
     int r = k->scratch == NULL ? -ENOMEM : password_start();
     r = r < 0 ? r : open_store(k, options);
     if (r == 0) {
+        reader_open(&k->reader, options->store_file);
         open_sealing(k, options->state_dir);
     }
     r = r < 0 ? r : open_loop(k);

@@ -114,6 +114,10 @@ int op_audit_list(struct call *c);
 int op_audit_verify(struct call *c);
 int op_audit_head(struct call *c);
 
+int op_simulations_add(struct call *c);
+int op_simulations_get(struct call *c);
+int op_simulations_end(struct call *c);
+
 int op_access_list(struct call *c);
 int op_access_denied(struct call *c);
 
@@ -180,11 +184,16 @@ struct op_rows {
     char last_name[STORE_NAME_SIZE];
     size_t seen;
     uint32_t limit;
+    uint64_t next; /* of a search that says itself where to go on; 0: it does not */
 };
 /* Ends the call with {name: items, "next": …} or, when the list failed, with its fault. numbered:
  * next is a number, else a name. */
 must_check int op_list_done(struct op_rows *rows, int fault, const char *name, bool numbered);
 
+/* An optional text of the query, or wall seconds (in milliseconds; 0: absent). false: the call has
+ * ended with a problem. */
+bool op_query_text(struct call *c, const char *key, const char **ret);
+bool op_query_time(struct call *c, const char *key, uint64_t *ret_ms);
 /* A parameter of the path as a terminated name; NULL: cannot be one (the call has ended with 404).
  */
 const char *op_name(struct call *c, size_t index, const char *what);

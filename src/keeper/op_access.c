@@ -58,24 +58,41 @@ static int each_access(void *context, const struct access_row *row)
                                (json_int_t)a->bytes_out, "stream", access_stream_name(a->stream)));
 }
 
+/* false: the call has ended with a problem. */
+static bool read_filter(struct call *c, struct access_filter *f, struct addr *source)
+{
+    const char *from;
+    uint64_t denials;
+    if (call_query_u64(c, "denials", 1, 0, &denials) < 0) {
+        (void)call_problem(c, 400, "denials", "expected 0 or 1");
+        return false;
+    }
+    f->denials = denials == 1;
+    if (!op_query_text(c, "route", &f->route) || !op_query_text(c, "user", &f->principal) ||
+        !op_query_text(c, "method", &f->method) || !op_query_text(c, "text", &f->text) ||
+        !op_query_text(c, "source", &from) || !op_query_time(c, "since", &f->since_ms) ||
+        !op_query_time(c, "until", &f->until_ms)) {
+        return false;
+    }
+    if (from != NULL && addr_parse(span_str(from), source) < 0) {
+        (void)call_problem(c, 400, "source", "expected an address");
+        return false;
+    }
+    f->source = from != NULL ? source->byte : NULL;
+    return true;
+}
+
 int op_access_list(struct call *c)
 {
     struct page page;
     struct access_filter filter = {0};
-    struct span text;
-    uint64_t denials;
-    if (!op_page(c, &page)) {
+    struct addr source;
+    if (!op_page(c, &page) || !read_filter(c, &filter, &source)) {
         return 0;
     }
     page.newest_first = true;
-    if (call_query_u64(c, "denials", 1, 0, &denials) < 0) {
-        return call_problem(c, 400, "denials", "expected 0 or 1");
-    }
-    filter.denials = denials == 1;
-    filter.route = call_query(c, "route", &text) == 0 ? arena_string(&c->arena, text) : NULL;
-    filter.principal = call_query(c, "user", &text) == 0 ? arena_string(&c->arena, text) : NULL;
-    struct op_rows rows = {.call = c, .items = json_array(), .limit = page.limit};
-    int r = access_list(c->keeper->store, &filter, &page, each_access, &rows);
+    struct op_rows rows = {.call = c, .items = json_array()};
+    int r = access_list(c->keeper->store, &filter, &page, each_access, &rows, &rows.next);
     return op_list_done(&rows, r, "records", true);
 }
 

@@ -22,34 +22,21 @@ static int each_record(void *context, const struct record *record)
     return r < 0 ? r : json_push(rows->items, value);
 }
 
-/* An optional text of the query; false: the call has ended with a problem. */
-static bool read_text(struct call *c, const char *key, const char **ret)
-{
-    struct span text;
-    int r = call_query(c, key, &text);
-    *ret = NULL;
-    if (r == 0) {
-        *ret = arena_string(&c->arena, text);
-    } else if (r != FAULT_ABSENT) {
-        (void)call_problem(c, 400, key, "occurs twice or is not well-formed");
-        return false;
-    }
-    return true;
-}
-
 int op_audit_list(struct call *c)
 {
     struct page page;
     struct trail_filter filter = {0};
     const char *order;
-    if (!op_page(c, &page) || !read_text(c, "event", &filter.event) ||
-        !read_text(c, "actor", &filter.actor) || !read_text(c, "target", &filter.target) ||
-        !read_text(c, "order", &order)) {
+    if (!op_page(c, &page) || !op_query_text(c, "event", &filter.event) ||
+        !op_query_text(c, "actor", &filter.actor) || !op_query_text(c, "target", &filter.target) ||
+        !op_query_text(c, "order", &order) || !op_query_text(c, "text", &filter.text) ||
+        !op_query_time(c, "since", &filter.since_ms) ||
+        !op_query_time(c, "until", &filter.until_ms)) {
         return 0;
     }
     page.newest_first = order != NULL && strcmp(order, "newest") == 0;
-    struct op_rows rows = {.call = c, .items = json_array(), .limit = page.limit};
-    int r = trail_search(c->keeper->store, &filter, &page, each_record, &rows);
+    struct op_rows rows = {.call = c, .items = json_array()};
+    int r = trail_search(c->keeper->store, &filter, &page, each_record, &rows, &rows.next);
     return op_list_done(&rows, r, "records", true);
 }
 

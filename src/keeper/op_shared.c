@@ -40,7 +40,9 @@ int op_list_done(struct op_rows *rows, int fault, const char *name, bool numbere
         return fault < 0 ? fault : -ENOMEM;
     }
     int r = json_put(answer, name, items);
-    if (r == 0 && rows->seen >= rows->limit && rows->limit > 0) {
+    if (r == 0 && rows->next > 0) {
+        r = json_put(answer, "next", json_integer((json_int_t)rows->next));
+    } else if (r == 0 && rows->seen >= rows->limit && rows->limit > 0) {
         r = json_put(answer, "next",
                      numbered ? json_integer((json_int_t)rows->last)
                               : json_string(rows->last_name));
@@ -50,6 +52,31 @@ int op_list_done(struct op_rows *rows, int fault, const char *name, bool numbere
         return r;
     }
     return call_answer(rows->call, 200, answer);
+}
+
+bool op_query_text(struct call *c, const char *key, const char **ret)
+{
+    struct span text;
+    int r = call_query(c, key, &text);
+    *ret = NULL;
+    if (r == 0 && text.len > 0 && text.len <= 256 && span_find(text, 0) == SIZE_MAX) {
+        *ret = arena_string(&c->arena, text);
+    } else if (r != FAULT_ABSENT) {
+        (void)call_problem(c, 400, key, "expected one text of 1 to 256 bytes");
+        return false;
+    }
+    return true;
+}
+
+bool op_query_time(struct call *c, const char *key, uint64_t *ret_ms)
+{
+    uint64_t seconds;
+    if (call_query_u64(c, key, INT64_MAX / 2000, 0, &seconds) < 0) {
+        (void)call_problem(c, 400, key, "expected seconds since 1970");
+        return false;
+    }
+    *ret_ms = seconds * 1000;
+    return true;
 }
 
 const char *op_name(struct call *c, size_t index, const char *what)

@@ -14,7 +14,6 @@
 #include "keeper/keeper.h"
 #include "keeper/recover.h"
 
-#include "store/access.h"
 #include "store/credentials.h"
 #include "store/flows.h"
 #include "store/identities.h"
@@ -30,8 +29,6 @@
 #define PLACES_KEPT (90u * (uint64_t)DAY)
 /* As long as the limit of an hour looks back. */
 #define NOTICES_KEPT 3600u
-#define ACCESS_ROWS_MAX 1000000u
-#define ACCESS_KEPT_MS (90u * (uint64_t)DAY * 1000)
 
 static int each_expired(void *context, const uint8_t id[STORE_ID_SIZE])
 {
@@ -87,9 +84,5 @@ void sweep_minute(struct keeper *k)
     } else {
         k->access_lost = 0;
         turn_reply(&k->turn, r);
-    }
-    int pruned = access_prune(k->store, ACCESS_ROWS_MAX, clock_wall_ms() - ACCESS_KEPT_MS, 2000);
-    if (pruned < 0) {
-        log_fault(LOG_LEVEL_WARN, "access_prune", pruned, "");
     }
 }

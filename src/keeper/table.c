@@ -338,6 +338,23 @@ const struct operation OPERATIONS[] = {
             INTENT_MEMBERS),
      NULL},
 
+    {"POST", "/api/v1/simulations", READERS, OPERATION_READS,
+     "Asks the requests of the last days again, of the policy of now and of the one that `apply` "
+     "would make of the same body. Answers at once; the result is asked for by its `id`.",
+     op_simulations_add,
+     FIELDS({"zones", FIELD_OBJECTS, false, "zones"}, {"routes", FIELD_OBJECTS, false, "routes"},
+            {"rules", FIELD_OBJECTS, false, "rules"},
+            {"prune", FIELD_FLAG, false,
+             "of a kind that the body names nothing else stays, and its order is the body's"},
+            {"days", FIELD_NUMBER, false, "default 30", .min = 1, .max = 366}),
+     NULL},
+    {"GET", "/api/v1/simulations/{id}", READERS, 0,
+     "How far it is and, when it is done, how many requests would be denied, allowed or asked for a "
+     "proof that are not now, of whom and of which consoles.",
+     op_simulations_get, NULL, NULL},
+    {"DELETE", "/api/v1/simulations/{id}", READERS, OPERATION_READS,
+     "Cancels a simulation and forgets it.", op_simulations_end, NULL, NULL},
+
     {"POST", "/api/v1/leases", ROLE_OWNER, OPERATION_CHANGE,
      "Makes a route with its rules for as long as the connection to `keeper.sock` lasts that asked "
      "for it; only there. `postern guard` uses it.",
@@ -423,7 +440,11 @@ const struct operation OPERATIONS[] = {
             {"actor", FIELD_STRING, false, "only by this actor"},
             {"target", FIELD_STRING, false, "only about this target"},
             {"order", FIELD_ENUM, false, "`newest`: newest first, `after` goes back",
-             "oldest|newest"})},
+             "oldest|newest"},
+            {"since", FIELD_NUMBER, false, "from this time on, seconds since 1970"},
+            {"until", FIELD_NUMBER, false, "before this time"},
+            {"text", FIELD_STRING, false, "that have this text somewhere; a page may be short, "
+                                          "`next` goes on all the same"})},
     {"GET", "/api/v1/audit/verify", READERS, 0,
      "Walks the whole trail and says whether anything was changed or removed.", op_audit_verify,
      NULL, NULL},
@@ -434,7 +455,13 @@ const struct operation OPERATIONS[] = {
      op_access_list, NULL,
      FIELDS(LIMIT, AFTER, {"denials", FIELD_NUMBER, false, "1: only what was refused", .max = 1},
             {"route", FIELD_STRING, false, "only this route"},
-            {"user", FIELD_STRING, false, "only this principal"})},
+            {"user", FIELD_STRING, false, "only this principal"},
+            {"source", FIELD_STRING, false, "only from this address"},
+            {"method", FIELD_STRING, false, "only this method"},
+            {"since", FIELD_NUMBER, false, "ended at this time or later, seconds since 1970"},
+            {"until", FIELD_NUMBER, false, "ended before this time"},
+            {"text", FIELD_STRING, false, "with this text in path, host, principal or rule; a page "
+                                          "may be short, `next` goes on all the same"})},
     {"GET", "/api/v1/access/denied", WATCHERS, 0,
      "Sources refused in the last day, most first, each with the last reason.", op_access_denied,
      NULL, FIELDS(LIMIT)},

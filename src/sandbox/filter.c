@@ -17,6 +17,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -146,6 +147,9 @@ static const struct row ROWS[] = {
     {SCMP_SYS(ioctl), ALL, {{2, INT, TCGETS}}},
     /* glibc asks fstat this way; with a path it would look at files. */
     {SCMP_SYS(newfstatat), E, {{4, AT_EMPTY_PATH, AT_EMPTY_PATH}}},
+    /* The keeper's reader makes itself less urgent before its own filter closes; until then it has
+     * the one of the supervisor, whose child it is. */
+    {SCMP_SYS(setpriority), S, {{0, INT, PRIO_PROCESS}}},
     /* Connections: the edge takes clients and calls upstreams, the keeper takes the control
        socket's, the courier calls name servers and whatever it probes. */
     {SCMP_SYS(accept4), EDGE | KEEPER, {{0}}},

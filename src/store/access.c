@@ -178,26 +178,147 @@ static void read_row(struct query *q, struct access_row *row)
     read_inputs(q, r);
 }
 
-int access_list(struct store *s, const struct access_filter *filter, const struct page *page,
-                int (*each)(void *context, const struct access_row *row), void *context)
+static int bounds(struct db *d, uint64_t *first, uint64_t *last)
 {
-    static const enum statement WHICH[2][2] = {{STMT_ACCESS_LIST, STMT_ACCESS_LIST_BACK},
-                                               {STMT_ACCESS_DENIALS, STMT_ACCESS_DENIALS_BACK}};
     struct query q;
+    query_open(&q, d, STMT_ACCESS_BOUNDS);
+    if (query_step(&q) == 1) {
+        *first = query_get_u64(&q);
+        *last = query_get_u64(&q);
+    }
+    return query_close(&q);
+}
+
+static uint64_t ended_ms(const struct access_record *r)
+{
+    return r->wall_ms + r->duration_ms;
+}
+
+static bool fits_filter(const struct access_filter *f, const struct access_record *r)
+{
+    bool refused = r->outcome >= ACCESS_DENIED && r->outcome <= ACCESS_LIMIT;
+    uint64_t at = ended_ms(r);
+    if ((f->denials && !refused) || at < f->since_ms || (f->until_ms != 0 && at >= f->until_ms))
+        return false;
+    if ((f->route != NULL && !span_is(r->route, f->route)) ||
+        (f->principal != NULL && !span_is(r->principal, f->principal)) ||
+        (f->method != NULL && !span_is(r->method, f->method)) ||
+        (f->source != NULL && memcmp(r->source, f->source, sizeof(r->source)) != 0))
+        return false;
+    return f->text == NULL || store_has_text(r->path, f->text) ||
+           store_has_text(r->host, f->text) || store_has_text(r->principal, f->text) ||
+           store_has_text(r->rule, f->text);
+}
+
+static int time_of(struct store *s, uint64_t seq, uint64_t *ret)
+{
+    struct query q;
+    *ret = 0;
+    query_open(&q, store_access_db(s), STMT_ACCESS_ENDED);
+    query_u64(&q, seq);
+    if (query_step(&q) == 1)
+        *ret = query_get_u64(&q);
+    return query_close(&q);
+}
+
+/* Batches of several edges come in no exact order. */
+#define LATE_MS 60000u
+
+static int narrow_by_time(struct store *s, const struct access_filter *f, struct scan *scan)
+{
+    uint64_t first = 1, last = 0, at;
+    if (f->since_ms == 0 && f->until_ms == 0)
+        return 0;
+    int rc = bounds(store_access_db(s), &first, &last);
+    if (rc == 0 && f->since_ms > LATE_MS) {
+        rc = scan_find_time(s, first - 1, last + 1, f->since_ms - LATE_MS, time_of, &at);
+        if (rc == 0 && at - 1 > scan->low)
+            scan->low = at - 1;
+    }
+    if (rc == 0 && f->until_ms != 0) {
+        rc = scan_find_time(s, first - 1, last + 1, f->until_ms + LATE_MS, time_of, &at);
+        if (rc == 0 && at < scan->high)
+            scan->high = at;
+    }
+    return rc;
+}
+
+/* The narrowest index: refusals are few, and one person does less than is asked of a console. */
+static enum statement access_statement(const struct access_filter *f, bool back)
+{
+    static const enum statement WHICH[4][2] = {{STMT_ACCESS_LIST, STMT_ACCESS_LIST_BACK},
+                                               {STMT_ACCESS_DENIALS, STMT_ACCESS_DENIALS_BACK},
+                                               {STMT_ACCESS_PRINCIPAL, STMT_ACCESS_PRINCIPAL_BACK},
+                                               {STMT_ACCESS_ROUTE, STMT_ACCESS_ROUTE_BACK}};
+    size_t by = f->denials ? 1 : f->principal != NULL ? 2 : f->route != NULL ? 3 : 0;
+    return WHICH[by][back];
+}
+
+int access_list(struct store *s, const struct access_filter *filter, const struct page *page,
+                int (*each)(void *context, const struct access_row *row), void *context,
+                uint64_t *ret_next)
+{
+    struct query q;
+    struct scan scan;
     int stop = 0;
-    query_open(&q, store_access_db(s), WHICH[filter->denials][page->newest_first]);
-    store_query_page(&q, page);
-    query_u64(&q, filter->since_ms);
-    query_text(&q, filter->route);
-    query_text(&q, filter->principal);
-    while (stop == 0 && query_step(&q) == 1) {
+    scan_init(&scan, page);
+    int rc = narrow_by_time(s, filter, &scan);
+    if (rc < 0)
+        return rc;
+    query_open(&q, store_access_db(s), access_statement(filter, page->newest_first));
+    store_query_scan(&q, &scan);
+    if (!filter->denials && (filter->principal != NULL || filter->route != NULL))
+        query_text(&q, filter->principal != NULL ? filter->principal : filter->route);
+    while (stop == 0 && scan.given < scan.limit && query_step(&q) == 1) {
         struct access_row row;
         read_row(&q, &row);
-        if (q.fault == 0)
+        scan.read++;
+        scan.last = row.seq;
+        if (q.fault == 0 && fits_filter(filter, &row.record)) {
+            scan.given++;
             stop = each(context, &row);
+        }
+    }
+    rc = query_close(&q);
+    if (rc == 0 && ret_next != NULL)
+        *ret_next = scan_next(&scan);
+    return rc < 0 ? rc : stop;
+}
+
+int access_range(struct store *s, uint64_t since_ms, uint64_t *low, uint64_t *high)
+{
+    const struct access_filter filter = {.since_ms = since_ms};
+    uint64_t first = 1, last = 0;
+    struct scan scan;
+    scan_init(&scan, &(struct page){0});
+    int rc = bounds(store_access_db(s), &first, &last);
+    rc = rc < 0 ? rc : narrow_by_time(s, &filter, &scan);
+    if (rc == 0) {
+        *low = scan.low > first - 1 ? scan.low : first - 1;
+        *high = last + 1;
+    }
+    return rc;
+}
+
+int access_walk(struct store *s, uint64_t low, uint64_t high, uint32_t count,
+                void (*each)(void *context, const struct access_row *row), void *context)
+{
+    struct query q;
+    uint32_t given = 0;
+    query_open(&q, store_access_db(s), STMT_ACCESS_LIST);
+    query_u64(&q, low);
+    query_u64(&q, high);
+    query_u64(&q, count);
+    while (query_step(&q) == 1) {
+        struct access_row row;
+        read_row(&q, &row);
+        if (q.fault == 0) {
+            each(context, &row);
+            given++;
+        }
     }
     int rc = query_close(&q);
-    return rc < 0 ? rc : stop;
+    return rc < 0 ? rc : (int)given;
 }
 
 int access_denied_sources(struct store *s, uint64_t since_ms, uint32_t limit,
@@ -208,6 +329,7 @@ int access_denied_sources(struct store *s, uint64_t since_ms, uint32_t limit,
     query_open(&q, store_access_db(s), STMT_ACCESS_DENIED_SOURCES);
     query_u64(&q, since_ms);
     query_u64(&q, page_limit(limit));
+    query_u64(&q, ACCESS_DENIED_MAX);
     while (stop == 0 && query_step(&q) == 1) {
         struct access_denials d = {0};
         query_get_fixed(&q, d.source, sizeof(d.source));
@@ -223,20 +345,8 @@ int access_denied_sources(struct store *s, uint64_t since_ms, uint32_t limit,
     return rc < 0 ? rc : stop;
 }
 
-static int bounds(struct db *d, uint64_t *first, uint64_t *last)
-{
-    struct query q;
-    query_open(&q, d, STMT_ACCESS_BOUNDS);
-    if (query_step(&q) == 1) {
-        *first = query_get_u64(&q);
-        *last = query_get_u64(&q);
-    }
-    return query_close(&q);
-}
-
 /* The number up to which rows may go: by count, or by age among the oldest `budget`. */
-static int prune_to(struct db *d, uint64_t max_rows, uint64_t before_ms, uint32_t budget,
-                    uint64_t *ret)
+static int prune_to(struct db *d, const struct access_limit *limit, uint32_t budget, uint64_t *ret)
 {
     uint64_t first = 1, last = 0, aged = 0;
     int rc = bounds(d, &first, &last);
@@ -245,11 +355,11 @@ static int prune_to(struct db *d, uint64_t max_rows, uint64_t before_ms, uint32_
     struct query q;
     query_open(&q, d, STMT_ACCESS_AGED);
     query_u64(&q, budget);
-    query_u64(&q, before_ms);
+    query_u64(&q, limit->before_ms);
     if (query_step(&q) == 1)
         aged = query_get_u64(&q);
     rc = query_close(&q);
-    uint64_t over = last > max_rows ? last - max_rows : 0;
+    uint64_t over = last > limit->rows ? last - limit->rows : 0;
     uint64_t to = over > aged ? over : aged;
     /* The numbers have no gaps but at the front, so counting them is subtracting. The last row
      * stays: it keeps the numbers going on from where they were. */
@@ -259,13 +369,19 @@ static int prune_to(struct db *d, uint64_t max_rows, uint64_t before_ms, uint32_
     return rc;
 }
 
-int access_prune(struct store *s, uint64_t max_rows, uint64_t before_ms, uint32_t budget)
+int access_prune(struct store *s, const struct access_limit *limit, uint32_t budget)
 {
     struct db *d = store_access_db(s);
+    struct access_limit now = *limit;
+    struct store_room main, room;
     uint64_t to = 0;
     if (budget == 0)
         return 0;
-    int rc = prune_to(d, max_rows, before_ms, budget, &to);
+    int rc = store_room(s, &main, &room);
+    /* Rows have no fixed size: as long as they need too much, some of the oldest go. */
+    if (rc == 0 && now.bytes != 0 && room.bytes - room.free_bytes > now.bytes)
+        now.rows = 0;
+    rc = rc < 0 ? rc : prune_to(d, &now, budget, &to);
     if (rc < 0 || to == 0)
         return rc;
     struct query q;

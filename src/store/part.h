@@ -29,6 +29,41 @@ static inline uint32_t page_limit(uint32_t limit)
 /* Binds anchor and limit, the first two parameters of every numbered list. */
 void store_query_page(struct query *q, const struct page *page);
 
+/* A search reads so many rows at the most, and says where to go on: each of its questions is short,
+ * however long the table and however rare what is looked for. */
+#define SCAN_MAX 10000u
+
+/* The numbers between which a search goes, both excluded, and how it went. */
+struct scan {
+    uint64_t low, high;
+    uint64_t last;  /* number of the last row that was looked at */
+    uint32_t read;  /* rows looked at */
+    uint32_t given; /* rows given */
+    uint32_t limit; /* no more are given */
+};
+static inline void scan_init(struct scan *s, const struct page *page)
+{
+    bool back = page->newest_first;
+    *s = (struct scan){.low = back ? 0 : page->anchor,
+                       .high = back && page->anchor != 0 ? page->anchor : INT64_MAX,
+                       .limit = page_limit(page->limit)};
+}
+/* Binds the numbers and the most rows: the first three parameters of every search. */
+void store_query_scan(struct query *q, const struct scan *s);
+/* Where to go on; 0: there is nothing more. */
+static inline uint64_t scan_next(const struct scan *s)
+{
+    return s->given == s->limit || s->read == SCAN_MAX ? s->last : 0;
+}
+/* The first number from low + 1 on whose time is not before `ms`, where times rise with the
+ * numbers; time_of: the time of a row, 0 when there is none. */
+must_check int scan_find_time(struct store *s, uint64_t low, uint64_t high, uint64_t ms,
+                              int (*time_of)(struct store *s, uint64_t seq, uint64_t *ret),
+                              uint64_t *ret);
+
+/* Does the text occur, whatever the case of its ASCII letters? */
+bool store_has_text(struct span in, const char *text);
+
 /* A text that has to fit into a column of at most max bytes; FAULT_LIMIT. */
 static inline int fits(struct span text, size_t max)
 {

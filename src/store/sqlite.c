@@ -12,6 +12,11 @@
 
 /* Longest wait for another process that is writing, in milliseconds. */
 #define BUSY_MS 1000
+/* A database that cannot give pages back is rewritten at the start, unless it is larger: that would
+ * take too long, and memory as well. */
+#define REWRITE_MAX (64u * 1024 * 1024)
+/* One that is larger is not read from end to end at each start: damage is found when it is met. */
+#define CHECK_MAX (256u * 1024 * 1024)
 /* No text, blob or row is longer: far above every limit of the nouns. */
 #define VALUE_MAX (1 << 20)
 
@@ -173,6 +178,18 @@ static int configure(struct db *d, enum store_mode mode)
     return rc;
 }
 
+static int check(struct db *d, bool *ret_whole)
+{
+    unsigned pages = 0, size = 0;
+    int rc = ask(d, "PRAGMA page_count", &pages, NULL, NULL);
+    rc = rc < 0 ? rc : ask(d, "PRAGMA page_size", &size, NULL, NULL);
+    if (rc == 0 && (uint64_t)pages * size > CHECK_MAX) {
+        *ret_whole = true;
+        return 0;
+    }
+    return rc < 0 ? rc : ask(d, "PRAGMA quick_check(1)", NULL, "ok", ret_whole);
+}
+
 /* Is this file ours, of which version, and whole? Nothing is written before that is known. */
 static int examine(struct db *d, const char *path, enum store_mode mode,
                    const struct schema *schema, unsigned *ret_version, struct buf *note)
@@ -202,16 +219,32 @@ static int examine(struct db *d, const char *path, enum store_mode mode,
         return FAULT_VERSION;
     }
     if (rc == 0)
-        rc = ask(d, "PRAGMA quick_check(1)", NULL, "ok", &whole);
+        rc = check(d, &whole);
     /* A lack of memory in the middle of the check looks like damage; damage stays. */
     if (rc == 0 && !whole)
-        rc = ask(d, "PRAGMA quick_check(1)", NULL, "ok", &whole);
+        rc = check(d, &whole);
     if (rc == FAULT_CORRUPT || (rc == 0 && !whole)) {
         say(note, path, "is damaged; restore it from a backup");
         return FAULT_CORRUPT;
     }
     if (rc < 0)
         say(note, path, rc == FAULT_BUSY ? "is locked by another process" : fault_text(rc));
+    return rc;
+}
+
+/* Free pages can be given back to the file system, a few at a time. */
+static int make_shrinkable(struct db *d)
+{
+    unsigned mode = 0, pages = 0, size = 0;
+    int rc = ask(d, "PRAGMA auto_vacuum", &mode, NULL, NULL);
+    rc = rc < 0 ? rc : ask(d, "PRAGMA page_count", &pages, NULL, NULL);
+    rc = rc < 0 ? rc : ask(d, "PRAGMA page_size", &size, NULL, NULL);
+    if (rc < 0 || mode != 0 || (uint64_t)pages * size > REWRITE_MAX)
+        return rc;
+    /* The copy is attached while it is made. Without room for it the database stays as it is. */
+    (void)sqlite3_limit(d->handle, SQLITE_LIMIT_ATTACHED, 1);
+    (void)run_text(d, "VACUUM");
+    (void)sqlite3_limit(d->handle, SQLITE_LIMIT_ATTACHED, 0);
     return rc;
 }
 
@@ -272,11 +305,15 @@ static int open_inside(struct db *d, const char *path, enum store_mode mode,
         return FAULT_VERSION;
     }
     if (mode != STORE_READ) {
-        rc = ask(d, "PRAGMA journal_mode = WAL", NULL, "wal", &wal);
+        /* Of one that is made now; one that has tables keeps what it has. */
+        rc = run_text(d, "PRAGMA auto_vacuum = INCREMENTAL");
+        rc = rc < 0 ? rc : ask(d, "PRAGMA journal_mode = WAL", NULL, "wal", &wal);
         if (rc == 0 && !wal)
             rc = FAULT_STORE;
         if (rc == 0)
             rc = migrate(d, schema, version);
+        if (rc == 0)
+            rc = make_shrinkable(d);
     }
     if (rc == 0)
         rc = prepare(d);

@@ -224,3 +224,81 @@ void store_query_page(struct query *q, const struct page *page)
     query_u64(q, anchor);
     query_u64(q, page_limit(page->limit));
 }
+
+void store_query_scan(struct query *q, const struct scan *s)
+{
+    query_u64(q, s->low);
+    query_u64(q, s->high);
+    query_u64(q, SCAN_MAX);
+}
+
+int scan_find_time(struct store *s, uint64_t low, uint64_t high, uint64_t ms,
+                   int (*time_of)(struct store *s, uint64_t seq, uint64_t *ret), uint64_t *ret)
+{
+    low++;
+    while (low < high) {
+        uint64_t half = low + (high - low) / 2, time;
+        int rc = time_of(s, half, &time);
+        if (rc < 0)
+            return rc;
+        if (time < ms)
+            low = half + 1;
+        else
+            high = half;
+    }
+    *ret = low;
+    return 0;
+}
+
+bool store_has_text(struct span in, const char *text)
+{
+    size_t len = strlen(text);
+    for (size_t i = 0; i + len <= in.len; i++)
+        if (span_eq_nocase(span_sub(in, i, len), span_of(text, len)))
+            return true;
+    return false;
+}
+
+static int room_of(struct db *d, enum statement which, struct store_room *ret)
+{
+    struct query q;
+    *ret = (struct store_room){0};
+    query_open(&q, d, which);
+    if (query_step(&q) == 1) {
+        uint64_t pages = query_get_u64(&q), size = query_get_u64(&q);
+        ret->bytes = pages * size;
+        ret->free_bytes = query_get_u64(&q) * size;
+    }
+    return query_close(&q);
+}
+
+int store_room(struct store *s, struct store_room *main, struct store_room *access)
+{
+    int rc = room_of(s->main, STMT_ROOM, main);
+    return rc < 0 ? rc : room_of(s->access, STMT_ACCESS_ROOM, access);
+}
+
+/* What was removed is mostly made anew: a sixteenth stays free. */
+#define SPARE_BYTES (4u * 1024 * 1024)
+static bool has_spare(const struct store_room *r)
+{
+    return r->free_bytes > SPARE_BYTES && r->free_bytes > r->bytes / 16;
+}
+
+static int vacuum_one(struct db *d, enum statement room, enum statement vacuum)
+{
+    struct store_room before, after;
+    int rc = room_of(d, room, &before);
+    if (rc < 0 || !has_spare(&before))
+        return rc;
+    rc = db_run(d, vacuum);
+    rc = rc < 0 ? rc : room_of(d, room, &after);
+    return rc < 0 ? rc : after.free_bytes < before.free_bytes && has_spare(&after);
+}
+
+int store_vacuum(struct store *s)
+{
+    int main = vacuum_one(s->main, STMT_ROOM, STMT_VACUUM);
+    int access = vacuum_one(s->access, STMT_ACCESS_ROOM, STMT_ACCESS_VACUUM);
+    return main < 0 ? main : access < 0 ? access : main > 0 || access > 0;
+}

@@ -75,6 +75,17 @@ void store_set_ring(struct store *s, const struct seal_ring *ring);
 /* Moves what is in the journal into the main file as far as readers allow, for quiet moments. */
 must_check int store_checkpoint(struct store *s);
 
+/* How large the two databases are, and how much of that is free pages. */
+struct store_room {
+    uint64_t bytes, free_bytes;
+};
+must_check int store_room(struct store *s, struct store_room *main, struct store_room *access);
+/* Gives free pages back to the file system, at most 256 of each database, where so many are free
+ * that they will not soon be used again. Outside a transaction. 1: there are more, 0: none. A
+ * database that an older postern made and that was too large to be rewritten gives none back: its
+ * free pages are used again. */
+must_check int store_vacuum(struct store *s);
+
 /* Which rows a numbered list gives: those after `anchor`, oldest first, or with newest_first those
  * before it (0: from the newest). limit 0 means STORE_PAGE_MAX. */
 struct page {

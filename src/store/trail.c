@@ -98,8 +98,99 @@ int trail_list(struct store *s, const struct page *page,
     return give(&q, s, each, context);
 }
 
+int trail_first(struct store *s, uint64_t *ret_seq)
+{
+    struct query q;
+    uint64_t seq = 0;
+    store_query(&q, s, STMT_AUDIT_FIRST);
+    if (query_step(&q) == 1)
+        seq = query_get_u64(&q);
+    int rc = store_close_query(&q, s);
+    if (rc == 0)
+        *ret_seq = seq;
+    return rc;
+}
+
+int trail_time(struct store *s, uint64_t seq, uint64_t *ret_ms)
+{
+    struct query q;
+    uint64_t ms = 0;
+    store_query(&q, s, STMT_AUDIT_TIME);
+    query_u64(&q, seq);
+    int row = query_step(&q);
+    if (row == 1)
+        ms = query_get_u64(&q);
+    int rc = store_close_query(&q, s);
+    if (rc == 0 && row == 0)
+        return FAULT_ABSENT;
+    if (rc == 0)
+        *ret_ms = ms;
+    return rc;
+}
+
+static int time_or_none(struct store *s, uint64_t seq, uint64_t *ret)
+{
+    int rc = trail_time(s, seq, ret);
+    if (rc == FAULT_ABSENT)
+        *ret = 0;
+    return rc == FAULT_ABSENT ? 0 : rc;
+}
+
+int trail_find_time(struct store *s, uint64_t ms, uint64_t *ret_seq)
+{
+    uint64_t first, last;
+    uint8_t hash[STORE_HASH_SIZE];
+    int rc = trail_first(s, &first);
+    rc = rc < 0 ? rc : trail_last(s, &last, hash);
+    if (rc < 0)
+        return rc;
+    return scan_find_time(s, first == 0 ? 0 : first - 1, last + 1, ms, time_or_none, ret_seq);
+}
+
+int trail_remove(struct store *s, uint64_t upto)
+{
+    struct query q;
+    store_query(&q, s, STMT_AUDIT_REMOVE);
+    query_u64(&q, upto);
+    return store_run_query(&q, s);
+}
+
+static bool fits_filter(const struct trail_filter *f, const struct record *r)
+{
+    if (r->wall_ms < f->since_ms || (f->until_ms != 0 && r->wall_ms >= f->until_ms))
+        return false;
+    if ((f->event != NULL && !span_is(r->event, f->event)) ||
+        (f->actor != NULL && !span_is(r->actor, f->actor)) ||
+        (f->target != NULL && !span_is(r->target, f->target)))
+        return false;
+    return f->text == NULL || store_has_text(r->actor, f->text) ||
+           store_has_text(r->event, f->text) || store_has_text(r->target, f->text) ||
+           store_has_text(r->request_id, f->text) || store_has_text(r->detail, f->text);
+}
+
+/* The clock may have been set back a little. */
+#define UNSTEADY_MS 60000u
+
+static int narrow_by_time(struct store *s, const struct trail_filter *f, struct scan *scan)
+{
+    uint64_t at;
+    int rc = 0;
+    if (f->since_ms > UNSTEADY_MS) {
+        rc = trail_find_time(s, f->since_ms - UNSTEADY_MS, &at);
+        if (rc == 0 && at - 1 > scan->low)
+            scan->low = at - 1;
+    }
+    if (rc == 0 && f->until_ms != 0) {
+        rc = trail_find_time(s, f->until_ms + UNSTEADY_MS, &at);
+        if (rc == 0 && at < scan->high)
+            scan->high = at;
+    }
+    return rc;
+}
+
 int trail_search(struct store *s, const struct trail_filter *filter, const struct page *page,
-                 int (*each)(void *context, const struct record *record), void *context)
+                 int (*each)(void *context, const struct record *record), void *context,
+                 uint64_t *ret_next)
 {
     /* The narrower index first: what one person did is less than how often one thing happened. */
     static const enum statement WHICH[4][2] = {
@@ -107,18 +198,36 @@ int trail_search(struct store *s, const struct trail_filter *filter, const struc
         {STMT_AUDIT_SEARCH_EVENT, STMT_AUDIT_SEARCH_EVENT_BACK},
         {STMT_AUDIT_SEARCH_ACTOR, STMT_AUDIT_SEARCH_ACTOR_BACK},
         {STMT_AUDIT_SEARCH_TARGET, STMT_AUDIT_SEARCH_TARGET_BACK}};
+    const char *const key[] = {NULL, filter->event, filter->actor, filter->target};
     size_t by = filter->actor != NULL    ? 2
                 : filter->target != NULL ? 3
                 : filter->event != NULL  ? 1
                                          : 0;
     struct query q;
+    struct scan scan;
+    int stop = 0;
+    scan_init(&scan, page);
+    int rc = narrow_by_time(s, filter, &scan);
+    if (rc < 0)
+        return rc;
     store_query(&q, s, WHICH[by][page->newest_first]);
-    store_query_page(&q, page);
-    query_text(&q, filter->event);
-    query_text(&q, filter->actor);
-    query_text(&q, filter->target);
-    query_u64(&q, filter->since_ms);
-    return give(&q, s, each, context);
+    store_query_scan(&q, &scan);
+    if (key[by] != NULL)
+        query_text(&q, key[by]);
+    while (stop == 0 && scan.given < scan.limit && query_step(&q) == 1) {
+        struct record r;
+        read_record(&q, &r);
+        scan.read++;
+        scan.last = r.seq;
+        if (q.fault == 0 && fits_filter(filter, &r)) {
+            scan.given++;
+            stop = each(context, &r);
+        }
+    }
+    rc = store_close_query(&q, s);
+    if (rc == 0 && ret_next != NULL)
+        *ret_next = scan_next(&scan);
+    return rc < 0 ? rc : stop;
 }
 
 int trail_walk(struct store *s, int (*each)(void *context, const struct record *record),

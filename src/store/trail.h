@@ -1,6 +1,6 @@
 /* The rows of the audit trail. Only src/audit appends here: it makes the numbers and the hashes.
  *
- * Rows are never changed or removed by the store; there is no function for it. */
+ * Rows are never changed. They are removed only from the front, by audit/retention.h. */
 #ifndef STORE_TRAIL_H
 #define STORE_TRAIL_H
 
@@ -25,6 +25,14 @@ struct record {
 must_check int trail_last(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[STORE_HASH_SIZE]);
 /* The hash of one row. FAULT_ABSENT. */
 must_check int trail_hash(struct store *s, uint64_t seq, uint8_t ret_hash[STORE_HASH_SIZE]);
+/* Number of the first row; 0: none. */
+must_check int trail_first(struct store *s, uint64_t *ret_seq);
+/* FAULT_ABSENT. */
+must_check int trail_time(struct store *s, uint64_t seq, uint64_t *ret_ms);
+/* The number of the first row whose time is not before `ms`; one more than the last: none. */
+must_check int trail_find_time(struct store *s, uint64_t ms, uint64_t *ret_seq);
+/* Removes the rows up to this number; how many. */
+must_check int trail_remove(struct store *s, uint64_t upto);
 must_check int trail_append(struct store *s, const struct record *r);
 must_check int trail_list(struct store *s, const struct page *page,
                           int (*each)(void *context, const struct record *record), void *context);
@@ -34,10 +42,16 @@ struct trail_filter {
     const char *actor;
     const char *target;
     uint64_t since_ms;
+    uint64_t until_ms; /* before this; 0: any */
+    const char *text;  /* in actor, event, target, request or detail; NULL: any */
 };
+/* A call looks at a bounded number of records. *ret_next (or NULL): the anchor with which to go on,
+ * also when fewer were given than the page holds; 0: there are no more. Where the clock was set
+ * back by more than a minute, since_ms and until_ms may miss records. */
 must_check int trail_search(struct store *s, const struct trail_filter *filter,
                             const struct page *page,
-                            int (*each)(void *context, const struct record *record), void *context);
+                            int (*each)(void *context, const struct record *record), void *context,
+                            uint64_t *ret_next);
 /* Every row from the first on, in one consistent view, without the limit of a page: for verifying
  * and exporting. Memory does not grow with the trail. */
 must_check int trail_walk(struct store *s, int (*each)(void *context, const struct record *record),

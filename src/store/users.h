@@ -1,8 +1,8 @@
 /* People and the groups they are in.
  *
  * A user's name is the key; it never changes. Removing a user removes credentials, sessions, tokens
- * and memberships with it; the audit trail keeps the name. The four built-in groups exist always: who
- * is in them has a role (keeper/roles.h). */
+ * and memberships with it; the audit trail keeps the name. The four built-in groups exist always:
+ * who is in them has a role (keeper/roles.h). */
 #ifndef STORE_USERS_H
 #define STORE_USERS_H
 

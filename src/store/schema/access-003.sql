@@ -18,5 +18,5 @@ ALTER TABLE access ADD COLUMN began BLOB NOT NULL DEFAULT x'';
 ALTER TABLE access ADD COLUMN grants TEXT NOT NULL DEFAULT '';
 
 -- What one person did, and what was asked of one console, newest first.
-CREATE INDEX access_by_principal ON access (principal, seq) WHERE principal <> '';
-CREATE INDEX access_by_route ON access (route, seq) WHERE route <> '';
+CREATE INDEX access_by_principal ON access (principal, seq);
+CREATE INDEX access_by_route ON access (route, seq);

@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include "audit/record.h"
+#include "audit/retention.h"
 #include "audit/verify.h"
 
 struct chain {
@@ -126,7 +127,79 @@ static void a_record_out_of_the_middle_is_missed(void **state)
 static void the_first_record_is_missed(void **state)
 {
     tamper(*state, "DELETE FROM audit WHERE seq <= 2");
-    assert_found(*state, VERIFY_REMOVED, 1);
+    assert_found(*state, VERIFY_SHORTENED, 3);
+}
+
+/* As the keeper does it: a word, the head file, and then some at a time. */
+static void let_go(struct chain *c, uint64_t rows)
+{
+    const struct retention_limit limit = {.rows = rows};
+    struct head head;
+    uint64_t upto;
+    assert_int_equal(retention_due(c->x.store, &limit, &upto), 0);
+    assert_int_not_equal(upto, 0);
+    assert_int_equal(retention_announce(c->x.store, upto, NOW * 1000ull), 0);
+    assert_int_equal(head_read(c->head, &head), 0);
+    /* The head file does not know the word yet. */
+    assert_int_equal(retention_remove(c->x.store, upto < head.count ? upto : head.count, 100), 0);
+    assert_int_equal(head_update(c->head, c->x.store), 0);
+    assert_int_equal(head_read(c->head, &head), 0);
+    assert_int_equal(retention_remove(c->x.store, head.count, 3), 3);
+    assert_found(c, VERIFY_INTACT, 0);
+    while (retention_remove(c->x.store, head.count, 3) > 0)
+        ;
+}
+
+static void what_is_left_after_records_were_let_go_is_intact(void **state)
+{
+    struct chain *c = *state;
+    struct verify_report r;
+    let_go(c, 8);
+    r = verify(c);
+    assert_int_equal(r.finding, VERIFY_INTACT);
+    assert_int_equal(r.first, 13);
+    assert_int_equal(r.count, 21);
+    /* Again, and by age: everything but the last two goes, the last word among them that stays. */
+    append(c->x.store, 5);
+    assert_int_equal(head_update(c->head, c->x.store), 0);
+    let_go(c, 2);
+    r = verify(c);
+    assert_int_equal(r.finding, VERIFY_INTACT);
+    assert_int_equal(r.first, 25);
+    assert_int_equal(head_update(c->head, c->x.store), 0);
+}
+
+static void nobody_else_can_let_records_go(void **state)
+{
+    struct chain *c = *state;
+    let_go(c, 8);
+    tamper(c, "DELETE FROM audit WHERE seq = 13");
+    assert_found(c, VERIFY_SHORTENED, 14);
+    tamper(c, "DELETE FROM audit WHERE seq <= 20");
+    assert_found(c, VERIFY_SHORTENED, 21);
+}
+
+static void a_word_by_somebody_else_lets_nothing_go(void **state)
+{
+    struct chain *c = *state;
+    const struct audit_draft d = {.event = AUDIT_AUDIT_PRUNED,
+                                  .wall_ms = NOW * 1000ull,
+                                  .actor_kind = AUDIT_PERSON,
+                                  .actor = SPAN("ann"),
+                                  .detail = SPAN("{\"upto\":5,\"hash\":\"00\"}")};
+    assert_int_equal(audit_append(c->x.store, &d, NULL), 0);
+    assert_int_equal(head_update(c->head, c->x.store), 0);
+    assert_int_equal(retention_remove(c->x.store, 100, 100), 0);
+    tamper(c, "DELETE FROM audit WHERE seq <= 5");
+    assert_found(c, VERIFY_SHORTENED, 6);
+}
+
+static void what_the_first_record_follows_cannot_be_changed(void **state)
+{
+    struct chain *c = *state;
+    let_go(c, 8);
+    tamper(c, "UPDATE audit SET prev = zeroblob(32) WHERE seq = 13");
+    assert_found(c, VERIFY_CHANGED, 13);
 }
 
 static void closing_the_gap_does_not_hide_it(void **state)
@@ -303,7 +376,7 @@ static void a_head_file_that_cannot_be_written_only_lags(void **state)
 static void every_finding_has_a_name_and_a_sentence(void **state)
 {
     (void)state;
-    for (int f = VERIFY_INTACT; f <= VERIFY_HEAD_DAMAGED; f++) {
+    for (int f = VERIFY_INTACT; f <= VERIFY_SHORTENED; f++) {
         struct verify_report r = {.finding = (enum verify_finding)f, .seq = 12, .was = 13};
         struct buf out;
         buf_init(&out, 256);
@@ -324,6 +397,10 @@ int main(void)
         cmocka_unit_test(every_column_is_covered),
         with_chain(a_record_out_of_the_middle_is_missed),
         with_chain(the_first_record_is_missed),
+        with_chain(what_is_left_after_records_were_let_go_is_intact),
+        with_chain(nobody_else_can_let_records_go),
+        with_chain(a_word_by_somebody_else_lets_nothing_go),
+        with_chain(what_the_first_record_follows_cannot_be_changed),
         with_chain(closing_the_gap_does_not_hide_it),
         with_chain(two_records_that_changed_places_are_named),
         with_chain(a_record_put_in_place_of_another_does_not_follow),

@@ -64,7 +64,7 @@ static void assert_list(struct store *s, struct access_filter filter, struct pag
 {
     struct buf out;
     buf_init(&out, 1024);
-    assert_int_equal(access_list(s, &filter, &page, collect, &out), 0);
+    assert_int_equal(access_list(s, &filter, &page, collect, &out, NULL), 0);
     if (!span_is(buf_view(&out), expect))
         fail_msg("%.*s instead of %s", SPAN_FMT(buf_view(&out)), expect);
     buf_fini(&out);
@@ -116,7 +116,7 @@ static void a_record_comes_back_as_it_went_in(void **state)
     /* A number that the column cannot hold is cut, not refused. */
     r.bytes_in = UINT64_MAX;
     assert_int_equal(access_append(s, &r, 1, 0, 7), 0);
-    assert_int_equal(access_list(s, &any, &all, keep_row, &calls), 0);
+    assert_int_equal(access_list(s, &any, &all, keep_row, &calls, NULL), 0);
     assert_int_equal(calls, 1);
 }
 
@@ -127,8 +127,8 @@ static void records_are_filtered(void **state)
     assert_list(s, (struct access_filter){.denials = true}, all, "5 10 15 20 ");
     assert_list(s, (struct access_filter){.denials = true}, back, "20 15 ");
     assert_list(s, (struct access_filter){.denials = true, .route = "wso2"}, all, "5 15 ");
-    assert_list(s, (struct access_filter){.denials = true, .since_ms = 11}, all, "15 20 ");
-    assert_list(s, (struct access_filter){.route = "tomcat", .since_ms = 15}, all, "16 18 20 ");
+    assert_list(s, (struct access_filter){.denials = true, .since_ms = 11}, all, "10 15 20 ");
+    assert_list(s, (struct access_filter){.route = "tomcat", .since_ms = 19}, all, "16 18 20 ");
     assert_list(s, (struct access_filter){.principal = "bob"}, all, "");
     assert_list(s, (struct access_filter){0}, back, "20 19 ");
 }
@@ -152,22 +152,90 @@ static void refusals_are_counted_by_source(void **state)
     buf_fini(&out);
 }
 
+static int prune(struct store *s, uint64_t rows, uint64_t before_ms, uint32_t budget)
+{
+    const struct access_limit limit = {.rows = rows, .before_ms = before_ms};
+    return access_prune(s, &limit, budget);
+}
+
+static void the_room_that_records_take_is_bounded(void **state)
+{
+    struct store *s = filled(state, 2000);
+    const struct access_limit limit = {.rows = 1000000, .bytes = 128 * 1024};
+    struct store_room main, room;
+    int gone = 1;
+    for (int i = 0; i < 100 && gone > 0; i++)
+        gone = access_prune(s, &limit, 100);
+    assert_int_equal(gone, 0);
+    assert_int_equal(store_room(s, &main, &room), 0);
+    assert_in_range(room.bytes - room.free_bytes, 1, 128 * 1024);
+}
+
+static void free_pages_are_given_back(void **state)
+{
+    struct store *s = ((struct scratch *)*state)->store;
+    static struct access_record batch[500];
+    struct store_room main, before, after;
+    for (size_t i = 0; i < countof(batch); i++)
+        batch[i] = entry(i, 0, (uint8_t)i);
+    for (int i = 0; i < 60; i++)
+        assert_int_equal(access_append(s, batch, countof(batch), 0, 1), 0);
+    assert_int_equal(prune(s, 10, 0, 100000), 29990);
+    assert_int_equal(store_room(s, &main, &before), 0);
+    assert_true(before.free_bytes > 4u * 1024 * 1024);
+    int more = 1, steps = 0;
+    for (; more > 0; steps++)
+        more = store_vacuum(s);
+    assert_int_equal(more, 0);
+    assert_in_range(steps, 2, 10000);
+    assert_int_equal(store_room(s, &main, &after), 0);
+    assert_true(after.bytes < before.bytes / 2);
+}
+
+/* Half of them fit nothing, so that a page is short and says where to go on. */
+static void a_search_for_something_rare_goes_on(void **state)
+{
+    struct store *s = ((struct scratch *)*state)->store;
+    static struct access_record batch[500];
+    for (size_t i = 0; i < countof(batch); i++)
+        batch[i] = entry(2, 0, 1);
+    for (int i = 0; i < 30; i++)
+        assert_int_equal(access_append(s, batch, countof(batch), 0, 1), 0);
+    struct access_record rare = entry(2, 0, 1);
+    rare.path = SPAN("/needle");
+    assert_int_equal(access_append(s, &rare, 1, 0, 1), 0);
+    for (int i = 0; i < 30; i++)
+        assert_int_equal(access_append(s, batch, countof(batch), 0, 1), 0);
+    const struct access_filter filter = {.text = "NEEDLE"};
+    struct page page = {.newest_first = true};
+    struct buf out;
+    buf_init(&out, 64);
+    unsigned pages = 0;
+    do {
+        assert_int_equal(access_list(s, &filter, &page, collect, &out, &page.anchor), 0);
+        pages++;
+    } while (page.anchor != 0);
+    assert_true(span_is(buf_view(&out), "15001 "));
+    assert_in_range(pages, 3, 4);
+    buf_fini(&out);
+}
+
 static void the_number_of_records_is_bounded(void **state)
 {
     struct store *s = filled(state, 30);
     struct access_stats stats;
-    assert_int_equal(access_prune(s, 100, 0, 1000), 0);
-    assert_int_equal(access_prune(s, 20, 0, 4), 4);
-    assert_int_equal(access_prune(s, 20, 0, 1000), 6);
-    assert_int_equal(access_prune(s, 20, 0, 1000), 0);
+    assert_int_equal(prune(s, 100, 0, 1000), 0);
+    assert_int_equal(prune(s, 20, 0, 4), 4);
+    assert_int_equal(prune(s, 20, 0, 1000), 6);
+    assert_int_equal(prune(s, 20, 0, 1000), 0);
     assert_int_equal(access_stats(s, &stats), 0);
     assert_int_equal(stats.rows, 20);
     assert_int_equal(stats.oldest_ms, 11);
     assert_int_equal(stats.newest_ms, 30);
-    assert_int_equal(access_prune(s, 100, 16, 1000), 5);
+    assert_int_equal(prune(s, 100, 16, 1000), 5);
     /* The last one stays, so that numbers are not given twice. */
-    assert_int_equal(access_prune(s, 0, 1000, 1000), 14);
-    assert_int_equal(access_prune(s, 0, 1000, 1000), 0);
+    assert_int_equal(prune(s, 0, 1000, 1000), 14);
+    assert_int_equal(prune(s, 0, 1000, 1000), 0);
     assert_int_equal(access_stats(s, &stats), 0);
     assert_int_equal(stats.rows, 1);
 }
@@ -219,6 +287,9 @@ int main(void)
         with_store(records_are_filtered),
         with_store(refusals_are_counted_by_source),
         with_store(the_number_of_records_is_bounded),
+        with_store(the_room_that_records_take_is_bounded),
+        with_store(free_pages_are_given_back),
+        with_store(a_search_for_something_rare_goes_on),
         with_store(losses_are_counted),
         with_store(access_records_take_no_part_in_the_store_s_transaction),
         with_store(batches_are_fast_enough_to_print),

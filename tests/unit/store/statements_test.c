@@ -36,6 +36,8 @@ static const char *const MAY_SCAN[] = {
     "ACCESS_AGED",       /* from the beginning, as many as the budget */
     "ACCESS_LOST",       /* one row */
     "ACCESS_LOSS",       /* one row */
+    "ROOM",              /* three numbers of the file's head */
+    "ACCESS_ROOM",       /* three numbers of the file's head */
 };
 
 static bool may_scan(const char *name)

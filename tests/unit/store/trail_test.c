@@ -36,7 +36,7 @@ static void assert_search(struct store *s, struct trail_filter filter, struct pa
 {
     struct buf out;
     buf_init(&out, 256);
-    assert_int_equal(trail_search(s, &filter, &page, collect, &out), 0);
+    assert_int_equal(trail_search(s, &filter, &page, collect, &out, NULL), 0);
     if (!span_is(buf_view(&out), expect))
         fail_msg("%.*s instead of %s", SPAN_FMT(buf_view(&out)), expect);
     buf_fini(&out);
@@ -95,6 +95,8 @@ static void a_search_combines_its_filters(void **state)
     assert_search(s, (struct trail_filter){.target = "t"}, (struct page){.limit = 2}, "1 2 ");
     assert_search(s, (struct trail_filter){.target = "u"}, all, "");
     assert_search(s, (struct trail_filter){.since_ms = NOW * 1000ull + 9}, all, "9 10 ");
+    assert_search(s, (struct trail_filter){.until_ms = NOW * 1000ull + 3}, all, "1 2 ");
+    assert_search(s, (struct trail_filter){.text = "OGI"}, all, "3 6 9 ");
     assert_search(s, (struct trail_filter){.event = "x' OR 1=1 --"}, all, "");
 }
 
