@@ -206,6 +206,7 @@ static const struct field HEALTH[] = {
     ALWAYS("routes", FIELD_OBJECTS),
     ALWAYS("names", FIELD_OBJECTS),
     ALWAYS("courier", FIELD_ENUM, .values = "connected|absent"),
+    ALWAYS("policy_changes", FIELD_OBJECT),
     ALWAYS("audit_records", FIELD_NUMBER),
     ALWAYS("access_records", FIELD_NUMBER),
     ALWAYS("access_lost", FIELD_NUMBER),

@@ -64,7 +64,11 @@ void change_free(struct change *c)
 
 static struct change *change_new(void)
 {
-    return calloc(1, sizeof(struct change));
+    struct change *c = calloc(1, sizeof(*c));
+    if (c != NULL) {
+        c->began_ms = clock_mono_ms();
+    }
+    return c;
 }
 
 int change_number(struct keeper *k, uint64_t *ret)
@@ -160,6 +164,9 @@ int change_make(struct call *call, struct candidate *plan, const struct change_t
                 uint64_t *version)
 {
     int r = change_write(call->keeper, plan, terms, &call->change);
+    if (r == 0) {
+        call->change->began_ms = call->arrived_ms;
+    }
     if (r == 0 && version != NULL) {
         *version = call->change->version;
     }
@@ -543,6 +550,9 @@ void change_settled(struct keeper *k, uint64_t number)
     }
     change_committed(k, number);
     k->changes.current = NULL;
+    if (!c->is_refresh) {
+        inforce_add(&k->changes.inforce, clock_mono_ms() - c->began_ms);
+    }
     struct buf line;
     log_line(&line, LOG_LEVEL_INFO, "snapshot_settled");
     log_num(&line, "number", (int64_t)number);

@@ -17,6 +17,7 @@
 #include "base/list.h"
 #include "base/macros.h"
 #include "base/span.h"
+#include "keeper/inforce.h"
 
 struct call;
 struct candidate;
@@ -34,7 +35,8 @@ enum change_state { CHANGE_MADE, CHANGE_PUBLISHED, CHANGE_COMMITTED };
 struct change {
     enum change_state state;
     uint64_t number;
-    uint64_t since_ms;      /* monotonic, of publishing */
+    uint64_t began_ms;      /* monotonic, when it was asked for */
+    uint64_t since_ms;      /* the same, of publishing */
     struct live *candidate; /* owned until it is in force */
     struct live *previous;  /* after COMMIT: what was in force, owned */
     /* Neither: the same, with other addresses of names or fewer leases. */
@@ -62,6 +64,7 @@ struct change_terms {
 };
 
 struct changes {
+    struct inforce inforce; /* how long each took */
     struct change *current; /* made, published or committed; not settled */
     struct list waiting;    /* parked replies with their calls */
     size_t waiting_count;

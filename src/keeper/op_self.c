@@ -196,23 +196,25 @@ int op_health(struct call *c)
     struct keeper *k = c->keeper;
     const struct snapshot *s = k->live == NULL ? NULL : live_snapshot(k->live);
     struct access_stats access = {0};
-    uint64_t count = 0;
+    uint64_t first = 0, last = 0;
     uint8_t hash[STORE_HASH_SIZE];
     int r = access_stats(k->store, &access);
-    r = r < 0 ? r : trail_last(k->store, &count, hash);
+    r = r < 0 ? r : trail_first(k->store, &first);
+    r = r < 0 ? r : trail_last(k->store, &last, hash);
     if (r < 0) {
         return r;
     }
     return call_answer(
         c, 200,
         json_pack(
-            "{s:s,s:o,s:s,s:o,s:I,s:I,s:o,s:o,s:o,s:s,s:o,s:o,s:o,s:I,s:I,s:I}", "status",
+            "{s:s,s:o,s:s,s:o,s:I,s:I,s:o,s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:I,s:I,s:I}", "status",
             status_word(k), "warnings", alerts_warnings(k), "version", POSTERN_VERSION, "started",
             json_time_ms(k->started_ms), "snapshot", (json_int_t)(s == NULL ? 0 : s->number),
             "generation", (json_int_t)(s == NULL ? 0 : s->generation), "edges", edges_json(k),
             "routes", routes_json(k), "names", names_json(k), "courier",
             k->courier != NULL ? "connected" : "absent", "fleet", pairs_json(span_str(k->fleet)),
             "sandbox", pairs_json(span_str(k->sandbox)), "revocations", revocations_json(k),
-            "audit_records", (json_int_t)count, "access_records", (json_int_t)access.rows,
-            "access_lost", (json_int_t)access.lost));
+            "policy_changes", inforce_json(&k->changes.inforce), "audit_records",
+            (json_int_t)(first == 0 ? 0 : last - first + 1), "access_records",
+            (json_int_t)access.rows, "access_lost", (json_int_t)access.lost));
 }
