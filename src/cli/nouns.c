@@ -442,6 +442,13 @@ int run_audit_verify(struct invocation *v)
     if (invocation_flag(v, "offline"))
         return verify_offline(v);
     int rc = invocation_request(v, &status, &answer);
+    /* A long trail is walked while others are served. */
+    while (rc == EXIT_DONE && json_is_true(json_object_get(answer, "running"))) {
+        json_decref(answer);
+        answer = NULL;
+        (void)sleep(1);
+        rc = invocation_request(v, &status, &answer);
+    }
     if (rc != EXIT_DONE)
         return rc;
     bool intact = json_is_true(json_object_get(answer, "intact"));

@@ -214,10 +214,10 @@ static const struct field HEALTH[] = {
 };
 
 static const struct field VERIFIED[] = {
-    ALWAYS("intact", FIELD_FLAG), ALWAYS("finding", FIELD_STRING),
-    ALWAYS("seq", FIELD_NUMBER),  ALWAYS("count", FIELD_NUMBER),
-    ALWAYS("lag", FIELD_NUMBER),  ALWAYS("hash", FIELD_STRING),
-    ALWAYS("text", FIELD_STRING), {0},
+    ALWAYS("intact", FIELD_FLAG),  ALWAYS("finding", FIELD_STRING), ALWAYS("seq", FIELD_NUMBER),
+    ALWAYS("count", FIELD_NUMBER), ALWAYS("lag", FIELD_NUMBER),     ALWAYS("hash", FIELD_STRING),
+    ALWAYS("text", FIELD_STRING),  MAYBE("first", FIELD_NUMBER),    MAYBE("running", FIELD_FLAG),
+    MAYBE("done", FIELD_NUMBER),   MAYBE("total", FIELD_NUMBER),    {0},
 };
 
 static const struct field SIMULATION[] = {

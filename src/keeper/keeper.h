@@ -38,6 +38,7 @@
 #include "keeper/simulation.h"
 #include "keeper/trustwatch.h"
 #include "keeper/turn.h"
+#include "keeper/verification.h"
 #include "store/store.h"
 
 struct call;
@@ -111,6 +112,7 @@ struct keeper {
     struct retention retention;
     struct reader reader;
     struct simulations simulations;
+    struct verification verification;
     uv_signal_t term, interrupt;
     bool stopping;
     int exit_code;

@@ -40,27 +40,55 @@ int op_audit_list(struct call *c)
     return op_list_done(&rows, r, "records", true);
 }
 
+static json_t *report_json(const struct verify_report *report)
+{
+    char hash[2 * STORE_HASH_SIZE + 1];
+    struct buf text;
+    text_hex(hash, span_of(report->hash, sizeof(report->hash)));
+    buf_init(&text, 1024);
+    json_t *answer =
+        verify_text(report, &text) < 0
+            ? NULL
+            : json_pack(
+                  "{s:b,s:s,s:I,s:I,s:I,s:I,s:s,s:o}", "intact", report->finding == VERIFY_INTACT,
+                  "finding", verify_finding_name(report->finding), "seq", (json_int_t)report->seq,
+                  "first", (json_int_t)report->first, "count", (json_int_t)report->count, "lag",
+                  (json_int_t)report->lag, "hash", hash, "text", json_text(buf_view(&text)));
+    buf_fini(&text);
+    return answer;
+}
+
+static json_t *progress_json(const struct verification *v)
+{
+    json_int_t done = (json_int_t)atomic_load(&v->done);
+    return json_pack("{s:b,s:s,s:I,s:I,s:I,s:s,s:s,s:b,s:I,s:I}", "intact", false, "finding",
+                     "running", "seq", (json_int_t)0, "count", done, "lag", (json_int_t)0, "hash",
+                     "", "text", "the trail is being verified; ask again", "running", true, "done",
+                     done, "total", (json_int_t)v->total);
+}
+
 int op_audit_verify(struct call *c)
 {
+    struct keeper *k = c->keeper;
     struct verify_report report;
-    int r = verify_trail(c->keeper->store, c->keeper->head_file, &report);
-    if (r < 0) {
-        return r;
+    uint64_t first, last;
+    uint8_t hash[STORE_HASH_SIZE];
+    int r = trail_first(k->store, &first);
+    r = r < 0 ? r : trail_last(k->store, &last, hash);
+    if (r == 0 && last - first < VERIFICATION_AT_ONCE) {
+        r = verify_trail(k->store, k->head_file, &report);
+        return r < 0 ? r : call_answer(c, 200, report_json(&report));
     }
-    char hash[2 * STORE_HASH_SIZE + 1];
-    text_hex(hash, span_of(report.hash, sizeof(report.hash)));
-    struct buf text;
-    buf_init(&text, 1024);
-    r = verify_text(&report, &text);
-    json_t *answer =
-        r < 0
-            ? NULL
-            : json_pack("{s:b,s:s,s:I,s:I,s:I,s:s,s:o}", "intact", report.finding == VERIFY_INTACT,
-                        "finding", verify_finding_name(report.finding), "seq",
-                        (json_int_t)report.seq, "count", (json_int_t)report.count, "lag",
-                        (json_int_t)report.lag, "hash", hash, "text", json_text(buf_view(&text)));
-    buf_fini(&text);
-    return r < 0 ? r : call_answer(c, 200, answer);
+    r = r < 0 ? r : verification_ask(k, last - first + 1);
+    if (r == FAULT_BUSY || r == FAULT_CLOSED) {
+        c->retry_after = 10;
+        return call_problem(c, 503, NULL, "the trail cannot be verified at the moment");
+    }
+    return r < 0
+               ? r
+               : call_answer(c, 200,
+                             k->verification.at_work ? progress_json(&k->verification)
+                                                     : report_json(&k->verification.verify.report));
 }
 
 int op_audit_head(struct call *c)

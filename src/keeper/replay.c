@@ -47,6 +47,7 @@ static struct subject subject_of(const struct access_record *r)
     if (!is_program(r))
         return s;
     s.token = r->principal;
+    s.by_certificate = r->principal_kind == CREDENTIAL_CERTIFICATE;
     s.scope_routes = r->own == REASON_TOKEN_SCOPE ? SPAN_NONE : r->token_routes;
     s.scope_zones = r->token_zones;
     s.scope_certificate = r->own == REASON_TOKEN_CERTIFICATE ? NO_CERTIFICATE : NULL;
@@ -90,7 +91,8 @@ static struct decision decide(const struct live *l, const struct route_def *rout
         q->path = r->destination;
         d = policy_decide(p, q);
     }
-    bool minds = (d.rule != NULL && d.rule->methods.count > 0) || policy_minds_method(p, route);
+    bool minds = (d.rule != NULL && (d.rule->methods.count > 0 || d.rule->read_only)) ||
+                 policy_minds_method(p, route);
     if (d.verdict == VERDICT_ALLOW && (r->flags & ACCESS_OVERRIDE) != 0 && minds)
         return (struct decision){VERDICT_DENY, REASON_METHOD, d.rule};
     return d;
@@ -116,6 +118,7 @@ bool replay_decide(const struct live *l, const struct access_record *record, str
                          .route = route,
                          .method = record->method,
                          .path = record->path,
+                         .upgrade = (record->flags & ACCESS_UPGRADE) != 0,
                          .now = record->wall_ms / 1000};
     *ret = decide(l, route, port, record, &q);
     return true;

@@ -49,7 +49,8 @@ static int prune_audit(struct retention *r, struct retention_conf *c)
 {
     struct keeper *k = r->keeper;
     uint64_t now = clock_mono_ms();
-    if ((c->audit_days == 0 && c->audit_rows == 0) || k->alarmed) {
+    /* A walk over the trail must not miss what it has not seen yet. */
+    if ((c->audit_days == 0 && c->audit_rows == 0) || k->alarmed || k->verification.at_work) {
         return 0;
     }
     if (now >= r->announce_ms) {

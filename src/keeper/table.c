@@ -446,7 +446,9 @@ const struct operation OPERATIONS[] = {
             {"text", FIELD_STRING, false, "that have this text somewhere; a page may be short, "
                                           "`next` goes on all the same"})},
     {"GET", "/api/v1/audit/verify", READERS, 0,
-     "Walks the whole trail and says whether anything was changed or removed.", op_audit_verify,
+     "Walks the whole trail and says whether anything was changed or removed. A long trail is "
+     "walked in the background: the answer has `running`, and asking again says how far it is.",
+     op_audit_verify,
      NULL, NULL},
     {"GET", "/api/v1/audit/head", READERS, 0, "Number and hash of the last record.", op_audit_head,
      NULL, NULL},
