@@ -50,13 +50,14 @@ const result = await build({
 
 const base = path.join(here, "node_modules/@patternfly/react-core/dist/styles/base.css");
 const own = path.join(here, "src/console.css");
+const ours = path.join(here, "src") + path.sep;
 // Importing one component of a library names the sheets of all; those are kept whose table of class
-// names has bytes in the result.
+// names has bytes in the result. Our own sheets have no such table.
 const used = new Set();
 for (const o of Object.values(result.metafile.outputs))
   for (const [file, { bytesInOutput }] of Object.entries(o.inputs))
     if (bytesInOutput > 0) used.add(path.resolve(here, file).replace(/\.m?js$/, ".css"));
-const order = [base, ...[...sheets].filter((f) => used.has(f)).filter((f) => f !== base && f !== own).sort(), own];
+const order = [base, ...[...sheets].filter((f) => used.has(f) || f.startsWith(ours)).filter((f) => f !== base && f !== own).sort(), own];
 const parts = await Promise.all(order.map((f) => readFile(f, "utf8")));
 const style = await transform(withoutFonts(parts.join("\n")), { loader: "css", minify: true, legalComments: "none" });
 const styleName = `style-${hash(style.code)}.css`;

@@ -70,6 +70,7 @@ export interface Intent {
   body?: object;
   etag?: string | null;
   termsIn: "body" | "query";
+  candidate?: () => Promise<Candidate>; // the same change as apply takes it, to try it out
 }
 
 export interface Terms {
@@ -86,13 +87,20 @@ export function carryOut<T>(intent: Intent, terms: Terms): Promise<Answer<T>> {
 }
 
 export function applying(candidate: Candidate, base?: number): Intent {
-  return { method: "POST", path: "apply", body: base === undefined ? candidate : { ...candidate, base }, termsIn: "body" };
+  return { method: "POST", path: "apply", body: base === undefined ? candidate : { ...candidate, base }, termsIn: "body", candidate: async () => candidate };
 }
 
-export function putting(path: string, body: object, etag: string | null): Intent {
-  return { method: "PUT", path, body, etag, termsIn: "query" };
+type Kind = "zones" | "routes" | "rules";
+
+export function putting(kind: Kind, body: { name: string }, etag: string | null): Intent {
+  const path = `${kind}/${encodeURIComponent(body.name)}`;
+  return { method: "PUT", path, body, etag, termsIn: "query", candidate: async () => ({ [kind]: [body] }) };
 }
 
-export function removing(path: string): Intent {
-  return { method: "DELETE", path, termsIn: "query" };
+export function removing(kind: Kind, name: string): Intent {
+  const without = async (): Promise<Candidate> => {
+    const { body } = await call<Record<Kind, { name: string }[]>>("GET", "export");
+    return { [kind]: body[kind].filter((one) => one.name !== name), prune: true };
+  };
+  return { method: "DELETE", path: `${kind}/${encodeURIComponent(name)}`, termsIn: "query", candidate: without };
 }

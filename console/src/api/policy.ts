@@ -56,6 +56,7 @@ export type Verdict = "allow" | "deny" | "prove";
 export interface Tried {
   rule: string;
   failed: string | null;
+  denies?: boolean; // it is a rule that refuses
 }
 
 export interface Explained {
@@ -65,7 +66,7 @@ export interface Explained {
   rule: string | null;
   route: string;
   zones: string[];
-  needs?: { assurance: Assurance; max_age: number };
+  needs?: { assurance?: Assurance; max_age?: number; grant?: string };
   tried: Tried[];
 }
 

@@ -21,7 +21,7 @@ export function Diff({ changes }: { changes: Change[] }) {
             <pre tabIndex={0} aria-label={`Lines of ${change.kind} ${change.name}`}>
               {(change.lines ?? []).map((line, i) => (
                 <span key={i} className={line.op === "+" ? "console-added" : line.op === "-" ? "console-removed" : undefined}>
-                  {SPOKEN[line.op] !== undefined && <span className="pf-v6-u-screen-reader">{SPOKEN[line.op]} </span>}
+                  {SPOKEN[line.op] !== undefined && <span className="pf-v6-screen-reader">{SPOKEN[line.op]} </span>}
                   {`${line.op} ${line.text}\n`}
                 </span>
               ))}

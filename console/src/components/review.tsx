@@ -1,5 +1,5 @@
-// A change before it is made: what it changes, what the tests say, whom it would lock out; then
-// applied, to be confirmed or not.
+// A change before it is made: what it changes, what the tests say, whom it would lock out, what it
+// would have decided about the requests of the last days; then applied, to be confirmed or not.
 import { useState } from "react";
 import type { ReactNode } from "react";
 import { Alert, Button, Form, Modal, ModalBody, ModalFooter, ModalHeader } from "@patternfly/react-core";
@@ -8,6 +8,7 @@ import type { Applied, FailedTest, Intent } from "../api/change";
 import { ChoiceEntry, TextEntry } from "./entry";
 import { Diff } from "./diff";
 import { useChange } from "./loaded";
+import { SimulationView } from "./simulation";
 import { Trouble } from "./trouble";
 
 const CONFIRM = [
@@ -78,6 +79,7 @@ function Review({ intent, dry, onClose, onDone }: Props) {
       <ModalHeader title="Review the change" labelId="review-title" />
       <ModalBody tabIndex={0} aria-label="What the change does">
         <Findings of={dry} />
+        {intent.candidate !== undefined && dry.changes.length > 0 && <SimulationView candidate={intent.candidate} />}
         {!stopped && (
           <Form
             id="review-form"

@@ -34,12 +34,13 @@ export function VerdictView({ of }: { of: Explained }) {
   return (
     <div role="status" className="console-answer">
       <Alert isInline variant={verdict.variant} title={`${verdict.title}: ${of.text}`}>
-        {of.needs !== undefined && (
+        {of.needs?.assurance !== undefined && (
           <p>
             Needed: a login that is {of.needs.assurance}
-            {of.needs.max_age > 0 && `, proven within ${of.needs.max_age} seconds`}.
+            {(of.needs.max_age ?? 0) > 0 && `, proven within ${of.needs.max_age} seconds`}.
           </p>
         )}
+        {of.needs?.grant !== undefined && <p>Needed: access granted by rule {of.needs.grant}, which has to be asked for.</p>}
       </Alert>
       <DescriptionList isHorizontal isCompact>
         <DescriptionListGroup>
@@ -69,7 +70,7 @@ export function VerdictView({ of }: { of: Explained }) {
             {of.tried.map((t, i) => (
               <Tr key={`${i} ${t.rule}`}>
                 <Td dataLabel="Rule">{t.rule}</Td>
-                <Td dataLabel="What it said">{t.failed === null ? "fits" : (FAILURES[t.failed] ?? t.failed)}</Td>
+                <Td dataLabel="What it said">{t.failed === null ? (t.denies === true ? "fits, and refuses" : "fits") : (FAILURES[t.failed] ?? t.failed)}</Td>
               </Tr>
             ))}
           </Tbody>

@@ -3,7 +3,6 @@ import { useState } from "react";
 import { Alert, Button, Form, Label, Modal, ModalBody, ModalFooter, ModalHeader, PageSection, Title } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import { call } from "../../api/client";
-import type { Health } from "../../api/health";
 import { segment } from "../../app/router";
 import { useMay } from "../../app/session";
 import { ChoiceEntry, TextEntry } from "../../components/entry";
@@ -73,19 +72,42 @@ function AddDialog({ onClose, onDone }: { onClose: () => void; onDone: () => voi
   );
 }
 
-function Own() {
-  const health = useLoaded<Health>("health", ["health"]);
+interface Own {
+  name: string;
+  not_after?: string;
+  validity?: string;
+}
+
+function Owns() {
+  const certificates = useLoaded<{ certificates: Own[] }>("server-certificates", ["health"]);
   return (
-    <Show of={health}>
-      {({ fleet }) => {
-        const until = fleet.certificate_not_after;
-        if (until === undefined) return <Alert isInline variant="warning" title="The signer does not say how long the certificate is good." />;
-        return (
-          <p>
-            The gateway's own certificate is good until <Moment at={until} />. <Expiry until={until} />
-          </p>
-        );
-      }}
+    <Show of={certificates}>
+      {({ certificates: rows }) =>
+        rows.length === 0 ? (
+          <Alert isInline variant="warning" title="The signer does not say how long its certificates are good." />
+        ) : (
+          <Table aria-label="Certificates of the gateway" variant="compact">
+            <Thead>
+              <Tr>
+                <Th>Certificate</Th>
+                <Th>Good until</Th>
+                <Th>State</Th>
+              </Tr>
+            </Thead>
+            <Tbody>
+              {rows.map((row) => (
+                <Tr key={row.name}>
+                  <Td dataLabel="Certificate">{row.name}</Td>
+                  <Td dataLabel="Good until">
+                    <Moment at={row.not_after} />
+                  </Td>
+                  <Td dataLabel="State">{row.not_after === undefined ? (row.validity ?? "unknown") : <Expiry until={row.not_after} />}</Td>
+                </Tr>
+              ))}
+            </Tbody>
+          </Table>
+        )
+      }
     </Show>
   );
 }
@@ -101,7 +123,7 @@ export default function Certificates() {
       <Head title="Certificates" actions={may ? add : undefined} />
       <PageSection>
         <Title headingLevel="h2">Of the gateway</Title>
-        <Own />
+        <Owns />
       </PageSection>
       <PageSection>
         <Title headingLevel="h2">Of clients</Title>

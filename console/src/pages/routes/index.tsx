@@ -88,7 +88,7 @@ function List() {
                           </Td>
                           <Td isActionCell>
                             {may && mayChange(route.origin) && (
-                              <Button variant="link" isInline isDanger onClick={() => review(removing(`routes/${segment(route.name)}`))} aria-label={`Remove console ${route.name}`}>
+                              <Button variant="link" isInline isDanger onClick={() => review(removing("routes", route.name))} aria-label={`Remove console ${route.name}`}>
                                 Remove
                               </Button>
                             )}
@@ -152,7 +152,7 @@ function One({ name }: { name: string }) {
               <Form
                 onSubmit={(e) => {
                   e.preventDefault();
-                  review(() => putting(`routes/${segment(name)}`, parse(text ?? shown(route)), known.etag));
+                  review(() => putting("routes", { ...parse(text ?? shown(route)), name }, known.etag));
                 }}
               >
                 <BlockEntry label="Route as JSON" name="json" value={text ?? shown(route)} onChange={setText} rows={24} help="The keys are those of the configuration file, postern.yaml(5)." />

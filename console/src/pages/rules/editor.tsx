@@ -1,6 +1,6 @@
 // One rule: as a form, as JSON to edit, and as the configuration file would spell it.
 import { useEffect, useState } from "react";
-import { ActionGroup, Alert, Breadcrumb, BreadcrumbItem, Button, CodeBlock, CodeBlockCode, Form, PageSection, ToggleGroup, ToggleGroupItem } from "@patternfly/react-core";
+import { ActionGroup, Alert, Breadcrumb, BreadcrumbItem, Button, Checkbox, CodeBlock, CodeBlockCode, Form, PageSection, ToggleGroup, ToggleGroupItem } from "@patternfly/react-core";
 import { putting } from "../../api/change";
 import { ASSURANCES } from "../../api/policy";
 import type { Assurance, Route, Rule, Zone } from "../../api/policy";
@@ -38,12 +38,12 @@ interface FormProps {
 }
 
 function withEffect(rule: Rule, effect: Effect): Rule {
-  return { ...rule, demand: effect === "demand" || undefined };
+  return { ...rule, demand: effect === "demand" || undefined, deny: effect === "deny" || undefined };
 }
 
 function RuleForm({ rule, fixed, onChange, problem, zones, routes }: FormProps) {
   const set = (more: Partial<Rule>) => onChange({ ...rule, ...more });
-  const several = (label: string, name: keyof Rule & ("users" | "groups" | "tokens" | "zones" | "routes" | "methods" | "paths"), help: string) => (
+  const several = (label: string, name: keyof Rule & ("users" | "groups" | "tokens" | "certificates" | "zones" | "routes" | "methods" | "paths" | "times"), help: string) => (
     <LinesEntry label={label} name={name} value={rule[name] ?? []} onChange={(v) => set({ [name]: v })} help={help} problem={problem} rows={2} />
   );
   return (
@@ -56,14 +56,21 @@ function RuleForm({ rule, fixed, onChange, problem, zones, routes }: FormProps) 
         onChange={(v) => onChange(withEffect(rule, v as Effect))}
         options={[
           ["allow", "admits what fits"],
+          ["deny", "refuses what fits, before any rule that admits"],
           ["demand", "admits nobody, but demands more proof where it fits"],
         ]}
       />
       {several("People", "users", "Names, one a line; * is anybody who is logged in.")}
       {several("Groups", "groups", "One a line.")}
-      {several("Tokens", "tokens", "API tokens and certificates of programs, one a line.")}
+      {several("Tokens", "tokens", "API tokens, one a line.")}
+      {several("Certificates", "certificates", "Programs by the name of their client certificate, one a line.")}
       {several("Zones", "zones", `From where, one a line. There are: ${zones.join(", ")}.`)}
       {several("Consoles", "routes", `One a line; * is every console. There are: ${routes.length === 0 ? "none yet" : routes.join(", ")}.`)}
+      <Checkbox id="read_only" label="Only what reads" description="GET, HEAD, OPTIONS and PROPFIND, and no WebSocket." isChecked={rule.read_only === true} onChange={(_, on) => set({ read_only: on || undefined })} />
+      {several("Times", "times", "When it holds, such as Mon-Fri 08:00-18:00, one a line; none: always.")}
+      {(rule.times ?? []).length > 0 && (
+        <TextEntry label="Time zone of the times" name="time_zone" value={rule.time_zone ?? "UTC"} onChange={(time_zone) => set({ time_zone })} problem={problem} help="Such as Europe/Berlin." />
+      )}
       {several("Methods", "methods", "Such as GET and HEAD; none: all.")}
       {several("Paths", "paths", "/a/b is this path, /a/** it and all below, * one segment; none: all.")}
       <ChoiceEntry label="Proof" name="assurance" value={rule.assurance ?? "mfa"} onChange={(v) => set({ assurance: v as Assurance })} options={ASSURANCES.map((a) => [a, PROOFS[a]] as const)} problem={problem} help="How surely a person must be known." />
@@ -130,7 +137,7 @@ export function RuleEditor({ name }: { name: string | null }) {
   const save = () => {
     if (typed.rule === undefined) return;
     const body = tidy(typed.rule);
-    review(putting(`rules/${segment(body.name)}`, body, name === null ? null : known.etag));
+    review(putting("rules", body, name === null ? null : known.etag));
   };
   const title = name === null ? "Write a rule" : `Rule ${name}`;
   return (

@@ -37,7 +37,7 @@ function RuleRow({ rule, may, onRemove }: { rule: Rule; may: boolean; onRemove: 
         </Label>
       </Td>
       <Td dataLabel="Who">
-        <Names of={who(rule)} none={effect === "anonymous" ? "anybody" : "nobody"} about={`Who ${rule.name} is about`} />
+        <Names of={who(rule)} none={effect === "anonymous" || effect === "deny" ? "anybody" : "nobody"} about={`Who ${rule.name} is about`} />
       </Td>
       <Td dataLabel="From">
         <Names of={rule.zones} none="everywhere" about={`Zones of ${rule.name}`} />
@@ -71,7 +71,7 @@ function RuleList() {
     <>
       <Head
         title="Policy"
-        lead="Who may do what, from where. The first rule that admits a request decides; what no rule admits is refused."
+        lead="Who may do what, from where. Rules that refuse come first; then the first rule that admits a request decides; what no rule admits is refused."
         actions={
           <>
             {may && add}
@@ -117,7 +117,7 @@ function RuleList() {
                       .filter((rule) => fits(rule, word))
                       .slice(0, 500)
                       .map((rule) => (
-                        <RuleRow key={rule.name} rule={rule} may={may} onRemove={() => review(removing(`rules/${segment(rule.name)}`))} />
+                        <RuleRow key={rule.name} rule={rule} may={may} onRemove={() => review(removing("rules", rule.name))} />
                       ))}
                   </Tbody>
                 </Table>

@@ -1,7 +1,7 @@
 // A rule as the form holds it, and as the API takes it: what is not said is left out.
 import type { Rule } from "../../api/policy";
 
-const DEFAULTS: Record<string, unknown> = { assurance: "mfa", max_age: 0, approvals: 1, grant_max: 14400 };
+const DEFAULTS: Record<string, unknown> = { assurance: "mfa", max_age: 0, approvals: 1, grant_max: 14400, time_zone: "UTC" };
 
 export function bare(rule: Rule): Rule {
   const out: Record<string, unknown> = {};
@@ -41,5 +41,5 @@ export function who(rule: Rule): string[] {
 export function what(rule: Rule): string[] {
   const methods = rule.methods ?? [];
   const paths = rule.paths ?? [];
-  return [...(rule.read_only === true ? ["read only"] : methods), ...paths];
+  return [...(rule.read_only === true ? ["read only"] : []), ...methods, ...paths, ...(rule.times ?? []).map((t) => `${t} ${rule.time_zone ?? "UTC"}`)];
 }

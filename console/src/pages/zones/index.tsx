@@ -4,13 +4,12 @@ import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import { putting, removing } from "../../api/change";
 import { list } from "../../api/policy";
 import type { Rule, Zone } from "../../api/policy";
-import { segment } from "../../app/router";
 import { useMay } from "../../app/session";
 import { LinesEntry, lines, TextEntry } from "../../components/entry";
 import { Empty } from "../../components/empty";
 import { Head } from "../../components/head";
 import { RowActions } from "../../components/row-actions";
-import { Show, useEverything } from "../../components/loaded";
+import { Show, useEverything, useLoaded } from "../../components/loaded";
 import { mayChange, OriginLabel } from "../../components/origin";
 import { useReview } from "../../components/review";
 import { Trouble } from "../../components/trouble";
@@ -50,7 +49,7 @@ function ZoneDialog({ zone, taken, onClose, onDone }: { zone: Zone | null; taken
   const save = () => {
     const body: Zone = { name, cidrs: lines(cidrs) };
     if (by !== "") body.interface = by;
-    review(putting(`zones/${segment(name)}`, body, null));
+    review(putting("zones", body, null));
   };
   if (dialog !== null) return dialog;
   return (
@@ -109,6 +108,8 @@ function ZoneDialog({ zone, taken, onClose, onDone }: { zone: Zone | null; taken
 // Which of the zones hold an address. A zone with an interface holds it only when it comes in there.
 function Finder({ zones }: { zones: Zone[] }) {
   const [text, setText] = useState("");
+  const mine = useLoaded<{ address: string | null; zones: string[] }>("me/address");
+  const own = mine.value?.address ?? null;
   const address = parseAddress(text.trim());
   const found = address === null ? [] : zones.filter((z) => list(z.cidrs).some((cidr) => inNetwork(address, cidr)));
   return (
@@ -117,6 +118,14 @@ function Finder({ zones }: { zones: Zone[] }) {
       <CardBody>
         <Form onSubmit={(e) => e.preventDefault()}>
           <TextEntry label="Address" name="address" value={text} onChange={setText} placeholder="192.0.2.7" help="An IPv4 or IPv6 address." />
+          {own !== null && (
+            <p>
+              You come from {own}, {mine.value?.zones.length === 0 ? "which is in no zone" : `in ${mine.value?.zones.join(", ")}`}.{" "}
+              <Button variant="link" isInline onClick={() => setText(own)}>
+                Look for it
+              </Button>
+            </p>
+          )}
         </Form>
         <div role="status" className="console-answer">
           {text.trim() !== "" && address === null && "This is no address yet."}
@@ -180,7 +189,7 @@ export default function Zones() {
                             <Button variant="link" isInline onClick={() => setEdited(zone)} aria-label={`Edit zone ${zone.name}`}>
                               Edit
                             </Button>
-                            <Button variant="link" isInline isDanger onClick={() => review(removing(`zones/${segment(zone.name)}`))} aria-label={`Remove zone ${zone.name}`}>
+                            <Button variant="link" isInline isDanger onClick={() => review(removing("zones", zone.name))} aria-label={`Remove zone ${zone.name}`}>
                               Remove
                             </Button>
                           </RowActions>
