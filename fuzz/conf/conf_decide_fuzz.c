@@ -26,6 +26,8 @@ static const char POLICY[] =
     "     deny: true}\n"
     "  - {name: r5, users: [bob], certificates: [agent], zones: [office],\n"
     "     routes: [a], read_only: true, times: ['Mon-Fri 00:10-23:50']}\n"
+    "  - {name: o1, anonymous: true, zones: [lab], routes: [a],\n"
+    "     methods: [GET], paths: ['/pub/**']}\n"
     "  - {name: d2, zones: [lab], routes: ['*'], methods: [DELETE],\n"
     "     deny: true}\n";
 
@@ -85,8 +87,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct span pattern = field(&rest);
     q.path = rest;
     struct decision d = policy_decide(p, &q);
-    check((d.verdict == VERDICT_ALLOW) == (d.reason == REASON_ALLOWED));
-    check(d.verdict != VERDICT_ALLOW || (d.rule != NULL && who.kind != SUBJECT_NOBODY));
+    check((d.verdict == VERDICT_ALLOW) ==
+          (d.reason == REASON_ALLOWED || d.reason == REASON_ANONYMOUS));
+    check(d.verdict != VERDICT_ALLOW ||
+          (d.rule != NULL && (who.kind != SUBJECT_NOBODY || d.rule->anonymous)));
+    check(d.reason != REASON_ANONYMOUS ||
+          (d.rule->anonymous && !q.upgrade && who.kind != SUBJECT_TOKEN));
     check(d.reason != REASON_DENIED || (d.rule->deny && d.verdict == VERDICT_DENY));
     check(d.verdict != VERDICT_ALLOW || !d.rule->deny);
     check(d.verdict != VERDICT_ALLOW || !d.rule->read_only || !q.upgrade);

@@ -170,6 +170,7 @@ static const struct option_def RULE_ADD_OPTIONS[] = {
     {"max-age", OPTION_TEXT, "max_age", "TIME", "logged in at most so long ago"},
     {"demand", OPTION_FLAG, NULL, NULL, "admit nobody; what other rules admit must satisfy this as well"},
     {"certificate", OPTION_LIST, "certificates", "NAME", "with this client certificate, for programs; may be repeated"},
+    {"anonymous", OPTION_FLAG, NULL, NULL, "admit anybody, without a login, by --method and --path alone"},
     {"read-only", OPTION_FLAG, "read_only", NULL, "only what reads, and no WebSocket"},
     {"time", OPTION_LOCAL_LIST, NULL, "TIME", "at this time, such as 'Mon-Fri 08:00-18:00'; may be repeated (always)"},
     {"time-zone", OPTION_TEXT, "time_zone", "ZONE", "time zone of the times, such as Europe/Berlin (UTC)"},
@@ -356,7 +357,7 @@ const struct command COMMANDS[] = {
     {"zone remove", {"NAME"}, {NULL}, "remove a zone", NULL, "DELETE", API "/zones/{0}", NULL, NULL, NULL},
 
     {"rule add", {"NAME"}, {NULL}, "say who may reach what, from where", RULE_ADD_OPTIONS, "PUT", API "/rules/{0}", NULL, NULL, run_rule_add},
-    {"rule list", {NULL}, {NULL}, "list rules in the order in which they are tried", PAGE_OPTIONS, "GET", API "/rules", "rules", "name users groups tokens zones routes methods paths assurance max_age demand deny origin", NULL},
+    {"rule list", {NULL}, {NULL}, "list rules in the order in which they are tried", PAGE_OPTIONS, "GET", API "/rules", "rules", "name users groups tokens zones routes methods paths assurance max_age demand deny anonymous origin", NULL},
     {"rule show", {"NAME"}, {NULL}, "one rule", NULL, "GET", API "/rules/{0}", NULL, NULL, NULL},
     {"rule remove", {"NAME"}, {NULL}, "remove a rule; ends what it alone admitted", NULL, "DELETE", API "/rules/{0}", NULL, NULL, NULL},
 

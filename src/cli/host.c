@@ -262,6 +262,7 @@ static void print_names(json_t *answer)
     const char *key;
     json_t *p, *value;
     size_t i;
+    bool loud = isatty(STDOUT_FILENO) != 0;
     json_array_foreach(json_object_get(answer, "processes"), i, p)
     {
         if (strcmp(text_of(p, NULL, "role"), "keeper") != 0)
@@ -270,6 +271,9 @@ static void print_names(json_t *answer)
         {
             if (strncmp(key, "name.", 5) == 0)
                 (void)printf("name %s: %s\n", key + 5, json_string_value(value));
+            else if (strncmp(key, "anonymous.", 10) == 0)
+                (void)printf("%sOPEN TO ANYBODY: rule %s: %s%s\n", loud ? "\x1b[1;31m" : "",
+                             key + 10, json_string_value(value), loud ? "\x1b[0m" : "");
             else if (strncmp(key, "directory.", 10) == 0)
                 (void)printf("directory %s: %s\n", key + 10, json_string_value(value));
         }

@@ -263,7 +263,9 @@ int run_rule_add(struct invocation *v)
                  invocation_option(v, "token") != NULL ||
                  invocation_option(v, "certificate") != NULL;
     bool placed = invocation_option(v, "zone") != NULL;
-    if (invocation_option(v, "route") == NULL || !(placed || demand || deny) || !(named || deny))
+    bool anonymous = invocation_flag(v, "anonymous");
+    if (invocation_option(v, "route") == NULL || !(placed || demand || deny) ||
+        !(named || deny || anonymous))
         return complain(EXIT_USAGE, "a rule says who (--user, --group, --token or --certificate), "
                                     "from where (--zone) and where to (--route)");
     if (invocation_option(v, "time") != NULL && !put_times(v))

@@ -181,6 +181,7 @@ struct rule_def {
     uint32_t grant_max;    /* seconds: no grant is longer */
     bool deny; /* refuses what it concerns before any other rule is asked. Without names it is for
                   everybody, without zones it holds everywhere */
+    bool anonymous;         /* admits whoever comes, unasked: by method and path alone */
     bool read_only;         /* only what reads: methods without effect, and no other protocol */
     struct names times;     /* empty: always. Texts of conf/schedule.h … */
     const char *time_zone;  /* … in this zone, whose rules (conf/timezone.h) are … */

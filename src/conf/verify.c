@@ -608,6 +608,51 @@ static void check_read_only(struct check *c, size_t i)
         report(c, &zone, "expected times beside it, found none");
 }
 
+/* "/public/…" and "/" itself: what is open to anybody is said by its beginning. */
+static bool is_particular(const char *pattern)
+{
+    return strcmp(pattern, "/") == 0 || (pattern[0] == '/' && pattern[1] != '*');
+}
+
+/* What is open to anybody says so to the letter: nothing in it may mean more than one reads. */
+static void check_anonymous(struct check *c, size_t i)
+{
+    const struct rule_def *r = &c->s->rules[i];
+    struct place whole = place_key(SECTION_RULES, i, "anonymous");
+    struct place methods = place_key(SECTION_RULES, i, "methods");
+    struct place paths = place_key(SECTION_RULES, i, "paths");
+    if (!rule_names_nobody(r))
+        report(c, &whole,
+               "expected nobody named beside it, found users, groups, tokens or "
+               "certificates");
+    if (r->deny || r->demand || r->read_only || rule_asks_grant(r) || r->max_age != 0 ||
+        r->assurance != ASSURANCE_MFA)
+        report(c, &whole,
+               "expected no deny, demand, read_only, approvers, assurance or max_age "
+               "beside it, found one");
+    if (r->methods.count == 0)
+        report(c, &methods, "expected at least one method in an anonymous rule, found none");
+    if (r->paths.count == 0)
+        report(c, &paths, "expected at least one path in an anonymous rule, found none");
+    for (size_t k = 0; k < r->paths.count; k++) {
+        struct place at = place_item(SECTION_RULES, i, "paths", k);
+        if (!is_particular(r->paths.name[k]))
+            report(c, &at,
+                   "expected a path that begins with a name in an anonymous rule, found "
+                   "\"%s\"",
+                   r->paths.name[k]);
+    }
+    for (size_t k = 0; k < r->routes.count; k++) {
+        struct place at = place_item(SECTION_RULES, i, "routes", k);
+        const struct route_def *route =
+            map_find(&c->name[SECTION_ROUTES], span_str(r->routes.name[k]));
+        if (strcmp(r->routes.name[k], "*") == 0)
+            report(c, &at, "expected the names of routes in an anonymous rule, found *");
+        else if (route != NULL && route->kind == ROUTE_TCP)
+            report(c, &at, "expected no raw TCP service in an anonymous rule, found one");
+    }
+}
+
 static void check_rules(struct check *c)
 {
     const struct snapshot *s = c->s;
@@ -619,10 +664,12 @@ static void check_rules(struct check *c)
         const struct rule_def *r = &s->rules[i];
         struct place whole = place_key(SECTION_RULES, i, NULL);
         struct place places = place_key(SECTION_RULES, i, "zones");
-        if (rule_names_nobody(r) && !r->deny)
+        if (rule_names_nobody(r) && !r->deny && !r->anonymous)
             report(c, &whole, "expected users, groups, tokens or certificates, found none");
         if (r->deny)
             check_deny(c, i);
+        if (r->anonymous)
+            check_anonymous(c, i);
         check_read_only(c, i);
         if (r->zones.count == 0 && !r->demand && !r->deny)
             report(c, &places, "expected at least one zone, found none");

@@ -31,11 +31,15 @@
 #include "policy/binding.h"
 
 #define TICK_MS 1000u
+/* Those whom nobody knows are decided again as often as the views of the others are. */
+#define STRANGERS_TICKS (VIEW_FRESH_MS / TICK_MS)
 
 struct gate {
     struct edge *edge;
     uv_timer_t tick;
-    unsigned ended; /* by the recheck that is going on */
+    unsigned ended;           /* by the recheck that is going on */
+    struct list strangers;    /* exchange.view_link of those that an anonymous rule admitted */
+    unsigned strangers_ticks; /* until they are decided again */
 };
 
 /* ---- refusals ---- */
@@ -111,6 +115,7 @@ static bool admits_place(struct exchange *x, const struct route_def *route)
                                .route = route,
                                .method = x->request.method,
                                .path = x->request.canonical,
+                               .upgrade = gate_upgrades(&x->request),
                                .now = edge_wall_ms() / 1000};
     x->decision = policy_decide(x->generation->policy, &q);
     return x->decision.reason == REASON_NOBODY;
@@ -129,10 +134,18 @@ static bool host_admits_place(struct exchange *x, struct route_list routes)
     return false;
 }
 
+static void enter_strange(struct exchange *x);
+
 /* kind: of the credential that came and is worth nothing. */
 static void nobody(struct exchange *x, enum credential_kind kind)
 {
-    if (!admits_place(x, x->route)) {
+    bool knocks = admits_place(x, x->route);
+    bool program = kind == CREDENTIAL_TOKEN || kind == CREDENTIAL_CERTIFICATE;
+    if (x->decision.reason == REASON_ANONYMOUS && !program) {
+        enter_strange(x);
+        return;
+    }
+    if (!knocks && x->decision.reason != REASON_ANONYMOUS) {
         denied(x, x->decision.reason);
         return;
     }
@@ -183,7 +196,7 @@ static struct decision decide(const struct exchange *x, const struct generation 
                          .upgrade = gate_upgrades(&x->request),
                          .now = edge_wall_ms() / 1000};
     struct decision d = policy_decide(g->policy, &q);
-    if (d.verdict == VERDICT_ALLOW && !is_still_bound(x, g, route, v))
+    if (d.reason == REASON_ALLOWED && !is_still_bound(x, g, route, v))
         return (struct decision){.verdict = VERDICT_PROVE, .reason = REASON_MOVED, .rule = d.rule};
     if (d.verdict != VERDICT_ALLOW || x->destination.len == 0)
         return d;
@@ -298,6 +311,28 @@ static void enter_proxy(struct exchange *x)
     proxy_enter(x);
 }
 
+/* By an anonymous rule, without a name: no view, no identity, no credential of the console's. */
+static void enter_strange(struct exchange *x)
+{
+    view_leave(x);
+    if (!read_destination(x))
+        return;
+    /* What has two paths was looked at with one. */
+    if (x->destination.len > 0)
+        x->decision = (struct decision){
+            .verdict = VERDICT_DENY, .reason = REASON_PATH, .rule = x->decision.rule};
+    else if (gate_names_method(&x->request))
+        x->decision = (struct decision){
+            .verdict = VERDICT_DENY, .reason = REASON_METHOD, .rule = x->decision.rule};
+    if (x->decision.verdict != VERDICT_ALLOW) {
+        denied(x, x->decision.reason);
+        return;
+    }
+    list_push(&x->edge->gate->strangers, &x->view_link);
+    x->outcome = ACCESS_ALLOWED;
+    enter_proxy(x);
+}
+
 static void admit_or_refuse(struct exchange *x, struct view *v)
 {
     view_touch(v);
@@ -310,6 +345,10 @@ static void admit_or_refuse(struct exchange *x, struct view *v)
     }
     switch (x->decision.verdict) {
     case VERDICT_ALLOW:
+        if (x->decision.reason == REASON_ANONYMOUS) {
+            enter_strange(x);
+            return;
+        }
         x->outcome = ACCESS_ALLOWED;
         conn_known(x->conn);
         view_came_from(v, x);
@@ -544,6 +583,7 @@ void gate_enter(struct exchange *x)
 void gate_leave(struct exchange *x)
 {
     view_leave(x);
+    list_remove(&x->view_link); /* of strangers */
     keeper_cancel(x->ask);
     x->ask = NULL;
 }
@@ -555,10 +595,13 @@ static bool is_open(const struct exchange *x)
     return x->state == EXCHANGE_PROXY || x->state == EXCHANGE_TUNNEL;
 }
 
-/* Why an open exchange may not go on by the rules in force; NULL when it may. A route whose
- * upstream or limits have changed is the same route: what runs finishes on the old connection. */
+/* Why an open exchange may not go on by the rules in force; NULL when it may. v NULL: it is a
+ * stranger's. A route whose upstream or limits have changed is the same route: what runs finishes
+ * on the old connection. */
 static const char *objection(const struct exchange *x, const struct view *v)
 {
+    static const char NO_MORE[] = "The rules no longer allow this.";
+    static const struct subject STRANGER = {.kind = SUBJECT_NOBODY};
     const struct generation *g = x->edge->generation;
     const struct route_def *route =
         policy_route(g->policy, x->listener_port, x->request.host, x->request.canonical);
@@ -567,8 +610,16 @@ static const char *objection(const struct exchange *x, const struct view *v)
     if (strcmp(route->name, x->route->name) != 0)
         return "Another console is served under this name now.";
     struct zone_set zones = zones_at(policy_zones(g->policy), &x->source, x->interface);
-    struct decision d = decide(x, g, route, zones, v);
-    return d.verdict == VERDICT_ALLOW ? NULL : "The rules no longer allow this.";
+    if (v != NULL)
+        return decide(x, g, route, zones, v).reason == REASON_ALLOWED ? NULL : NO_MORE;
+    const struct question q = {.subject = &STRANGER,
+                               .zones = zones,
+                               .route = route,
+                               .method = x->request.method,
+                               .path = x->request.canonical,
+                               .upgrade = gate_upgrades(&x->request),
+                               .now = edge_wall_ms() / 1000};
+    return policy_decide(g->policy, &q).verdict == VERDICT_ALLOW ? NULL : NO_MORE;
 }
 
 static void on_refreshed(struct exchange *x, struct view *v)
@@ -584,9 +635,23 @@ static void on_refreshed(struct exchange *x, struct view *v)
     exchange_revoke(x, 403, why);
 }
 
+static void recheck_strangers(struct gate *g)
+{
+    list_each_safe(it, &g->strangers)
+    {
+        struct exchange *x = container_of(it, struct exchange, view_link);
+        const char *why = is_open(x) ? objection(x, NULL) : NULL;
+        if (why == NULL)
+            continue;
+        g->ended++;
+        exchange_revoke(x, 403, why);
+    }
+}
+
 unsigned gate_recheck(struct edge *e)
 {
     e->gate->ended = 0;
+    recheck_strangers(e->gate);
     views_each_exchange(e->views, on_refreshed);
     /* A view also carries what the snapshot says of its console, such as the credential to inject:
      * nobody comes in by what was said before. */
@@ -635,6 +700,10 @@ static void on_tick(uv_timer_t *t)
 {
     struct gate *g = t->data;
     views_tick(g->edge->views);
+    if (++g->strangers_ticks < STRANGERS_TICKS)
+        return;
+    g->strangers_ticks = 0;
+    recheck_strangers(g);
 }
 
 int gate_init(struct edge *e)
@@ -652,6 +721,7 @@ int gate_init(struct edge *e)
     if (g == NULL)
         return -ENOMEM;
     g->edge = e;
+    list_init(&g->strangers);
     int rc = views_new(&world, &e->views);
     if (rc == 0)
         rc = uv_timer_init(e->loop, &g->tick);

@@ -317,11 +317,60 @@ static json_t *collect(struct keeper *k, int (*const *each)(struct alerts *a), s
     return a.list;
 }
 
+static void put_names(struct buf *out, const struct names *names)
+{
+    for (size_t i = 0; i < names->count; i++)
+        (void)buf_printf(out, "%s%s", i == 0 ? "" : ", ", names->name[i]);
+}
+
+/* "GET /health on app, from lan": what a rule opens to anybody. */
+static void describe_open(struct buf *out, const struct rule_def *rule)
+{
+    put_names(out, &rule->methods);
+    (void)buf_byte(out, ' ');
+    put_names(out, &rule->paths);
+    (void)buf_text(out, " on ");
+    put_names(out, &rule->routes);
+    (void)buf_text(out, ", from ");
+    put_names(out, &rule->zones);
+}
+
+void alerts_status(const struct snapshot *s, struct buf *out)
+{
+    for (size_t i = 0; s != NULL && i < s->rule_count; i++) {
+        if (!s->rules[i].anonymous)
+            continue;
+        (void)buf_printf(out, "anonymous.%s=", s->rules[i].name);
+        describe_open(out, &s->rules[i]);
+        (void)buf_byte(out, '\n');
+    }
+}
+
+/* Meant or not, nobody shall forget that it is so. */
+static int of_anonymous(struct alerts *a)
+{
+    const struct snapshot *s = in_force(a);
+    int r = 0;
+    for (size_t i = 0; s != NULL && i < s->rule_count && r == 0; i++) {
+        if (!s->rules[i].anonymous) {
+            continue;
+        }
+        struct buf text;
+        buf_init(&text, 4096);
+        (void)buf_printf(&text, "rule %s is open to anybody without a login: ", s->rules[i].name);
+        describe_open(&text, &s->rules[i]);
+        r = add(a, "anonymous", WARNING, span_str(s->rules[i].name),
+                span_sub(buf_view(&text), 0, 1000));
+        buf_fini(&text);
+    }
+    return r;
+}
+
 static int (*const FORESEEN[])(struct alerts *a) = {of_certificates, of_directories, of_clients,
-                                                    of_tokens, of_emergencies};
+                                                    of_tokens,       of_emergencies, of_anonymous};
 static int (*const ALL[])(struct alerts *a) = {of_keeper,      of_trail,       of_certificates,
                                                of_clients,     of_directories, of_upstreams,
-                                               of_emergencies, of_tokens};
+                                               of_emergencies, of_tokens,      of_anonymous};
 
 static bool is_critical(const json_t *alert)
 {

@@ -11,6 +11,8 @@
 
 #include "base/macros.h"
 
+struct buf;
+struct snapshot;
 struct keeper;
 
 #define ALERTS_MAX 200u
@@ -20,6 +22,8 @@ struct keeper;
 json_t *alerts_now(struct keeper *k);
 /* Those of what will break by itself when nobody looks after it, as sentences: for health. */
 json_t *alerts_warnings(struct keeper *k);
+/* "anonymous.RULE=what is open to anybody", a line each: for `postern doctor`. */
+void alerts_status(const struct snapshot *s, struct buf *out);
 /* Once a minute, inside a transaction: remembers what is there, forgets what is not. */
 must_check int alerts_sweep(struct keeper *k);
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "keeper/alerts.h"
 #include "keeper/keeper.h"
 
 static int on_peer(struct keeper *k, const struct message *m)
@@ -106,6 +107,7 @@ static int on_status(struct keeper *k, const struct message *m)
     (void)buf_printf(&text, "courier=%s\n", k->courier != NULL ? "connected" : "absent");
     (void)buf_text(&text, k->sandbox);
     directories_status(&k->directories, s, &text);
+    alerts_status(s, &text);
     hosts_status(&k->hosts, clock_mono_ms(), &text);
     struct msg_status_is is = {.text = buf_view(&text)};
     peer_settle(&k->supervisor, channel_send_status_is(&k->supervisor.channel, m->serial, &is, -1));

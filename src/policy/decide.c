@@ -10,6 +10,7 @@ static enum verdict verdict_of(enum reason reason)
 {
     switch (reason) {
     case REASON_ALLOWED:
+    case REASON_ANONYMOUS:
         return VERDICT_ALLOW;
     case REASON_NOBODY:
     case REASON_ASSURANCE:
@@ -74,6 +75,38 @@ static const struct rule_def *refusal(const struct policy *p, const struct asker
     return NULL;
 }
 
+/* The first anonymous rule that opens this, or NULL. A token or certificate is judged by its own
+ * rules alone: a program that says who it is wants to know when that is worth nothing. */
+static const struct rule_def *opening(const struct policy *p, const struct question *q)
+{
+    struct rule_walk walk = rules_of(p, RULE_OPENS, q->route);
+    const struct rule *r;
+    if (q->subject->kind == SUBJECT_TOKEN)
+        return NULL;
+    while ((r = rules_next(p, &walk, RULES_ALL)) != NULL)
+        if (rule_opens(r, q) == REASON_ANONYMOUS)
+            return rule_def_of(r);
+    return NULL;
+}
+
+static struct decision judge(const struct policy *p, const struct asker *asker)
+{
+    const struct question *q = asker->question;
+    struct decision d = admit(p, asker);
+    if (d.verdict != VERDICT_ALLOW || q->subject->kind != SUBJECT_PERSON)
+        return d;
+    struct rule_walk walk = rules_of(p, RULE_DEMANDS, q->route);
+    const struct rule *r;
+    while ((r = rules_next(p, &walk, asker->mask)) != NULL) {
+        enum reason reason = rule_try(r, asker);
+        const struct rule_def *def = rule_def_of(r);
+        bool unmet = reason == REASON_ASSURANCE || reason == REASON_AGE;
+        if (unmet && (d.verdict == VERDICT_ALLOW || demands_more(def, d.rule)))
+            d = (struct decision){VERDICT_PROVE, reason, def};
+    }
+    return d;
+}
+
 struct decision policy_decide(const struct policy *p, const struct question *q)
 {
     struct asker asker;
@@ -82,19 +115,9 @@ struct decision policy_decide(const struct policy *p, const struct question *q)
     const struct rule_def *refused = refusal(p, &asker);
     if (refused != NULL)
         return (struct decision){VERDICT_DENY, REASON_DENIED, refused};
-    struct decision d = admit(p, &asker);
-    if (d.verdict != VERDICT_ALLOW || q->subject->kind != SUBJECT_PERSON)
-        return d;
-    struct rule_walk walk = rules_of(p, RULE_DEMANDS, q->route);
-    const struct rule *r;
-    while ((r = rules_next(p, &walk, asker.mask)) != NULL) {
-        enum reason reason = rule_try(r, &asker);
-        const struct rule_def *def = rule_def_of(r);
-        bool unmet = reason == REASON_ASSURANCE || reason == REASON_AGE;
-        if (unmet && (d.verdict == VERDICT_ALLOW || demands_more(def, d.rule)))
-            d = (struct decision){VERDICT_PROVE, reason, def};
-    }
-    return d;
+    struct decision d = judge(p, &asker);
+    const struct rule_def *open = d.verdict == VERDICT_ALLOW ? NULL : opening(p, q);
+    return open == NULL ? d : (struct decision){VERDICT_ALLOW, REASON_ANONYMOUS, open};
 }
 
 /* ---- words ----------------------------------------------------------------------------------- */
@@ -121,6 +144,8 @@ static const struct {
     [REASON_TIME] = {"time", "no rule admits this at this time"},
     [REASON_READ_ONLY] = {"read_only",
                           "a rule admits reading only, and this could change something"},
+    [REASON_ANONYMOUS] = {"anonymous",
+                          "anybody at all is admitted here, and nobody is asked for a name"},
     [REASON_DENIED] = {"denied", "a rule refuses this, whatever others admit"},
 };
 
@@ -131,7 +156,7 @@ static const uint8_t NEARNESS[REASON_COUNT] = {
     [REASON_READ_ONLY] = 6,    [REASON_PATH] = 7,        [REASON_TIME] = 8,
     [REASON_GRANT] = 9,        [REASON_ASSURANCE] = 10,  [REASON_AGE] = 11,
     [REASON_TOKEN_SCOPE] = 12, [REASON_TOKEN_ZONE] = 13, [REASON_TOKEN_CERTIFICATE] = 14,
-    [REASON_MOVED] = 15,       [REASON_DENIED] = 20,
+    [REASON_MOVED] = 15,       [REASON_DENIED] = 20,     [REASON_ANONYMOUS] = 0,
 };
 
 unsigned reason_rank(enum reason reason)

@@ -78,6 +78,7 @@ enum reason {
     REASON_DENIED = 13,            /* a deny rule concerns this */
     REASON_TIME = 14,              /* not at this time */
     REASON_READ_ONLY = 15,         /* a rule admits reading, and this is more */
+    REASON_ANONYMOUS = 16,         /* allowed, whoever it is */
     REASON_GRANT = 17, /* named by a rule that admits for a time only, and nothing runs */
 };
 #define REASON_COUNT 18u
@@ -98,6 +99,10 @@ enum reason policy_token_covers(const struct question *q);
  * everybody, also for whoever is not known; without zones it holds everywhere. It concerns the
  * tokens of the people and groups that it names, and break-glass accounts by `*` and their groups
  * as well.
+ *
+ * An anonymous rule opens its methods and paths to whoever comes from its zones: to nobody, and to
+ * people whom no other rule admits there; never to tokens. The verdict is VERDICT_ALLOW with
+ * REASON_ANONYMOUS, and whoever was known is not: the request goes on without a name.
  *
  * The tests of any other rule, in this order: who, zone, method, reading, path, time, then grant,
  * assurance and age for a person or the token's own scope for a token. Tokens are admitted only by

@@ -38,22 +38,37 @@ static void put_needs(struct buf *out, const struct decision *d)
     }
 }
 
-/* until: up to the first that admits. What the last one failed at. */
-static enum reason put_walk(struct buf *out, const struct policy *p, const struct asker *asker,
-                            struct rule_walk walk, bool until, bool *first)
+static enum reason try_as(enum rule_class class, const struct rule *r, const struct asker *asker)
 {
+    if (class == RULE_DENIES)
+        return rule_refuses(r, asker);
+    return class == RULE_OPENS ? rule_opens(r, asker->question) : rule_try(r, asker);
+}
+
+static bool decides(enum reason reason)
+{
+    return reason == REASON_ALLOWED || reason == REASON_DENIED || reason == REASON_ANONYMOUS;
+}
+
+/* Up to the first that decides; of demands all. What the last one failed at. */
+static enum reason put_walk(struct buf *out, enum rule_class class, const struct policy *p,
+                            const struct asker *asker, bool *first)
+{
+    static const char *const MARKS[RULE_CLASS_COUNT] = {
+        [RULE_DENIES] = ",\"denies\":true", [RULE_OPENS] = ",\"anonymous\":true"};
     enum reason reason = REASON_NO_RULE;
+    struct rule_walk walk = rules_of(p, class, asker->question->route);
     const struct rule *r;
-    while (!(until && (reason == REASON_ALLOWED || reason == REASON_DENIED)) && !out->bad &&
+    while (!(class != RULE_DEMANDS && decides(reason)) && !out->bad &&
            (r = rules_next(p, &walk, RULES_ALL)) != NULL) {
-        bool denies = rule_def_of(r)->deny;
-        reason = denies ? rule_refuses(r, asker) : rule_try(r, asker);
+        reason = try_as(class, r, asker);
         (void)buf_text(out, *first ? "{\"rule\":" : ",{\"rule\":");
         put_rule(out, rule_def_of(r));
-        if (reason == REASON_ALLOWED || reason == REASON_DENIED)
-            (void)buf_text(out, denies ? ",\"failed\":null,\"denies\":true}" : ",\"failed\":null}");
+        if (decides(reason))
+            (void)buf_text(out, ",\"failed\":null");
         else
-            (void)buf_printf(out, ",\"failed\":\"%s\"}", reason_name(reason));
+            (void)buf_printf(out, ",\"failed\":\"%s\"", reason_name(reason));
+        (void)buf_printf(out, "%s}", MARKS[class] != NULL ? MARKS[class] : "");
         *first = false;
     }
     return reason;
@@ -71,11 +86,13 @@ int policy_explain(const struct policy *p, const struct question *q, struct buf 
     struct asker asker;
     asker_init(&asker, p, q);
     bool first = true;
-    enum reason reason = put_walk(out, p, &asker, rules_of(p, RULE_DENIES, q->route), true, &first);
+    enum reason reason = put_walk(out, RULE_DENIES, p, &asker, &first);
     if (reason != REASON_DENIED)
-        reason = put_walk(out, p, &asker, rules_of(p, RULE_ADMITS, q->route), true, &first);
+        reason = put_walk(out, RULE_ADMITS, p, &asker, &first);
     if (reason == REASON_ALLOWED && q->subject->kind == SUBJECT_PERSON)
-        (void)put_walk(out, p, &asker, rules_of(p, RULE_DEMANDS, q->route), false, &first);
+        (void)put_walk(out, RULE_DEMANDS, p, &asker, &first);
+    if (reason != REASON_DENIED && d.reason != REASON_ALLOWED && q->subject->kind != SUBJECT_TOKEN)
+        (void)put_walk(out, RULE_OPENS, p, &asker, &first);
     (void)buf_text(out, "]}");
     return out->bad ? FAULT_LIMIT : 0;
 }

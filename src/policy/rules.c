@@ -160,7 +160,10 @@ static int compile_times(struct policy *p, struct rule *r)
 
 static enum rule_class rule_class_of(const struct rule_def *def)
 {
-    return def->deny ? RULE_DENIES : def->demand ? RULE_DEMANDS : RULE_ADMITS;
+    return def->deny        ? RULE_DENIES
+           : def->anonymous ? RULE_OPENS
+           : def->demand    ? RULE_DEMANDS
+                            : RULE_ADMITS;
 }
 
 static int compile_rule(struct policy *p, struct rule *r, const struct rule_def *def,
@@ -194,7 +197,7 @@ static int compile_rule(struct policy *p, struct rule *r, const struct rule_def 
         uint32_t zone;
         if (find_number(zones, span_str(def->zones.name[i]), &zone)) {
             r->zones[r->zone_count++] = zone;
-            if (rule_class_of(def) == RULE_ADMITS)
+            if (!def->demand && !def->deny)
                 p->any_zones[zone / 64] |= (uint64_t)1 << zone % 64;
         }
     }
@@ -778,6 +781,18 @@ enum reason rule_refuses(const struct rule *r, const struct asker *a)
     if (!path_ok(r, q->path))
         return REASON_PATH;
     return refuses_now(r, q) ? REASON_DENIED : REASON_TIME;
+}
+
+enum reason rule_opens(const struct rule *r, const struct question *q)
+{
+    if (!zone_ok(r, q->zones))
+        return REASON_ZONE;
+    /* A rule without methods or paths is refused by the checks, and opens nothing here. */
+    if (r->method_count == 0 || !method_ok(r, q->method) || q->upgrade)
+        return REASON_METHOD;
+    if (r->path_count == 0 || !path_ok(r, q->path))
+        return REASON_PATH;
+    return time_ok(r, q) ? REASON_ANONYMOUS : REASON_TIME;
 }
 
 const struct rule_def *rule_def_of(const struct rule *r)

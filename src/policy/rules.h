@@ -9,7 +9,7 @@
 struct rule;
 
 /* What a rule does. Each class has lists of its own, so that one that is not used costs nothing. */
-enum rule_class { RULE_ADMITS, RULE_DEMANDS, RULE_DENIES, RULE_CLASS_COUNT };
+enum rule_class { RULE_ADMITS, RULE_DEMANDS, RULE_DENIES, RULE_OPENS, RULE_CLASS_COUNT };
 
 /* Who asks, as numbers. Made on the stack for each decision. The first `count` of them admit; all
  * of them are refused when a deny rule names one. */
@@ -43,6 +43,8 @@ const struct rule *rules_next(const struct policy *p, struct rule_walk *w, uint6
 
 /* Of a deny rule: REASON_DENIED, or the test at which it turned out not to concern the request. */
 enum reason rule_refuses(const struct rule *r, const struct asker *a);
+/* Of an anonymous rule: REASON_ANONYMOUS, or the test that it failed at. */
+enum reason rule_opens(const struct rule *r, const struct question *q);
 /* Of any other: REASON_ALLOWED, or the test that the rule failed at. */
 enum reason rule_try(const struct rule *r, const struct asker *a);
 const struct rule_def *rule_def_of(const struct rule *r);

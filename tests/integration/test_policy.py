@@ -111,3 +111,52 @@ def test_a_rule_holds_in_its_times_in_its_zone(site):
         done = site.cli(*base, *bad, "--replace", check=False)
         assert done.returncode == 1 and "expected" in done.stderr, (bad, done)
     assert site.json("rule", "show", "shift")["times"] == [past]
+
+
+def seen(up, path):
+    """The headers of the last request for this path that came to the console, in lower case."""
+    head = [r for r in up.requests if f" {path} ".encode() in r.split(b"\r\n", 1)[0]][-1]
+    return head.decode("latin-1").lower()
+
+
+def test_an_anonymous_rule_lets_anybody_pass_without_a_name(site, ann, up):
+    site.cli("rule", "add", "ping", "--anonymous", "--zone", "local", "--route", "app", "--method", "GET",
+             "--path", "/open/**")
+    try:
+        spoof = [("Postern-User", "root"), ("Postern-Assertion", "x.y.z")]
+        assert nobody(site, "/open/a", headers=spoof).text == "console"
+        assert "root" not in seen(up, "/open/a") and "\npostern-" not in seen(up, "/open/a")
+        assert nobody(site, "/openly").status == 303
+        assert nobody(site, "/open/a", method="POST", body=b"x").status in (303, 401)
+        assert nobody(site, "/open/a", headers=[("X-HTTP-Method-Override", "DELETE")]).status == 403
+        assert nobody(site, "/open/a", headers=[("Destination", site.console_url("app", "/x"))]).status == 403
+        bad = [("Authorization", "Bearer pst_" + "x" * 43)]
+        assert nobody(site, "/open/a", headers=bad).status == 401
+        # Whom no other rule admits is nobody there; whoever is admitted keeps his name.
+        joe = site.user("joe")
+        joe.open(site.portal)
+        assert joe.open(site.console_url("app", "/open/b"))[0].text == "console"
+        assert "joe" not in seen(up, "/open/b")
+        told = site.json("explain", "--route", "app", "--path", "/open/a")
+        assert (told["verdict"], told["reason"], told["rule"]) == ("allow", "anonymous", "ping")
+        assert "ping" in site.cli("doctor") and "OPEN TO ANYBODY" in site.cli("doctor")
+        assert any("ping" in w and "anybody" in w for w in site.json("health")["warnings"])
+        ends, shown = time.monotonic() + 30, []
+        while not shown and time.monotonic() < ends:  # records are written in batches
+            shown = [r for r in site.json("access", "list")["records"]
+                     if r["path"] == "/open/b" and r["outcome"] == "allowed"]
+            time.sleep(0.2)
+        assert shown[0]["reason"] == "anonymous" and not shown[0]["principal"], shown
+    finally:
+        site.cli("rule", "remove", "ping")
+    assert nobody(site, "/open/a").status == 303
+
+
+@pytest.mark.parametrize("words", [
+    ["--path", "/a"], ["--method", "GET"], ["--method", "GET", "--path", "/**"],
+    ["--method", "GET", "--path", "/*/a"], ["--method", "GET", "--path", "/a", "--user", "ann"],
+    ["--method", "GET", "--path", "/a", "--assurance", "password"],
+    ["--method", "GET", "--path", "/a", "--deny"], ["--method", "GET", "--path", "/a", "--route", "*"]])
+def test_an_anonymous_rule_says_to_the_letter_what_it_opens(site, words):
+    done = site.cli("rule", "add", "odd", "--anonymous", "--zone", "local", "--route", "app", *words, check=False)
+    assert done.returncode == 1 and "expected" in done.stderr, done

@@ -139,7 +139,7 @@ static void a_document_has_a_fixed_form(void **state)
                               "\"zones\":[\"lab\"],\"routes\":[\"*\"],\"methods\":[],\"paths\":[],"
                               "\"assurance\":\"mfa\",\"max_age\":0,\"demand\":false,"
                               "\"approvals\":1,\"grant_max\":14400,\"deny\":false,"
-                              "\"certificates\":[],\"read_only\":false,\"times\":[],"
+                              "\"certificates\":[],\"anonymous\":false,\"read_only\":false,\"times\":[],"
                               "\"time_zone\":\"UTC\"}");
     free(text);
     snapshot_free(s);

@@ -583,6 +583,79 @@ static void a_rule_holds_in_its_times_and_for_reading_only_when_it_says_so(void 
     snapshot_free(s);
 }
 
+static void an_anonymous_rule_opens_its_methods_and_paths_and_nothing_else(void **state)
+{
+    (void)state;
+    static const char CONF[] =
+        "portal: {host: p.test}\n"
+        "zones: {office: [10.1.0.0/16]}\n"
+        "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:80'},\n"
+        "         u: {host: u.test, upstream: 'http://127.0.0.1:81'}}\n"
+        "rules:\n"
+        "  - {name: ping, anonymous: true, zones: [office, local], routes: [t], methods: [GET],\n"
+        "     paths: [/health, /public/**]}\n"
+        "  - {name: all, users: [ann], tokens: [ci], zones: [office], routes: ['*'],\n"
+        "     assurance: hardware}\n"
+        "  - {name: never, routes: [t], paths: [/public/secret], deny: true}\n";
+    static const struct {
+        enum subject_kind kind;
+        const char *who, *source, *route, *method, *path;
+        bool upgrade;
+        enum assurance level;
+        enum reason reason;
+        const char *rule;
+    } CASES[] = {
+        {SUBJECT_NOBODY, "", "10.1.0.1", "t", "GET", "/health", false, NONE, REASON_ANONYMOUS,
+         "ping"},
+        {SUBJECT_NOBODY, "", "127.0.0.1", "t", "GET", "/public/a/b", false, NONE, REASON_ANONYMOUS,
+         "ping"},
+        {SUBJECT_NOBODY, "", "10.2.0.1", "t", "GET", "/health", false, NONE, REASON_ZONE, "all"},
+        {SUBJECT_NOBODY, "", "10.1.0.1", "t", "GET", "/health", true, NONE, REASON_NOBODY, "all"},
+        {SUBJECT_NOBODY, "", "10.1.0.1", "t", "HEAD", "/health", false, NONE, REASON_NOBODY, "all"},
+        {SUBJECT_NOBODY, "", "10.1.0.1", "t", "GET", "/healthy", false, NONE, REASON_NOBODY, "all"},
+        {SUBJECT_NOBODY, "", "10.1.0.1", "u", "GET", "/health", false, NONE, REASON_NOBODY, "all"},
+        {SUBJECT_NOBODY, "", "10.1.0.1", "t", "GET", "/public/secret", false, NONE, REASON_DENIED,
+         "never"},
+        /* Whom another rule admits keeps his name. */
+        {SUBJECT_PERSON, "ann", "10.1.0.1", "t", "GET", "/health", false, HW, REASON_ALLOWED,
+         "all"},
+        {SUBJECT_PERSON, "ann", "10.1.0.1", "t", "GET", "/health", false, MFA, REASON_ANONYMOUS,
+         "ping"},
+        {SUBJECT_PERSON, "bob", "10.1.0.1", "t", "GET", "/health", false, MFA, REASON_ANONYMOUS,
+         "ping"},
+        {SUBJECT_PERSON, "bob", "10.1.0.1", "t", "GET", "/", false, MFA, REASON_WHO, "all"},
+        {SUBJECT_TOKEN, "ci", "10.1.0.1", "t", "GET", "/health", false, NONE, REASON_ALLOWED,
+         "all"},
+        {SUBJECT_TOKEN, "other", "10.1.0.1", "t", "GET", "/health", false, NONE, REASON_WHO, "all"},
+    };
+    struct snapshot *s = sample_parse(CONF);
+    struct policy *p;
+    assert_int_equal(policy_new(s, &p), 0);
+    for (size_t i = 0; i < countof(CASES); i++) {
+        struct addr source = address(CASES[i].source);
+        struct subject who = {.kind = CASES[i].kind,
+                              .user = span_str(CASES[i].who),
+                              .token = span_str(CASES[i].who),
+                              .scope_routes = SPAN("*"),
+                              .proven = proven_as(CASES[i].level, NOW)};
+        struct question q = {.subject = &who,
+                             .zones = zones_find(policy_zones(p), &source),
+                             .route = snapshot_route(s, CASES[i].route),
+                             .method = span_str(CASES[i].method),
+                             .path = span_str(CASES[i].path),
+                             .upgrade = CASES[i].upgrade,
+                             .now = NOW};
+        struct decision d = policy_decide(p, &q);
+        bool allow = CASES[i].reason == REASON_ALLOWED || CASES[i].reason == REASON_ANONYMOUS;
+        if ((d.verdict == VERDICT_ALLOW) != allow || d.reason != CASES[i].reason ||
+            strcmp(d.rule->name, CASES[i].rule) != 0)
+            fail_msg("case %zu: %s %s %s", i, verdict_name(d.verdict), reason_name(d.reason),
+                     d.rule->name);
+    }
+    policy_free(p);
+    snapshot_free(s);
+}
+
 /* Groups beyond what is looked at might be those that a deny rule names. */
 static void a_person_in_more_groups_than_are_looked_at_is_refused_by_any_of_them(void **state)
 {
@@ -949,6 +1022,7 @@ int main(void)
         cmocka_unit_test(every_row_of_the_table_holds),
         cmocka_unit_test(what_a_rule_admits_must_satisfy_every_demand_that_fits),
         cmocka_unit_test(a_rule_holds_in_its_times_and_for_reading_only_when_it_says_so),
+        cmocka_unit_test(an_anonymous_rule_opens_its_methods_and_paths_and_nothing_else),
         cmocka_unit_test(deny_rules_come_before_all_others),
         cmocka_unit_test(a_person_in_more_groups_than_are_looked_at_is_refused_by_any_of_them),
         cmocka_unit_test(a_token_is_good_only_where_and_with_what_it_was_made_for),
