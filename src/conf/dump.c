@@ -43,7 +43,7 @@ static void dump_keys(const struct section *sec, size_t from, const void *target
     const char *lead = first;
     for (size_t i = from; i < sec->key_count; i++) {
         const struct key *k = &sec->keys[i];
-        if (value_count(k, target) == 0 || (k->flags & KEY_DERIVED))
+        if (value_count(k, target) == 0 || (k->flags & KEY_HIDDEN))
             continue;
         (void)buf_printf(out, "%s%s: ", lead, k->name);
         dump_value(k, target, out);

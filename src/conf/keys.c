@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/fault.h"
 #include "base/text.h"
@@ -15,6 +16,8 @@
 #define SECRET KEY_SECRET
 #define ONE KEY_ONE
 #define DERIVED KEY_DERIVED
+#define RUNTIME KEY_RUNTIME
+#define NOTED KEY_NOTED
 
 #define SECTION(ID, name, kind, shape, type, array, most, text)                                    \
     static const struct key KEYS_##ID[] = {
@@ -43,6 +46,8 @@
 #undef SECRET
 #undef ONE
 #undef DERIVED
+#undef RUNTIME
+#undef NOTED
 
 /* Listeners, directories and the sections of the machine come from the file alone; only resources
  * have an origin. */
@@ -100,9 +105,76 @@ const struct section *section_of_kind(const char *kind)
 const struct key *section_key(const struct section *sec, struct span name)
 {
     for (size_t i = 0; i < sec->key_count; i++)
-        if (!(sec->keys[i].flags & KEY_DERIVED) && span_is(name, sec->keys[i].name))
+        if (!(sec->keys[i].flags & KEY_HIDDEN) && span_is(name, sec->keys[i].name))
             return &sec->keys[i];
     return NULL;
+}
+
+const struct key *setting_key(struct span name, const struct section **sec)
+{
+    struct span rest = name, first;
+    if (!span_cut(&rest, '.', &first))
+        return NULL;
+    const struct section *found = section_find(first);
+    const struct key *k =
+        found == NULL || !section_is_machine(found) ? NULL : section_key(found, rest);
+    if (k == NULL || !(k->flags & KEY_RUNTIME))
+        return NULL;
+    *sec = found;
+    return k;
+}
+
+const struct key *setting_at(size_t i, const struct section **sec, char name[SETTING_NAME_SIZE])
+{
+    for (size_t at = 0; at < SECTION_COUNT; at++) {
+        const struct section *one = &SECTIONS[at];
+        for (size_t k = 0; k < one->key_count; k++) {
+            if (!section_is_machine(one) || !(one->keys[k].flags & KEY_RUNTIME))
+                continue;
+            if (i-- == 0) {
+                *sec = one;
+                (void)snprintf(name, SETTING_NAME_SIZE, "%s.%s", one->name, one->keys[k].name);
+                return &one->keys[k];
+            }
+        }
+    }
+    return NULL;
+}
+
+bool setting_is_said(const struct snapshot *s, struct span name)
+{
+    for (size_t i = 0; i < s->said.count; i++)
+        if (span_is(name, s->said.name[i]))
+            return true;
+    return false;
+}
+
+int setting_say(struct snapshot *s, const char *name)
+{
+    if (setting_is_said(s, span_str(name)))
+        return 0;
+    const char **at = array_grow(&s->arena, (void **)&s->said.name, s->said.count, sizeof(*at));
+    if (at == NULL || (*at = arena_string(&s->arena, span_str(name))) == NULL)
+        return -ENOMEM;
+    s->said.count++;
+    return 0;
+}
+
+int setting_copy(const struct key *k, const struct snapshot *from, struct snapshot *to)
+{
+    size_t count = value_count(k, from);
+    int rc = 0;
+    if (k->flags & KEY_LIST)
+        memset((char *)to + k->field, 0, sizeof(struct names));
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        struct complaint c;
+        struct buf text;
+        buf_init(&text, VALUE_TEXT_MAX);
+        rc = value_write(k, from, i, &text);
+        rc = rc < 0 ? rc : value_set(k, &to->arena, buf_view(&text), to, &c);
+        buf_fini(&text);
+    }
+    return rc;
 }
 
 #define WORD_SIZE 64
@@ -131,7 +203,7 @@ const char *section_nearest_key(const struct section *sec, struct span name)
     assert(sec->key_count <= KEYS_MAX);
     size_t count = 0;
     for (size_t i = 0; i < sec->key_count; i++)
-        if (!(sec->keys[i].flags & KEY_DERIVED))
+        if (!(sec->keys[i].flags & KEY_HIDDEN))
             words[count++] = sec->keys[i].name;
     return nearest(name, words, count);
 }
@@ -355,7 +427,7 @@ static const char *path_middle(const struct section *sec)
 static bool key_is_written(const struct section *sec, const struct key *k)
 {
     bool named = sec->shape == SHAPE_NAMED || sec->shape == SHAPE_NAMED_LIST;
-    return !(named && k == &sec->keys[0]) && !(k->flags & KEY_DERIVED);
+    return !(named && k == &sec->keys[0]) && !(k->flags & KEY_HIDDEN);
 }
 
 int conf_keys_describe(struct buf *out)

@@ -77,6 +77,9 @@ enum key_flag {
     KEY_SECRET = 8 | KEY_LOCAL,
     KEY_ONE = 16,
     KEY_DERIVED = 32,
+    KEY_RUNTIME = 64,
+    KEY_NOTED = 128,
+    KEY_HIDDEN = KEY_DERIVED | KEY_NOTED, /* in no file and no document */
 };
 
 /* Keys of one section. */
@@ -121,6 +124,18 @@ const struct section *section_of(enum section_id id);
 /* By the name at the top of the file, or by the kind of its elements. NULL: none. */
 const struct section *section_find(struct span name);
 const struct section *section_of_kind(const char *kind);
+/* A key of the machine that may be changed while postern runs, by its name in the file:
+ * "session.idle". NULL: none. */
+const struct key *setting_key(struct span name, const struct section **sec);
+/* The i-th setting, its name of at most SETTING_NAME_SIZE - 1 bytes into name. NULL past the end.
+ */
+#define SETTING_NAME_SIZE 64u
+const struct key *setting_at(size_t i, const struct section **sec, char name[SETTING_NAME_SIZE]);
+/* Notes that the setting is said, once. 0 or -ENOMEM. */
+must_check int setting_say(struct snapshot *s, const char *name);
+bool setting_is_said(const struct snapshot *s, struct span name);
+/* Gives *to the value that *from has. 0 or -ENOMEM. */
+must_check int setting_copy(const struct key *k, const struct snapshot *from, struct snapshot *to);
 /* NULL: none that a file or document may have. */
 const struct key *section_key(const struct section *sec, struct span name);
 /* The nearest name for a misspelt one, or NULL. */

@@ -48,9 +48,24 @@ static int copy_elements(const struct section *sec, const struct snapshot *from,
     return rc;
 }
 
+/* Settings that the store says and the file does not. */
+static int copy_settings(const struct snapshot *file, const struct snapshot *store,
+                         struct snapshot *to)
+{
+    const struct section *sec;
+    int rc = 0;
+    for (size_t i = 0; i < store->said.count && rc == 0; i++) {
+        const struct key *k = setting_key(span_str(store->said.name[i]), &sec);
+        if (k != NULL && !setting_is_said(file, span_str(store->said.name[i])))
+            rc = setting_copy(k, store, to);
+    }
+    return rc;
+}
+
 static int fill(const struct snapshot *file, const struct snapshot *store, struct snapshot *s)
 {
     int rc = copy_machine(file, s);
+    rc = rc < 0 ? rc : copy_settings(file, store, s);
     for (enum section_id id = 0; id < SECTION_COUNT && rc == 0; id++) {
         const struct section *sec = section_of(id);
         if (section_is_machine(sec))

@@ -181,36 +181,90 @@ static int read_element(struct reading *r, const json_t *root, struct snapshot *
     return section_append(r->section, s, &e);
 }
 
-int resource_parse(struct snapshot *s, const char *kind, struct span json, struct buf *errors)
+/* The JSON object, or NULL with *fault. */
+static json_t *load(struct reading *r, struct span json, int *fault)
 {
-    struct reading r = {resource_section(kind), &s->arena, errors, 0, 0};
-    if (r.section == NULL)
-        return FAULT_MISUSE;
     if (json.len > RESOURCE_MAX) {
-        (void)buf_text(errors, "document: expected at most 4MiB, found more\n");
-        return FAULT_FORMAT;
+        (void)buf_text(r->errors, "document: expected at most 4MiB, found more\n");
+        *fault = FAULT_FORMAT;
+        return NULL;
     }
     json_error_t error;
     json_t *root = json_loadb(json.at != NULL ? (const char *)json.at : "", json.len,
                               JSON_REJECT_DUPLICATES, &error);
+    *fault = 0;
     if (root == NULL) {
         /* jansson quotes the text near the mistake, which is foreign: its own words end before it.
          */
         const char *near = strstr(error.text, " near '");
         struct span words =
             span_of(error.text, near != NULL ? (size_t)(near - error.text) : strlen(error.text));
-        (void)buf_printf(errors, "syntax: expected JSON, found a mistake in line %d (", error.line);
-        put_escaped(errors, words);
-        (void)buf_text(errors, ")\n");
-        return json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : FAULT_FORMAT;
+        (void)buf_printf(r->errors, "syntax: expected JSON, found a mistake in line %d (",
+                         error.line);
+        put_escaped(r->errors, words);
+        (void)buf_text(r->errors, ")\n");
+        *fault = json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : FAULT_FORMAT;
+    } else if (!json_is_object(root)) {
+        complain(r, "document", SIZE_MAX, "an object", root, NULL);
+        json_decref(root);
+        root = NULL;
+        *fault = FAULT_FORMAT;
     }
+    return root;
+}
+
+int resource_parse(struct snapshot *s, const char *kind, struct span json, struct buf *errors)
+{
+    struct reading r = {resource_section(kind), &s->arena, errors, 0, 0};
     int rc;
-    if (json_is_object(root)) {
-        rc = read_element(&r, root, s);
-    } else {
-        complain(&r, "document", SIZE_MAX, "an object", root, NULL);
-        rc = FAULT_FORMAT;
+    if (r.section == NULL)
+        return FAULT_MISUSE;
+    json_t *root = load(&r, json, &rc);
+    if (root == NULL)
+        return rc;
+    rc = read_element(&r, root, s);
+    json_decref(root);
+    return rc;
+}
+
+/* ---- settings -------------------------------------------------------------------------------- */
+
+static int read_setting(struct reading *r, const json_t *root, struct snapshot *s)
+{
+    const char *name = json_string_value(json_object_get(root, "name"));
+    const json_t *value = json_object_get(root, "value");
+    const struct key *k = name == NULL ? NULL : setting_key(span_str(name), &r->section);
+    if (k == NULL) {
+        complain(r, "name", SIZE_MAX, "the name of a setting", json_object_get(root, "name"), NULL);
+        return FAULT_FORMAT;
     }
+    if (value == NULL || json_object_size(root) != 2) {
+        (void)buf_text(r->errors, "document: expected a name and a value\n");
+        return FAULT_FORMAT;
+    }
+    if (k->flags & KEY_LIST) {
+        size_t item;
+        struct complaint c;
+        memset((char *)s + k->field, 0, sizeof(struct names));
+        read_list(r, k, value, s);
+        if (r->wrong == 0 && r->fault == 0 && !value_ok(k, s, &item, &c))
+            complain(r, k->name, SIZE_MAX, c.expected, value, NULL);
+    } else {
+        read_scalar(r, k, SIZE_MAX, value, s);
+    }
+    if (r->fault < 0)
+        return r->fault;
+    return r->wrong > 0 ? FAULT_FORMAT : setting_say(s, name);
+}
+
+int setting_parse(struct snapshot *s, struct span json, struct buf *errors)
+{
+    struct reading r = {NULL, &s->arena, errors, 0, 0};
+    int rc;
+    json_t *root = load(&r, json, &rc);
+    if (root == NULL)
+        return rc;
+    rc = read_setting(&r, root, s);
     json_decref(root);
     return rc;
 }
@@ -251,7 +305,7 @@ int resource_write(const struct snapshot *s, const char *kind, const char *name,
     for (size_t n = 0; n < sec->key_count; n++) {
         const struct key *k = &sec->keys[n];
         size_t items = value_count(k, target);
-        if ((items == 0 && !(k->flags & KEY_LIST)) || (k->flags & KEY_DERIVED))
+        if ((items == 0 && !(k->flags & KEY_LIST)) || (k->flags & KEY_HIDDEN))
             continue;
         bool list = (k->flags & KEY_LIST) && !((k->flags & KEY_ONE) && items == 1);
         (void)buf_printf(out, "%s\"%s\":%s", comma, k->name, list ? "[" : "");
@@ -263,5 +317,18 @@ int resource_write(const struct snapshot *s, const char *kind, const char *name,
         comma = ",";
     }
     (void)buf_text(out, "}");
+    return out->bad ? FAULT_LIMIT : 0;
+}
+
+int setting_write(const struct key *k, const struct snapshot *s, struct buf *out)
+{
+    size_t items = value_count(k, s);
+    bool list = (k->flags & KEY_LIST) != 0;
+    (void)buf_text(out, list ? "[" : items == 0 ? "null" : "");
+    for (size_t item = 0; item < items; item++) {
+        (void)buf_text(out, item == 0 ? "" : ",");
+        write_item(k, s, item, out);
+    }
+    (void)buf_text(out, list ? "]" : "");
     return out->bad ? FAULT_LIMIT : 0;
 }

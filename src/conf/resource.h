@@ -10,6 +10,7 @@
 #define CONF_RESOURCE_H
 
 #include "base/buf.h"
+#include "conf/keys.h"
 #include "conf/snapshot.h"
 
 #define RESOURCE_MAX (4u * 1024 * 1024)
@@ -21,6 +22,11 @@
  * FAULT_MISUSE (no such kind), -ENOMEM; s is unchanged unless 0. */
 must_check int resource_parse(struct snapshot *s, const char *kind, struct span json,
                               struct buf *errors);
+/* A setting: {"name": "session.idle", "value": "20m"}. Sets it in the machine part of s and notes
+ * it as said. Faults as resource_parse(). */
+must_check int setting_parse(struct snapshot *s, struct span json, struct buf *errors);
+/* Appends the value of a setting as JSON. */
+must_check int setting_write(const struct key *k, const struct snapshot *s, struct buf *out);
 /* Appends one object to out. FAULT_ABSENT, FAULT_MISUSE, FAULT_LIMIT. */
 must_check int resource_write(const struct snapshot *s, const char *kind, const char *name,
                               struct buf *out);

@@ -305,6 +305,7 @@ struct snapshot {
     /* The machine: from the file only, most of it good for a restart only. */
     const char *portal_host;
     struct names portal_zones;
+    struct names said; /* settings that the file says: "session.idle" */
     struct client_def portal_client;
     struct listener_def *listeners;
     size_t listener_count;

@@ -175,6 +175,15 @@ static void name_path(const struct walk *w, const struct section *sec, const voi
         (void)snprintf(path, WALK_PATH_SIZE, "%s.%s", sec->name, name);
 }
 
+/* What the file says the store can not say. */
+static void note_setting(struct walk *w, const struct key *k, const char *path)
+{
+    if ((k->flags & KEY_RUNTIME) != 0 && setting_say(w->s, path) < 0) {
+        w->fault = -ENOMEM;
+        w->dead = true;
+    }
+}
+
 /* One mapping of keys into *target. False when it was no mapping. */
 static bool take_object(struct walk *w, const char *base, const struct section *sec, size_t element,
                         void *target)
@@ -220,6 +229,7 @@ static bool take_object(struct walk *w, const char *base, const struct section *
         }
         *first = line;
         bool good = take_value(w, sub, k, target);
+        note_setting(w, k, sub);
         walk_mark(w, sec, element, k, line, !good);
         name_path(w, sec, target, path);
     }

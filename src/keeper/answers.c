@@ -259,6 +259,52 @@ static const struct {
     {WHO, "Caller"},          {HEALTH, "Health"},       {ASSERTION, "AssertionKey"},
 };
 
+static const struct field CHANGED[] = {
+    ALWAYS("kind", FIELD_ENUM, .values = "zone|route|rule|test|setting"),
+    ALWAYS("name", FIELD_STRING),
+    ALWAYS("action", FIELD_ENUM, .values = "added|removed|changed|moved"),
+    MAYBE("origin", FIELD_ENUM, .values = "file|store"),
+    MAYBE("before", FIELD_ANY),
+    MAYBE("after", FIELD_ANY),
+    MAYBE("lines", FIELD_OBJECTS,
+          .fields = PART(ALWAYS("op", FIELD_STRING), ALWAYS("text", FIELD_STRING))),
+    {0},
+};
+
+static const struct field POLICY_VERSION[] = {
+    ALWAYS("number", FIELD_NUMBER),
+    OR_NULL("at", FIELD_TIME),
+    ALWAYS("author", FIELD_STRING),
+    ALWAYS("cause", FIELD_ENUM, .values = "api|apply|rollback|file|expired"),
+    ALWAYS("comment", FIELD_STRING),
+    ALWAYS("state", FIELD_ENUM, .values = "made|in-force|undone"),
+    OR_NULL("confirm_by", FIELD_TIME),
+    MAYBE("changes", FIELD_OBJECTS, .fields = CHANGED),
+    MAYBE("count", FIELD_NUMBER),
+    MAYBE("next", FIELD_NUMBER),
+    {0},
+};
+
+static const struct field MADE[] = {
+    OR_NULL("version", FIELD_NUMBER),
+    ALWAYS("changes", FIELD_OBJECTS, .fields = CHANGED),
+    ALWAYS("more", FIELD_NUMBER),
+    OR_NULL("lockout", FIELD_OBJECT,
+            .fields = PART(ALWAYS("sentence", FIELD_STRING), ALWAYS("who", FIELD_LIST))),
+    OR_NULL("confirm_within", FIELD_NUMBER),
+    {0},
+};
+
+static const struct field SETTING[] = {
+    ALWAYS("name", FIELD_STRING),
+    ALWAYS("value", FIELD_ANY),
+    ALWAYS("origin", FIELD_ENUM, .values = "file|store|default"),
+    ALWAYS("default", FIELD_STRING),
+    ALWAYS("type", FIELD_STRING),
+    ALWAYS("text", FIELD_STRING),
+    {0},
+};
+
 static const struct answer_row ROWS[] = {
     {"GET", "/api/v1/whoami", 200, 0, WHO},
     {"GET", "/api/v1/health", 200, 0, HEALTH},
@@ -323,6 +369,17 @@ static const struct answer_row ROWS[] = {
     {"GET", "/api/v1/simulations/{id}", 200, 0, SIMULATION},
     {"GET", "/api/v1/access", 200, 0, LIST_OF("records", ACCESS)},
     {"GET", "/api/v1/access/denied", 200, 0, LIST_OF("sources", DENIED)},
+    {"GET", "/api/v1/policy", 200, 0,
+     PART(ALWAYS("version", FIELD_NUMBER), OR_NULL("pending", FIELD_OBJECT, .fields = NULL),
+          ALWAYS("counts", FIELD_OBJECT, .fields = NULL))},
+    {"GET", "/api/v1/versions", 200, 0, LIST_OF("versions", POLICY_VERSION)},
+    {"GET", "/api/v1/versions/{n}", 200, 0, POLICY_VERSION},
+    {"POST", "/api/v1/versions/{n}/rollback", 200, 0, MADE},
+    {"POST", "/api/v1/versions/{n}/confirm", 200, 0, POLICY_VERSION},
+    {"POST", "/api/v1/apply", 200, 0, MADE},
+    {"GET", "/api/v1/settings", 200, 0, LIST_OF("settings", SETTING)},
+    {"GET", "/api/v1/settings/{name}", 200, 0, SETTING},
+    {"PUT", "/api/v1/settings/{name}", 200, 201, NULL},
     {"PUT", "/api/v1/zones/{name}", 200, 201, NULL},
     {"PUT", "/api/v1/routes/{name}", 200, 201, NULL},
     {"PUT", "/api/v1/rules/{name}", 200, 201, NULL},

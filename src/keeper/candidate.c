@@ -229,6 +229,21 @@ static int take_kind(struct taking *t, const json_t *list)
     return r;
 }
 
+/* Settings come as one object; here they are documents like the others. NULL without memory. */
+static json_t *settings_list(const json_t *object)
+{
+    const char *name;
+    json_t *value, *list = json_array();
+    json_object_foreach((json_t *)(uintptr_t)object, name, value)
+    {
+        if (json_push(list, json_pack("{s:s,s:O}", "name", name, "value", value)) < 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
 int candidate_take(struct candidate *c, const struct keeper *k, const json_t *body,
                    struct candidate_error *why)
 {
@@ -239,7 +254,11 @@ int candidate_take(struct candidate *c, const struct keeper *k, const json_t *bo
                            .why = why,
                            .kind = i,
                            .prune = json_is_true(json_object_get(body, "prune"))};
-        int r = list == NULL ? 0 : take_kind(&t, list);
+        json_t *made = json_is_object(list) && strcmp(DOCUMENT_KINDS[i].kind, "setting") == 0
+                           ? settings_list(list)
+                           : json_incref((json_t *)(uintptr_t)list);
+        int r = list == NULL ? 0 : made == NULL ? -ENOMEM : take_kind(&t, made);
+        json_decref(made);
         if (r < 0) {
             return r;
         }

@@ -14,6 +14,7 @@ const struct document_kind DOCUMENT_KINDS[] = {
     {"zone", "zones"},
     {"route", "routes"},
     {"rule", "rules"},
+    {"setting", "settings"},
 };
 const size_t DOCUMENT_KIND_COUNT = countof(DOCUMENT_KINDS);
 
@@ -172,7 +173,8 @@ int documents_parse(const struct documents *d, struct snapshot *into, struct buf
         struct buf why;
         buf_init(&why, 4096);
         const char *kind = DOCUMENT_KINDS[at->kind].kind;
-        int r = resource_parse(into, kind, at->doc, &why);
+        int r = strcmp(kind, "setting") == 0 ? setting_parse(into, at->doc, &why)
+                                             : resource_parse(into, kind, at->doc, &why);
         struct span rest = buf_view(&why), line;
         while (r < 0 && span_cut(&rest, '\n', &line)) {
             if (line.len > 0) {
@@ -195,9 +197,14 @@ static int write_whole(size_t kind, const char *called, struct span doc, struct 
     struct snapshot *s = snapshot_new();
     buf_init(&errors, 4096);
     const char *name = DOCUMENT_KINDS[kind].kind;
-    int r = s == NULL ? -ENOMEM : resource_parse(s, name, doc, &errors);
+    bool setting = strcmp(name, "setting") == 0;
+    const struct section *sec;
+    int r = s == NULL ? -ENOMEM
+            : setting ? setting_parse(s, doc, &errors)
+                      : resource_parse(s, name, doc, &errors);
     if (r == 0) {
-        r = resource_write(s, name, called, out);
+        r = setting ? setting_write(setting_key(span_str(called), &sec), s, out)
+                    : resource_write(s, name, called, out);
     }
     snapshot_free(s);
     buf_fini(&errors);

@@ -9,6 +9,7 @@
 #include "keeper/keeper.h"
 #include "keeper/op.h"
 #include "keeper/operation.h"
+#include "keeper/shutout.h"
 
 /* Of the answer to an edge, which has 128 KiB for all of it. */
 #define CHANGES_BYTES_MAX (96u * 1024)
@@ -108,11 +109,26 @@ static int finish(struct call *c, struct candidate *plan)
     return r;
 }
 
+/* Says what the guard says, and heeds it. FAULT_FORMAT: the call has ended. */
+static int guard(struct call *c, const struct candidate *plan, const struct intent *intent,
+                 json_t *said)
+{
+    json_t *verdict = NULL;
+    int r = shutout_judge(c->keeper, plan->live, &verdict);
+    if (r == 0 && verdict != NULL && !intent->dry_run) {
+        r = shutout_refuse(c, verdict, intent->override);
+        r = r == 0 ? FAULT_FORMAT : r;
+    }
+    int put = json_put(said, "lockout", verdict == NULL ? json_null() : verdict);
+    return r < 0 ? r : put;
+}
+
 int intent_carry_out(struct call *c, struct candidate *plan, struct intent *intent, json_t **answer)
 {
     json_t *said = json_object();
     int r = said == NULL ? -ENOMEM : waits(c, intent) ? FAULT_FORMAT : finish(c, plan);
     r = r < 0 ? r : put_changes(c, plan, said);
+    r = r < 0 ? r : guard(c, plan, intent, said);
     if (r < 0 || intent->dry_run || plan->entry_count == 0) {
         candidate_free(plan);
     } else {

@@ -257,6 +257,10 @@ const struct policy *live_policy(const struct live *l)
 
 bool live_origin(const struct live *l, const char *kind, struct span name, enum origin *origin)
 {
+    if (strcmp(kind, "setting") == 0 && setting_is_said(l->snapshot, name)) {
+        *origin = ORIGIN_FILE;
+        return true;
+    }
     const struct section *sec = section_of_kind(kind);
     size_t count = sec == NULL || sec->origin == SIZE_MAX ? 0 : section_count(sec, l->snapshot);
     for (size_t i = 0; i < count; i++) {

@@ -84,6 +84,14 @@ int op_resources_get(struct call *c);
 int op_resources_put(struct call *c);
 int op_resources_remove(struct call *c);
 const char *op_origin_name(enum origin origin);
+/* Puts the resource that the body describes, or removes it, as the row's method says; what the file
+ * says is refused. */
+must_check int op_change_one(struct call *c, const char *kind, const char *name,
+                             enum audit_event event);
+int op_settings_list(struct call *c);
+int op_settings_get(struct call *c);
+int op_settings_put(struct call *c);
+int op_settings_remove(struct call *c);
 int op_policy(struct call *c);
 int op_versions_list(struct call *c);
 int op_versions_get(struct call *c);

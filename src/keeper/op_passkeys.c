@@ -6,6 +6,7 @@
 #include "keeper/keeper.h"
 #include "keeper/op.h"
 #include "keeper/passkeys.h"
+#include "keeper/shutout.h"
 #include "store/credentials.h"
 
 static int each_key(void *context, const struct passkey *p)
@@ -101,8 +102,11 @@ int op_users_passkeys_remove(struct call *c)
     if (r < 0 || !may) {
         return r;
     }
-    r = removed(c, &p);
-    return r < 0 ? r : op_end_user(c, p.user);
+    uint64_t before = 0;
+    r = c->actor.kind == CREDENTIAL_HOST ? 0 : shutout_before(c, p.user, &before);
+    r = r < 0 ? r : removed(c, &p);
+    r = r < 0 || c->status >= 400 ? r : shutout_after(c, before);
+    return r < 0 || c->status >= 400 ? r : op_end_user(c, p.user);
 }
 
 int op_users_passkeys_enable(struct call *c)

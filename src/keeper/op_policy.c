@@ -281,6 +281,25 @@ static json_t *store_list(const struct documents *d, size_t kind)
     return list;
 }
 
+/* The settings as one object by their names. Takes the list. */
+static json_t *settings_object(json_t *list)
+{
+    size_t i;
+    json_t *one, *object = json_object();
+    json_array_foreach(list, i, one)
+    {
+        const char *name = json_string_value(json_object_get(one, "name"));
+        if (name == NULL ||
+            json_put(object, name, json_incref(json_object_get(one, "value"))) < 0) {
+            json_decref(object);
+            object = NULL;
+            break;
+        }
+    }
+    json_decref(list);
+    return object;
+}
+
 /* What comes from elsewhere, each marked with where. */
 static int add_others(const struct live *live, size_t kind, json_t *list)
 {
@@ -325,6 +344,9 @@ int op_export(struct call *c)
     for (size_t i = 0; r == 0 && i < DOCUMENT_KIND_COUNT; i++) {
         json_t *list = store_list(&d, i);
         r = list == NULL || !others ? 0 : add_others(c->keeper->live, i, list);
+        if (list != NULL && strcmp(DOCUMENT_KINDS[i].kind, "setting") == 0) {
+            list = settings_object(list);
+        }
         int put = json_put(answer, DOCUMENT_KINDS[i].plural, list);
         r = r < 0 ? r : put;
     }

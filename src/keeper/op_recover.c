@@ -10,6 +10,7 @@
 #include "keeper/json.h"
 #include "keeper/notices.h"
 #include "keeper/op.h"
+#include "keeper/shutout.h"
 #include "store/credentials.h"
 #include "store/entries.h"
 #include "store/passkeys.h"
@@ -216,10 +217,16 @@ int op_users_reset(struct call *c)
                             "person adds others after a login");
     }
     bool confirm = !is_proven_by_rest(&user, linked, lost);
-    r = remove_lost(store, name, lost);
-    r = r < 0 ? r
-              : recover_link(c->keeper, name, confirm ? ENROL_ALL : lost & ENROL_ALL, confirm,
-                             c->actor.user, c->now_ms / 1000, &answer);
+    uint64_t before = 0;
+    /* On the host this is the way out of a lock-out, not into one. */
+    r = c->actor.kind == CREDENTIAL_HOST ? 0 : shutout_before(c, name, &before);
+    r = r < 0 ? r : remove_lost(store, name, lost);
+    r = r < 0 ? r : shutout_after(c, before);
+    if (r < 0 || c->status != 0) {
+        return r;
+    }
+    r = recover_link(c->keeper, name, confirm ? ENROL_ALL : lost & ENROL_ALL, confirm,
+                     c->actor.user, c->now_ms / 1000, &answer);
     r = r < 0 ? r : json_put(answer, "confirm", json_boolean(confirm));
     r = r < 0 ? r : op_end_user(c, name);
     r = r < 0 ? r

@@ -117,33 +117,36 @@ int op_resources_get(struct call *c)
 }
 
 /* A resource of the file is changed in the file. false: the call has ended with a problem. */
-static bool may_change(struct call *c, const struct noun *noun, const char *name)
+static bool may_change(struct call *c, const char *kind, const char *name)
 {
     enum origin origin;
-    if (!live_origin(c->keeper->live, noun->kind, span_str(name), &origin) ||
-        origin == ORIGIN_STORE) {
+    if (!live_origin(c->keeper->live, kind, span_str(name), &origin) || origin == ORIGIN_STORE) {
         return true;
     }
-    (void)call_problem(c, 409, NULL, "%s %s comes from %s and cannot be changed here", noun->kind,
-                       name,
+    (void)call_problem(c, 409, NULL, "%s %s comes from %s and cannot be changed here", kind, name,
                        origin == ORIGIN_FILE    ? "the configuration file"
                        : origin == ORIGIN_GUARD ? "postern guard"
                                                 : "postern itself");
     return false;
 }
 
+static bool removes(const struct call *c)
+{
+    return strcmp(c->op->method, "DELETE") == 0;
+}
+
 /* The candidate with this one change. FAULT_ABSENT. */
-static int one_change(struct call *c, const struct noun *noun, const char *name,
-                      struct candidate **ret, bool *existed)
+static int one_change(struct call *c, const char *of, const char *name, struct candidate **ret,
+                      bool *existed)
 {
     struct candidate *plan;
-    size_t kind = document_kind(noun->kind);
+    size_t kind = document_kind(of);
     int r = candidate_begin(c->keeper, &plan);
     if (r < 0) {
         return r;
     }
     *existed = documents_find(&plan->before, kind, name) != NULL;
-    if (c->body == NULL) {
+    if (removes(c)) {
         r = candidate_remove(plan, kind, name);
     } else {
         struct buf doc;
@@ -160,19 +163,18 @@ static int one_change(struct call *c, const struct noun *noun, const char *name,
     return 0;
 }
 
-/* Puts the resource that the body describes, or without one removes it. */
-static int change_one(struct call *c, const struct noun *noun, const char *name)
+int op_change_one(struct call *c, const char *kind, const char *name, enum audit_event event)
 {
     struct intent intent;
     struct candidate *plan;
     json_t *said = NULL;
     bool existed;
-    if (!intent_read(c, false, "api", &intent)) {
+    if (!may_change(c, kind, name) || !intent_read(c, false, "api", &intent)) {
         return 0;
     }
-    int r = one_change(c, noun, name, &plan, &existed);
+    int r = one_change(c, kind, name, &plan, &existed);
     if (r < 0) {
-        return call_fault(c, r, noun->kind);
+        return call_fault(c, r, kind);
     }
     r = intent_carry_out(c, plan, &intent, &said);
     if (r < 0 || c->status != 0) {
@@ -183,22 +185,22 @@ static int change_one(struct call *c, const struct noun *noun, const char *name)
     }
     json_decref(said);
     if (intent.version != 0) {
-        json_t *detail =
-            json_pack("{s:O?,s:I}", "doc", c->body, "version", (json_int_t)intent.version);
-        r = call_audit(c, c->body != NULL ? noun->put : noun->removed, span_str(name), detail);
+        json_t *detail = json_pack("{s:O?,s:I}", "doc", removes(c) ? NULL : c->body, "version",
+                                   (json_int_t)intent.version);
+        r = call_audit(c, event, span_str(name), detail);
     }
     if (r < 0) {
         return r;
     }
-    json_t *answer = c->body != NULL ? json_incref(c->body) : json_object();
-    return call_answer(c, c->body != NULL && !existed ? 201 : 200, answer);
+    json_t *answer = removes(c) ? json_object() : json_incref(c->body);
+    return call_answer(c, removes(c) || existed ? 200 : 201, answer);
 }
 
 int op_resources_put(struct call *c)
 {
     const struct noun *noun = noun_of(c);
     const char *name = op_name(c, 0, noun->kind);
-    if (name == NULL || !may_change(c, noun, name)) {
+    if (name == NULL || !may_change(c, noun->kind, name)) {
         return 0;
     }
     const json_t *inside = call_member(c, "name");
@@ -213,17 +215,17 @@ int op_resources_put(struct call *c)
     if (json_put(c->body, "name", json_string(name)) < 0) {
         return -ENOMEM;
     }
-    return change_one(c, noun, name);
+    return op_change_one(c, noun->kind, name, noun->put);
 }
 
 int op_resources_remove(struct call *c)
 {
     const struct noun *noun = noun_of(c);
     const char *name = op_name(c, 0, noun->kind);
-    if (name == NULL || !may_change(c, noun, name)) {
+    if (name == NULL || !may_change(c, noun->kind, name)) {
         return 0;
     }
-    return change_one(c, noun, name);
+    return op_change_one(c, noun->kind, name, noun->removed);
 }
 
 /* ---- explain ---- */

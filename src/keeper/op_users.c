@@ -12,6 +12,7 @@
 #include "keeper/live.h"
 #include "keeper/op.h"
 #include "keeper/recover.h"
+#include "keeper/shutout.h"
 #include "store/credentials.h"
 #include "store/entries.h"
 #include "store/identities.h"
@@ -133,7 +134,7 @@ static int keep_an_owner(struct call *c)
 {
     uint64_t left = 0;
     int r = groups_count_enabled(c->keeper->store, GROUP_OWNERS, &left);
-    if (r == 0 && left == 0) {
+    if (r == 0 && left == 0 && !shutout_overridden(c)) {
         (void)call_problem(c, 409, NULL, "this is the last enabled member of the group owners");
     }
     return r;
@@ -329,13 +330,15 @@ int op_users_remove(struct call *c)
     if (name == NULL) {
         return 0;
     }
-    int r;
-    bool owner = was_owner(c, name, &r);
+    uint64_t before;
+    int r = shutout_before(c, name, &before);
+    bool owner = r == 0 && was_owner(c, name, &r);
     r = r < 0 ? r : users_remove(c->keeper->store, name);
     if (r < 0) {
         return call_fault(c, r, "user");
     }
     r = owner ? keep_an_owner(c) : 0;
+    r = r < 0 || c->status != 0 ? r : shutout_after(c, before);
     if (r < 0 || c->status != 0) {
         return r;
     }
@@ -363,14 +366,16 @@ int op_users_disable(struct call *c)
     if (name == NULL) {
         return 0;
     }
-    int r;
-    bool owner = was_owner(c, name, &r);
+    uint64_t before;
+    int r = shutout_before(c, name, &before);
+    bool owner = r == 0 && was_owner(c, name, &r);
     r = r < 0 ? r : users_set_disabled(c->keeper->store, name, true);
     if (r < 0) {
         return call_fault(c, r, "user");
     }
     r = outweigh_directory(c->keeper->store, name);
     r = r == 0 && owner ? keep_an_owner(c) : r;
+    r = r < 0 || c->status != 0 ? r : shutout_after(c, before);
     if (r < 0 || c->status != 0) {
         return r;
     }
@@ -421,12 +426,15 @@ int op_users_groups(struct call *c)
     if (r <= 0) {
         return r;
     }
-    bool owner = was_owner(c, name, &r);
+    uint64_t before;
+    r = shutout_before(c, name, &before);
+    bool owner = r == 0 && was_owner(c, name, &r);
     r = r < 0 ? r : groups_set(c->keeper->store, name, groups, count);
     if (r < 0) {
         return call_fault(c, r, "user or group");
     }
     r = owner ? keep_an_owner(c) : 0;
+    r = r < 0 || c->status != 0 ? r : shutout_after(c, before);
     if (r < 0 || c->status != 0) {
         return r;
     }

@@ -45,6 +45,10 @@ static const struct field ASSERTED[] = {
         "after", FIELD_STRING, false, "go on where `next` of the last answer says"                 \
     }
 
+#define OVERRIDE                                                                                   \
+    FIELDS({"override_lockout", FIELD_FLAG, false,                                                 \
+            "although no owner gets in then; on this host only"})
+
 const struct operation OPERATIONS[] = {
     {"GET", "/api/v1/whoami", ROLE_USER, 0, "Who the caller is.", op_whoami, NULL, NULL},
     {"GET", "/api/v1/health", WATCHERS, 0,
@@ -133,16 +137,17 @@ const struct operation OPERATIONS[] = {
      NULL},
     {"GET", "/api/v1/users/{name}", READERS, 0, "One user.", op_users_get, NULL, NULL},
     {"DELETE", "/api/v1/users/{name}", ADMINS, OPERATION_PROVE | OPERATION_USER,
-     "Removes the user with credentials, sessions and tokens.", op_users_remove, NULL, NULL},
+     "Removes the user with credentials, sessions and tokens.", op_users_remove, NULL, OVERRIDE},
     {"POST", "/api/v1/users/{name}/disable", TENDERS, OPERATION_USER,
      "The user may not log in; sessions and streams end at once, tokens rest.", op_users_disable,
-     EMPTY, NULL},
+     EMPTY, OVERRIDE},
     {"POST", "/api/v1/users/{name}/enable", ADMINS, OPERATION_PROVE | OPERATION_USER,
      "The user may log in again; failed attempts are forgotten and spent factors enabled.",
      op_users_enable, EMPTY, NULL},
     {"PUT", "/api/v1/users/{name}/groups", ADMINS, OPERATION_PROVE | OPERATION_USER,
      "Sets the groups; running streams are judged anew.", op_users_groups,
-     FIELDS({"groups", FIELD_NAMES, true, "all groups of the user afterwards", .max = 64}), NULL},
+     FIELDS({"groups", FIELD_NAMES, true, "all groups of the user afterwards", .max = 64}),
+     OVERRIDE},
     {"POST", "/api/v1/users/{name}/reset", ADMINS, OPERATION_PROVE | OPERATION_USER,
      "Declares factors of a person lost: they are removed, sessions end, and a link, good for 24 "
      "hours, sets them anew. On its page the factor that is left proves the person; with `confirm` "
@@ -304,6 +309,17 @@ const struct operation OPERATIONS[] = {
     {"DELETE", "/api/v1/rules/{name}", ADMINS, OPERATION_CHANGE | OPERATION_PROVE,
      "Removes a rule.", op_resources_remove, NULL, INTENT_QUERY},
 
+    {"GET", "/api/v1/settings", READERS, 0,
+     "What may be set while postern runs, with its value and where that comes from: `file` "
+     "(changed "
+     "there only), `store` or `default`.",
+     op_settings_list, NULL, NULL},
+    {"GET", "/api/v1/settings/{name}", READERS, 0, "One setting.", op_settings_get, NULL, NULL},
+    {"PUT", "/api/v1/settings/{name}", ADMINS, OPERATION_CHANGE | OPERATION_PROVE,
+     "Changes a setting.", op_settings_put,
+     FIELDS({"value", FIELD_ANY, true, "as the configuration file has it"}), INTENT_QUERY},
+    {"DELETE", "/api/v1/settings/{name}", ADMINS, OPERATION_CHANGE | OPERATION_PROVE,
+     "Gives a setting its default again.", op_settings_remove, NULL, INTENT_QUERY},
     {"GET", "/api/v1/policy", WATCHERS, 0,
      "The version in force, what waits to be confirmed, and how much there is of everything.",
      op_policy, NULL, NULL},
@@ -330,6 +346,7 @@ const struct operation OPERATIONS[] = {
      op_apply,
      FIELDS({"zones", FIELD_OBJECTS, false, "zones"}, {"routes", FIELD_OBJECTS, false, "routes"},
             {"rules", FIELD_OBJECTS, false, "rules"},
+            {"settings", FIELD_OBJECT, false, "settings by their names"},
             {"prune", FIELD_FLAG, false,
              "of a kind that the body names nothing else stays, and its order is the body's"},
             {"base", FIELD_NUMBER, false,

@@ -50,6 +50,23 @@ int places_seen(struct store *s, const char *user, const char *place, uint64_t n
     return rc;
 }
 
+int places_list(struct store *s, const char *user, int (*each)(void *context, const char *place),
+                void *context)
+{
+    struct query q;
+    int stop = 0;
+    store_query(&q, s, STMT_PLACE_LIST);
+    query_text(&q, user);
+    while (stop == 0 && query_step(&q) == 1) {
+        char place[STORE_NAME_SIZE];
+        query_get_text(&q, place, sizeof(place));
+        if (q.fault == 0)
+            stop = each(context, place);
+    }
+    int rc = store_close_query(&q, s);
+    return rc < 0 ? rc : stop;
+}
+
 int places_prune(struct store *s, uint64_t before)
 {
     struct query q;

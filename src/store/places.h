@@ -15,6 +15,8 @@ must_check int places_seen(struct store *s, const char *user, const char *place,
 /* Has one been, at or after `since`? */
 must_check int places_known(struct store *s, const char *user, const char *place, uint64_t since,
                             bool *ret);
+must_check int places_list(struct store *s, const char *user,
+                           int (*each)(void *context, const char *place), void *context);
 /* Forgets places where the last one was before `before`. */
 must_check int places_prune(struct store *s, uint64_t before);
 

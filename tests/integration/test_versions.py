@@ -123,6 +123,11 @@ def test_the_same_again_is_no_version(keeper):
     assert status == 200 and get(keeper, "/policy")["version"] == before
 
 
+def test_a_removal_with_an_empty_body_removes(keeper):
+    ask(keeper, "PUT", "/zones/office", ZONE)
+    assert ask(keeper, "DELETE", "/zones/office", {})[0] == 200 and names(keeper, "zone") == []
+
+
 # ---- several at once -----------------------------------------------------------------------------
 
 

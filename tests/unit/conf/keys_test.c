@@ -20,7 +20,7 @@ static void every_row_of_the_table_is_well_formed(void **state)
             const struct key *k = &sec->keys[i];
             assert_true(k->text[0] != 0 && k->text[strlen(k->text) - 1] == '.');
             assert_ptr_equal(section_key(sec, span_str(k->name)),
-                             (k->flags & KEY_DERIVED) ? NULL : k);
+                             (k->flags & KEY_HIDDEN) ? NULL : k);
             assert_true(k->least <= k->most);
             assert_true(sec->key_count <= KEYS_MAX);
             if (k->flags & KEY_LIST)
