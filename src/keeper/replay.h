@@ -14,9 +14,10 @@
 
 struct live;
 
-/* More people, or consoles, with a difference are only counted. */
-#define REPLAY_ROWS_MAX 200u
-#define REPLAY_TEXT_MAX 200u
+/* More people, or consoles, with a difference are only counted, and longer texts are cut: the
+ * largest result fits into one answer of an edge (128 KiB). */
+#define REPLAY_ROWS_MAX 100u
+#define REPLAY_TEXT_MAX 100u
 
 struct replay_count {
     uint64_t requests; /* that another answer is given to */
@@ -31,7 +32,7 @@ struct replay_person {
     enum verdict was, would;
     uint64_t requests;
     uint64_t last_ms;
-    char method[17], host[256], path[REPLAY_TEXT_MAX + 1], rule[65];
+    char method[17], host[REPLAY_TEXT_MAX + 1], path[REPLAY_TEXT_MAX + 1], rule[65];
     enum reason reason; /* of the new answer */
 };
 

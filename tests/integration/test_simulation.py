@@ -1,5 +1,8 @@
 """What a change would have decided of the requests of the last days, and how old records go."""
+import hashlib
 import json
+import sqlite3
+import struct
 
 import pytest
 
@@ -125,3 +128,49 @@ def test_the_number_of_access_records_stays_bounded(site):
     harness.wait_for(lambda: api(site.admin, "GET", "/health").json()["access_records"] <= 1000, 30)
     newest = records(site, "limit=1")[0]["seq"]
     assert newest > 1000
+
+
+def lengthen(s, count):
+    """The trail of a service at rest gets so many records more, chained as they must be."""
+    path = s.state / "store/postern.db"
+    database = sqlite3.connect(path, isolation_level=None)
+    seq, previous = database.execute("select seq, hash from audit order by seq desc limit 1").fetchone()
+    text = lambda t: struct.pack(">I", len(t)) + t
+    database.execute("begin")
+    for n in range(seq + 1, seq + 1 + count):
+        encoded = struct.pack(">BQQB", 1, n, 1700000000000, 4) + text(b"") + bytes(16) + text(b"logout") + \
+            text(b"t") + b"\0" + text(b"") + text(b"")
+        made = hashlib.sha256(previous + encoded).digest()
+        database.execute("insert into audit values (?, 1700000000000, 4, '', ?, 'logout', 't', 0, '', '', ?, ?)",
+                         (n, bytes(16), previous, made))
+        previous = made
+    database.execute("commit")
+    database.close()
+
+
+def test_a_long_trail_is_verified_while_others_are_served():
+    up = harness.Recorder()
+    with harness.loaded(harness.Stack(edges=1), up) as s:
+        s.stop()
+        lengthen(s, 30000)
+        s.start()
+        seen = []
+
+        def look():
+            report = api(s.admin, "GET", "/audit/verify").json()
+            seen.append(report)
+            return None if report.get("running") else report
+        report = harness.wait_for(look, 60)
+        assert seen[0].get("running") and seen[0]["total"] > 30000 and not seen[0]["intact"]
+        assert report["intact"] and report["count"] > 30000 and report["first"] == 1
+        assert "intact" in s.cli("audit", "verify")
+        # A search for what is nowhere is short, and says where to go on.
+        page = api(s.admin, "GET", "/audit?text=nothing-has-this&order=newest").json()
+        assert page["records"] == [] and 0 < page["next"] < report["count"]
+        s.stop()
+        database = sqlite3.connect(s.state / "store/postern.db", isolation_level=None)
+        database.execute("update audit set target = 'u' where seq = 25000")
+        database.close()
+        s.start()
+        assert s.cli("audit", "verify", check=False).returncode != 0
+    up.close()
