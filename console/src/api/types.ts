@@ -172,3 +172,13 @@ export interface Health {
   routes: { route: string; upstream: string; endpoints: { url: string; state: string; detail: string }[] }[];
   fleet: Record<string, string>;
 }
+
+export interface AccessRequest {
+  id: number | string;
+  kind: string;
+  state: string;
+  user: string;
+  rule?: string | null;
+  operation?: string | null;
+  reason: string;
+}

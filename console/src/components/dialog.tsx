@@ -1,4 +1,4 @@
-import { useId } from "react";
+import { useId, useState } from "react";
 import type { FormEvent, ReactNode } from "react";
 import { Button, Form, Modal, ModalBody, ModalFooter, ModalHeader } from "@patternfly/react-core";
 import { useChange } from "./act";
@@ -10,7 +10,7 @@ interface DialogProps {
   danger?: boolean;
   children: ReactNode;
   disabled?: boolean;
-  change: () => Promise<void>;
+  change: (key: string) => Promise<void>; // the key is this dialog's: a creation that is sent twice is one
   onClose: () => void; // also after the change was made
 }
 
@@ -18,9 +18,10 @@ interface DialogProps {
 export function Dialog({ title, action, danger = false, children, disabled = false, change, onClose }: DialogProps) {
   const { run, busy, error } = useChange();
   const id = useId();
+  const [key] = useState(() => crypto.randomUUID());
   const submit = async (e: FormEvent) => {
     e.preventDefault();
-    if (!busy && !disabled && (await run(change))) onClose();
+    if (!busy && !disabled && (await run(() => change(key)))) onClose();
   };
   return (
     <Modal isOpen variant="small" onClose={onClose} aria-labelledby={`${id}-title`}>

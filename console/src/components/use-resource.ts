@@ -1,13 +1,14 @@
 // What a page shows of the server: asked for when the page opens, when its topics change, and when
 // somebody says so. What was there stays until the new is there.
 import { useCallback, useEffect, useRef, useState } from "react";
-import { ProblemError, get } from "../api/client";
+import { ProblemError, call } from "../api/client";
 import type { Ask } from "../api/client";
 import { useTopics } from "../api/events";
 import type { Topic } from "../api/events";
 
 export interface Resource<T> {
   data: T | null;
+  etag: string | null; // of what is shown: a change that names it is refused when somebody was quicker
   error: ProblemError | null;
   loading: boolean;
   reload: () => void;
@@ -16,6 +17,7 @@ export interface Resource<T> {
 // path null: nothing is asked for yet.
 export function useResource<T>(path: string | null, query?: Ask["query"], topics: readonly Topic[] = []): Resource<T> {
   const [data, setData] = useState<T | null>(null);
+  const [etag, setEtag] = useState<string | null>(null);
   const [error, setError] = useState<ProblemError | null>(null);
   const [loading, setLoading] = useState(path !== null);
   const [turn, setTurn] = useState(0);
@@ -32,9 +34,10 @@ export function useResource<T>(path: string | null, query?: Ask["query"], topics
       shown.current = key;
     }
     setLoading(true);
-    get<T>(path, query, stop.signal)
-      .then((body) => {
-        setData(body);
+    call<T>("GET", path, { query, signal: stop.signal })
+      .then((answer) => {
+        setData(answer.body);
+        setEtag(answer.etag);
         setError(null);
         setLoading(false);
       })
@@ -46,5 +49,5 @@ export function useResource<T>(path: string | null, query?: Ask["query"], topics
     return () => stop.abort();
     // The key says everything that path and query say.
   }, [key, turn]);
-  return { data, error, loading, reload };
+  return { data, etag, error, loading, reload };
 }

@@ -34,7 +34,7 @@ export default function Access() {
   const list = useList<AccessRecord>("access", "records", asked, [], NEWEST);
   return (
     <PageSection>
-      <PageHead title="Requests" actions={<Exports path="access/export" query={asked} />}>
+      <PageHead title="Access records" actions={<Exports path="access/export" query={asked} />}>
         What was asked of consoles and of this gateway, what was decided, and by which rule.
       </PageHead>
       <Filter
@@ -53,7 +53,7 @@ export default function Access() {
         ]}
       />
       <DataTable
-        label="Requests"
+        label="Access records"
         rows={list.rows}
         rowKey={(r) => String(r.seq)}
         error={list.error}

@@ -80,8 +80,8 @@ function Groups() {
           title="Add a group"
           action="Add group"
           disabled={name.trim() === ""}
-          change={async () => {
-            await call("POST", "groups", { body: { name: name.trim() } });
+          change={async (idempotent) => {
+            await call("POST", "groups", { body: { name: name.trim() }, idempotent });
             setName("");
             list.reload();
           }}

@@ -39,10 +39,10 @@ function AddUser({ onClose, onMade }: { onClose: () => void; onMade: (made: Made
       title="Add a user"
       action="Add user"
       disabled={name.trim() === ""}
-      change={async () => {
+      change={async (idempotent) => {
         const service = kind === "service";
         const body = { name: name.trim(), groups: words(groups), service, enrol: !service && enrol };
-        const { body: made } = await call<{ enrol?: { link: string } }>("POST", "users", { body });
+        const { body: made } = await call<{ enrol?: { link: string } }>("POST", "users", { body, idempotent });
         onMade({ name: name.trim(), link: made.enrol?.link ?? null });
       }}
       onClose={onClose}

@@ -29,19 +29,20 @@ const FACTORS = [
 
 interface AskProps {
   user: User;
+  etag: string | null;
   asked: Asked;
   onClose: () => void;
   onDone: () => void;
   onLink: (link: string) => void;
 }
 
-function Ask({ user, asked, onClose, onDone, onLink }: AskProps) {
+function Ask({ user, etag, asked, onClose, onDone, onLink }: AskProps) {
   const { go } = useRouter();
   const [text, setText] = useState(asked === "groups" ? user.groups.join(" ") : asked === "mail" ? user.mail : "");
   const [lost, setLost] = useState<string[]>([]);
   const path = `users/${segment(user.name)}`;
   const send = (method: string, below: string, body?: unknown) => async () => {
-    const { body: answer } = await call<{ enrol?: { link: string } } | null>(method, path + below, { body });
+    const { body: answer } = await call<{ enrol?: { link: string } } | null>(method, path + below, { body, etag });
     if (answer?.enrol !== undefined) onLink(answer.enrol.link);
     onDone();
   };
@@ -118,7 +119,7 @@ function Ask({ user, asked, onClose, onDone, onLink }: AskProps) {
           danger
           disabled={text !== user.name}
           change={async () => {
-            await call("DELETE", path);
+            await call("DELETE", path, { etag });
             go("people");
           }}
           onClose={onClose}
@@ -176,7 +177,7 @@ export function Person({ name }: { name: string }) {
   const administers = useMay("administrator");
   const operates = useMay("operator", "administrator");
   const audits = useMay("administrator", "auditor");
-  const { data: user, error, reload } = useResource<User>(`users/${segment(name)}`, undefined, ["users"]);
+  const { data: user, etag, error, reload } = useResource<User>(`users/${segment(name)}`, undefined, ["users"]);
   const sessions = useList<Session>("sessions", "sessions", { user: name }, ["sessions"]);
   const tokens = useList<Token>("tokens", "tokens", { owner: name }, ["tokens"]);
   const [asked, setAsked] = useState<Asked | null>(null);
@@ -268,7 +269,7 @@ export function Person({ name }: { name: string }) {
       </section>
       <Passkeys name={user.name} may={administers} />
       {asked !== null && (
-        <Ask user={user} asked={asked} onClose={() => setAsked(null)} onDone={reload} onLink={setLink} />
+        <Ask user={user} etag={etag} asked={asked} onClose={() => setAsked(null)} onDone={reload} onLink={setLink} />
       )}
       {link !== null && <LinkDialog made={{ name: user.name, link }} onClose={() => setLink(null)} />}
     </PageSection>

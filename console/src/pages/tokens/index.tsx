@@ -32,7 +32,7 @@ function AddToken({ onClose, onMade }: { onClose: () => void; onMade: (made: Mad
       title="Make a token"
       action="Make token"
       disabled={name.trim() === "" || owner.trim() === "" || words(routes).length === 0}
-      change={async () => {
+      change={async (idempotent) => {
         const body: Record<string, unknown> = {
           name: name.trim(),
           owner: owner.trim(),
@@ -41,7 +41,7 @@ function AddToken({ onClose, onMade }: { onClose: () => void; onMade: (made: Mad
         };
         for (const [key, text] of [["methods", methods], ["paths", paths], ["zones", zones]] as const)
           if (words(text).length > 0) body[key] = words(text);
-        const { body: made } = await call<{ token: string }>("POST", "tokens", { body });
+        const { body: made } = await call<{ token: string }>("POST", "tokens", { body, idempotent });
         onMade({ name: name.trim(), text: made.token });
       }}
       onClose={onClose}
