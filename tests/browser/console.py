@@ -1,9 +1,14 @@
-"""What the tests of the web console share: waiting, looking, and the three checks that every page has to pass."""
+"""What the tests of the web console share: waiting, looking, and the checks that every page has to pass.
+
+POSTERN_SCREENSHOTS=1 puts a picture of each page into docs/screenshots/.
+"""
+import os
 import re
 
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+import smallpng
 from stack import PASSWORD, TOP
 
 AXE = TOP / "console/node_modules/axe-core/axe.min.js"
@@ -92,6 +97,10 @@ def shot(browser, name):
     SHOTS.mkdir(parents=True, exist_ok=True)
     path = SHOTS / f"{name}.png"
     browser.save_screenshot(str(path))
+    if os.environ.get("POSTERN_SCREENSHOTS") and not name.endswith(("-dark", "-phone", "-empty")):
+        kept = TOP / "docs/screenshots"
+        kept.mkdir(parents=True, exist_ok=True)
+        (kept / path.name).write_bytes(smallpng.shrink(path.read_bytes()))
     return path
 
 
