@@ -48,7 +48,7 @@ def test_the_overview_says_who_is_on_what_was_refused_and_what_answers(site, bro
 
 
 def test_a_refused_request_is_found_among_the_requests(site, browser):
-    browser.get(site.portal + "/console/access")
+    browser.get(site.portal + "/console/access?route=con")
     says(browser, "/one/place")
     fill(browser, "Person or token", "stranger")
     press(browser, "Search")

@@ -44,6 +44,12 @@ function open(): void {
   });
 }
 
+// Before the session is ended from here: what its end leads to is known already.
+export function stopEvents(): void {
+  ended = () => undefined;
+  close();
+}
+
 function close(): void {
   source?.close();
   source = null;

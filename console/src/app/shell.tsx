@@ -26,6 +26,7 @@ import {
   ToolbarItem,
 } from "@patternfly/react-core";
 import BarsIcon from "@patternfly/react-icons/dist/esm/icons/bars-icon";
+import { stopEvents } from "../api/events";
 import { PAGES, pageOf } from "./pages";
 import type { PageRow } from "./pages";
 import { ROOT, useRouter } from "./router";
@@ -78,6 +79,7 @@ function Navigation({ rows, at, onGo }: { rows: PageRow[]; at: string; onGo: () 
 
 // Logging out is a form of the server: it works without this script, and ends every session.
 function logOut(): void {
+  stopEvents();
   const form = document.createElement("form");
   form.method = "post";
   form.action = "/logout";
