@@ -5,19 +5,23 @@ POSTERN_SCREENSHOTS=1 puts a picture of each page into docs/screenshots/.
 import os
 import re
 
+from selenium.common.exceptions import (
+    ElementClickInterceptedException, NoSuchElementException, StaleElementReferenceException)
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 import smallpng
 from stack import PASSWORD, TOP
 
+MOVING = (StaleElementReferenceException, NoSuchElementException, ElementClickInterceptedException)
 AXE = TOP / "console/node_modules/axe-core/axe.min.js"
 SHOTS = TOP / "build/screenshots"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
 def until(browser, what, seconds=20):
-    return WebDriverWait(browser, seconds).until(what)
+    """Waits for it; what a page draws anew meanwhile is asked for anew."""
+    return WebDriverWait(browser, seconds, ignored_exceptions=MOVING).until(what)
 
 
 def text(browser):
@@ -62,9 +66,12 @@ def button(browser, words, within="body"):
 
 
 def press(browser, words, within="body"):
-    e = button(browser, words, within)
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", e)
-    e.click()
+    def pressed(b):
+        e = button(b, words, within)
+        b.execute_script("arguments[0].scrollIntoView({block: 'center'})", e)
+        e.click()
+        return True
+    until(browser, pressed)
 
 
 def clean(browser):
