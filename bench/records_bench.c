@@ -342,8 +342,8 @@ static void lists(struct store *s, unsigned rounds)
 static struct live *make_live(unsigned skip)
 {
     struct buf yaml, errors;
-    struct snapshot *file;
-    struct live *live;
+    struct snapshot *file = NULL;
+    struct live *live = NULL;
     buf_init(&yaml, 8u << 20);
     buf_init(&errors, 65536);
     (void)buf_text(&yaml, "portal: {host: postern.site.example}\nlisteners:\n"
@@ -411,6 +411,47 @@ static void replay_days(struct store *s, uint32_t days)
     free(replay);
 }
 
+/* ---- retention ---- */
+
+/* As the keeper does it; at most so many rows, so that the store can be used again. */
+static void prune(struct store *s, uint64_t rows)
+{
+    struct access_stats stats;
+    struct store_room main_room, before, after;
+    need(access_stats(s, &stats), "access_stats");
+    need(store_room(s, &main_room, &before), "store_room");
+    const struct access_limit limit = {.rows = stats.rows > rows ? stats.rows - rows : 1};
+    size_t count = rows / 500 + 2, steps = 0;
+    double *took = calloc(count, sizeof(*took)), longest = 0;
+    int gone = 1, more = 1;
+    double cpu = (double)clock();
+    if (took == NULL)
+        exit(1);
+    for (; gone > 0 && steps < count; steps++) {
+        double start = now_ms();
+        gone = access_prune(s, &limit, 500);
+        need(gone, "access_prune");
+        took[steps] = now_ms() - start;
+    }
+    qsort(took, steps, sizeof(*took), by_size);
+    (void)printf("%zu steps of 500 records: p50 %.1f ms, p99 %.1f ms, most %.1f ms; %.1f ms of "
+                 "processor each\n",
+                 steps, took[steps / 2], took[steps * 99 / 100], took[steps - 1],
+                 ((double)clock() - cpu) * 1000 / CLOCKS_PER_SEC / (double)steps);
+    free(took);
+    unsigned vacuums = 0;
+    for (; more > 0; vacuums++) {
+        double start = now_ms();
+        more = store_vacuum(s);
+        need(more, "store_vacuum");
+        longest = now_ms() - start > longest ? now_ms() - start : longest;
+    }
+    need(store_room(s, &main_room, &after), "store_room");
+    (void)printf("%u steps gave %llu MiB of %llu back, the longest took %.1f ms\n", vacuums,
+                 (unsigned long long)(before.bytes - after.bytes) >> 20,
+                 (unsigned long long)before.bytes >> 20, longest);
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 2 ? argv[1] : "";
@@ -428,8 +469,12 @@ int main(int argc, char **argv)
         struct store *s = open_store(argv[2], STORE_READ);
         replay_days(s, first == 0 ? 30 : (uint32_t)first);
         store_close(s);
+    } else if (strcmp(what, "prune") == 0 && first > 0) {
+        struct store *s = open_store(argv[2], STORE_OPEN);
+        prune(s, first);
+        store_close(s);
     } else {
-        (void)fprintf(stderr, "usage: records_bench fill|lists|replay DIRECTORY …\n");
+        (void)fprintf(stderr, "usage: records_bench fill|lists|replay|prune DIRECTORY …\n");
         return 2;
     }
     return 0;

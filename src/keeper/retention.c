@@ -12,7 +12,7 @@
 #define SOON_MS 20u
 #define LATER_MS 1000u
 /* A step is some milliseconds of the loop. */
-#define ACCESS_STEP 1000u
+#define ACCESS_STEP 500u
 #define AUDIT_STEP 250u
 /* Each announcement is a record itself. */
 #define ANNOUNCE_EVERY_MS 600000u

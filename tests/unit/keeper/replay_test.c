@@ -21,8 +21,8 @@ static const char HEAD[] =
 static struct live *policy(const char *rules)
 {
     struct buf text, errors;
-    struct snapshot *file;
-    struct live *live;
+    struct snapshot *file = NULL;
+    struct live *live = NULL;
     buf_init(&text, 8192);
     buf_init(&errors, 8192);
     assert_int_equal(buf_printf(&text, "%s%s", HEAD, rules), 0);
