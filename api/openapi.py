@@ -153,6 +153,8 @@ def answers(op):
     elif op["path"].endswith("/export") and op["path"] != "/api/v1/export":
         kinds = {"text/csv": {"schema": {"type": "string"}}, "application/jsonl": {"schema": {"type": "string"}}}
     good = {"description": "Done." if op["method"] != "GET" else "The answer.", "content": kinds}
+    if op["method"] == "GET" and "application/json" in kinds:
+        good["headers"] = {"ETag": {"$ref": "#/components/headers/ETag"}}
     out = {}
     for status in (op.get("status"), op.get("other_status")):
         if status:
@@ -174,6 +176,8 @@ def describe(op):
             schema = {"type": "string", "enum": ["0", "1", "false", "true"]}
         parameters.append({"name": f["name"], "in": "query", "required": f["required"],
                            "description": f["help"], "schema": schema})
+    if op["method"] != "GET" and parameters:
+        parameters.append({"$ref": "#/components/parameters/IfMatch"})
     out = {"operationId": operation_id(op), "tags": [op["path"].split("/")[3]], "summary": op["summary"],
            "x-roles": op["roles"]}
     if parameters:
@@ -205,6 +209,10 @@ def document(table, keys):
                 "token": {"type": "http", "scheme": "bearer", "description": "an API token, pst_…"},
                 "session": {"type": "apiKey", "in": "cookie", "name": "__Host-postern-console-9443",
                             "description": "a person who is logged in to the console; the name ends in the port"}},
+            "parameters": {"IfMatch": {
+                "name": "If-Match", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 256},
+                "description": "the ETag of what this change is meant for; 412 when something else stands there"}},
+            "headers": {"ETag": {"schema": {"type": "string"}, "description": "of the policy as a whole its version"}},
             "responses": {"Problem": {"description": "Nothing was changed.", "content": {
                 "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}},
             "schemas": dict(sorted(SCHEMAS.items()))},

@@ -130,7 +130,8 @@ static void error_json(struct exchange *x, struct answer *a, const char *cause, 
     (void)text_json(&body, span_str(cause));
     (void)buf_text(&body, ",\"error\":");
     (void)text_json(&body, span_str(detail != NULL ? detail : h1_status_text(a->status)));
-    (void)buf_printf(&body, ",\"request_id\":\"%s\"}\n", x->id_text);
+    (void)buf_printf(&body, ",\"request_id\":\"%s\",\"instance\":\"urn:postern:request:%s\"}\n",
+                     x->id_text, x->id_text);
     a->type = "application/problem+json";
     a->body = body.bad ? SPAN_NONE : arena_copy(&x->arena, buf_view(&body));
     buf_fini(&body);

@@ -116,6 +116,10 @@ void portal_send_page(struct exchange *x, const struct msg_page *page, bool cook
     }
     if (location.len > 0)
         answer_add(&a, "Location", location);
+    if (page->etag.len > 0 && is_printable(page->etag))
+        answer_add(&a, "ETag", arena_copy(&x->arena, page->etag));
+    if (page->allow.len > 0 && is_printable(page->allow))
+        answer_add(&a, "Allow", arena_copy(&x->arena, page->allow));
     if (retry != NULL)
         answer_add(&a, "Retry-After", span_str(retry));
     if (page->status == 401)
@@ -171,6 +175,20 @@ static bool is_backchannel(const struct exchange *x)
     return span_starts(x->request.canonical, SPAN("/signin/backchannel/"));
 }
 
+/* The value of a header that has no id of its own. false: it stands there twice. */
+static bool only_header(const struct headers *h, const char *name, struct span *ret)
+{
+    size_t seen = 0;
+    *ret = SPAN_NONE;
+    for (size_t i = 0; i < h->count; i++) {
+        if (span_eq_nocase(h->at[i].name, span_str(name))) {
+            *ret = h->at[i].value;
+            seen++;
+        }
+    }
+    return seen <= 1;
+}
+
 static void ask(struct api_call *call, struct span body)
 {
     struct exchange *x = call->x;
@@ -192,6 +210,10 @@ static void ask(struct api_call *call, struct span body)
                          .request_id = span_str(x->id_text)};
     const struct header *agent = headers_find(&r->headers, HEADER_USER_AGENT);
     m.agent = agent == NULL ? SPAN_NONE : span_sub(agent->value, 0, 256);
+    if (!only_header(&r->headers, "if-match", &m.if_match) || m.if_match.len > 256) {
+        answer_error(x, 400, "If-Match stands there twice, or is too long.", "headers");
+        return;
+    }
     if (call->credential.kind != CREDENTIAL_TOKEN && !is_backchannel(x)) {
         m.sso = own_cookie(x, COOKIE_SSO);
         m.flow = own_cookie(x, COOKIE_SIGNIN);

@@ -36,7 +36,7 @@ struct call *call_new(struct keeper *k, const struct call_input *in)
         &c->in.query,       &c->in.type,           &c->in.body,        &c->in.request_id,
         &c->in.enrol.code,  &c->in.enrol.password, &c->in.enrol.again, &c->in.enrol.totp,
         &c->in.sso,         &c->in.flow,           &c->in.agent,       &c->in.interface,
-        &c->in.certificate, &c->in.fingerprint};
+        &c->in.certificate, &c->in.fingerprint,    &c->in.if_match};
     for (size_t i = 0; i < countof(copies); i++) {
         if (copies[i]->len == 0) {
             *copies[i] = SPAN_NONE;
@@ -102,6 +102,7 @@ void call_reset(struct call *c)
     c->at_deadline = false;
     c->needs.level = ASSURANCE_NONE;
     c->detail[0] = c->field[0] = '\0';
+    c->etag[0] = c->allow[0] = '\0';
     c->retry_after = 0;
     c->topics = 0;
     c->keep = false;
@@ -333,6 +334,7 @@ static const char *status_title(unsigned status)
         {405, "Method Not Allowed"},
         {409, "Conflict"},
         {410, "Gone"},
+        {412, "Precondition Failed"},
         {413, "Content Too Large"},
         {415, "Unsupported Media Type"},
         {422, "Unprocessable Content"},
@@ -358,6 +360,15 @@ static json_t *problem(const struct call *c)
          (c->field[0] != '\0' && json_put(p, "field", json_text(span_str(c->field))) < 0))) {
         json_decref(p);
         return NULL;
+    }
+    if (p != NULL && c->in.request_id.len > 0) {
+        char instance[96];
+        (void)snprintf(instance, sizeof(instance), "urn:postern:request:%.*s",
+                       SPAN_FMT(span_sub(c->in.request_id, 0, 64)));
+        if (json_put(p, "instance", json_text(span_str(instance))) < 0) {
+            json_decref(p);
+            return NULL;
+        }
     }
     if (p != NULL && c->needs.level != ASSURANCE_NONE &&
         (json_put(p, "type", json_string(STEPUP_PROBLEM)) < 0 ||

@@ -46,6 +46,7 @@ struct call_input {
     struct span agent;       /* printable */
     struct span fingerprint; /* of the program's TLS, or empty */
     struct span certificate; /* chain that the client has proved (pki/clientcert.h), or empty */
+    struct span if_match;    /* as it came, or empty */
     uint64_t connection;     /* number of the control connection, or 0 */
     struct call_enrol {
         struct span code, password, again, totp;
@@ -67,6 +68,9 @@ struct actor {
     struct span scope_methods, scope_paths; /* of the token */
     struct span scope_routes;
 };
+
+#define CALL_ETAG_SIZE 48u
+#define CALL_ALLOW_SIZE 48u
 
 enum call_need { CALL_ANSWER = 0, CALL_HASH, CALL_LATER, CALL_ERRAND };
 
@@ -118,8 +122,11 @@ struct call {
     } needs;               /* of a problem that a proof would solve, see stepup.h */
     char field[64];
     unsigned retry_after;
+    char etag[CALL_ETAG_SIZE]; /* of what is answered, in quotes; or "" */
+    char
+        allow[CALL_ALLOW_SIZE]; /* the methods that this path has, when it was asked with another */
     uint32_t topics; /* of ipc/topic.h: at an edge the answer is a stream of events of these */
-    bool keep; /* what this run wrote stays although the answer is a problem */
+    bool keep;       /* what this run wrote stays although the answer is a problem */
 
     /* A password on its way to becoming a hash. */
     struct secret password;

@@ -55,8 +55,8 @@ int control_read(struct span frame, struct call_input *in, void **root, char **b
     if (good) {
         json_object_foreach(object, key, value)
         {
-            bool text =
-                strcmp(key, "method") == 0 || strcmp(key, "path") == 0 || strcmp(key, "query") == 0;
+            bool text = strcmp(key, "method") == 0 || strcmp(key, "path") == 0 ||
+                        strcmp(key, "query") == 0 || strcmp(key, "if_match") == 0;
             good = good && (text ? json_is_string(value) || json_is_null(value)
                                  : strcmp(key, "body") == 0 &&
                                        (json_is_object(value) || json_is_null(value)));
@@ -64,13 +64,15 @@ int control_read(struct span frame, struct call_input *in, void **root, char **b
     }
     if (!good) {
         json_decref(object);
-        (void)snprintf(why, why_len, "a request is an object of method, path, query and body");
+        (void)snprintf(why, why_len,
+                       "a request is an object of method, path, query, body and if_match");
         return FAULT_FORMAT;
     }
     *in = (struct call_input){.kind = CREDENTIAL_HOST,
                               .method = json_span(json_object_get(object, "method")),
                               .path = json_span(json_object_get(object, "path")),
-                              .query = json_span(json_object_get(object, "query"))};
+                              .query = json_span(json_object_get(object, "query")),
+                              .if_match = json_span(json_object_get(object, "if_match"))};
     json_t *inner = json_object_get(object, "body");
     if (json_is_object(inner)) {
         *body = json_dumps(inner, JSON_COMPACT);
@@ -151,12 +153,18 @@ static void conn_watch(struct control_conn *c)
     }
 }
 
-static int put_answer(struct control_conn *c, unsigned status, struct span body)
+static int put_answer(struct control_conn *c, unsigned status, const char *etag, struct span body)
 {
     struct buf text;
     buf_init(&text, FRAME_ANSWER_MAX);
     text.wipe = true;
-    (void)buf_printf(&text, "{\"status\":%u,\"body\":", status);
+    (void)buf_printf(&text, "{\"status\":%u,", status);
+    if (etag[0] != '\0') {
+        (void)buf_text(&text, "\"etag\":");
+        (void)text_json(&text, span_str(etag));
+        (void)buf_text(&text, ",");
+    }
+    (void)buf_text(&text, "\"body\":");
     (void)(body.len > 0 ? buf_append(&text, body) : buf_text(&text, "null"));
     (void)buf_text(&text, "}");
     int r = text.bad ? FAULT_LIMIT : frame_put(&c->out, buf_view(&text));
@@ -164,7 +172,8 @@ static int put_answer(struct control_conn *c, unsigned status, struct span body)
     return r;
 }
 
-void control_answer(struct keeper *k, uint64_t number, unsigned status, struct span body)
+void control_answer(struct keeper *k, uint64_t number, unsigned status, const char *etag,
+                    struct span body)
 {
     if (k->control == NULL) {
         return;
@@ -176,7 +185,7 @@ void control_answer(struct keeper *k, uint64_t number, unsigned status, struct s
             continue;
         }
         c->asking = false;
-        if (put_answer(c, status, body) < 0) {
+        if (put_answer(c, status, etag, body) < 0) {
             conn_retire(c);
         } else {
             conn_watch(c);
@@ -193,7 +202,7 @@ static int refuse(struct control_conn *c, const char *why)
                           "\"detail\":");
     (void)text_json(&text, span_str(why));
     (void)buf_text(&text, "}");
-    int r = put_answer(c, 400, buf_view(&text));
+    int r = put_answer(c, 400, "", buf_view(&text));
     buf_fini(&text);
     return r;
 }

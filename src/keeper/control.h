@@ -22,7 +22,8 @@ struct keeper;
 must_check int control_open(struct keeper *k, int fd);
 void control_close(struct keeper *k);
 /* The answer for connection `number`, if it is still there: body is JSON text or empty. */
-void control_answer(struct keeper *k, uint64_t number, unsigned status, struct span body);
+void control_answer(struct keeper *k, uint64_t number, unsigned status, const char *etag,
+                    struct span body);
 
 /* Reads {"method", "path", "query", "body"} into spans that borrow from *root; the caller releases
  * it. *body is a text of its own, or NULL. FAULT_FORMAT with why. */

@@ -8,6 +8,7 @@
 #include "keeper/actor.h"
 #include "keeper/json.h"
 #include "keeper/keeper.h"
+#include "keeper/precondition.h"
 #include "keeper/stepup.h"
 
 /* Takes one segment off a path that begins with "/". */
@@ -165,28 +166,38 @@ static int deny_role(struct call *c)
     return operation_deny(c, why);
 }
 
-int operation_run(struct call *c)
+/* The methods of the path that was asked for. */
+static void list_methods(struct call *c)
 {
-    struct keeper *k = c->keeper;
-    bool other, known = false, good;
-    c->now_ms = clock_wall_ms();
-    c->op = operation_find(c->in.method, c->in.path, c->param, &other);
-    if (k->live == NULL && c->in.kind != CREDENTIAL_HOST) {
-        return call_problem(c, 503, NULL, "the service is starting");
-    }
-    if (c->op == NULL || c->op->roles != ROLE_NOBODY) {
-        int r = actor_find(c, &known);
-        if (r < 0) {
-            return r;
-        }
-        if (!known) {
-            return answer_stranger(c);
+    static const char *const METHODS[] = {"GET", "PUT", "POST", "DELETE"};
+    struct span ignored[2];
+    bool other;
+    size_t len = 0;
+    for (size_t i = 0; i < countof(METHODS); i++) {
+        if (operation_find(span_str(METHODS[i]), c->in.path, ignored, &other) != NULL) {
+            len += (size_t)snprintf(c->allow + len, sizeof(c->allow) - len, "%s%s%s",
+                                    len > 0 ? ", " : "", METHODS[i], i == 0 ? ", HEAD" : "");
         }
     }
-    if (c->op == NULL) {
-        return other ? call_problem(c, 405, NULL, "this path has other methods")
-                     : call_problem(c, 404, NULL, "no such operation");
+    (void)snprintf(c->allow + len, sizeof(c->allow) - len, ", OPTIONS");
+}
+
+static int answer_without_row(struct call *c, bool other)
+{
+    if (!other) {
+        return call_problem(c, 404, NULL, "no such operation");
     }
+    list_methods(c);
+    if (span_is(c->in.method, "OPTIONS")) {
+        c->status = 204;
+        return 0;
+    }
+    return call_problem(c, 405, NULL, "this path has the methods %s", c->allow);
+}
+
+/* May the caller call this row? 1: yes. 0: the call has ended. */
+static int may_call(struct call *c)
+{
     if (actor_strays(c)) {
         return operation_deny(c, reason_text(REASON_TOKEN_ZONE));
     }
@@ -198,14 +209,15 @@ int operation_run(struct call *c)
     }
     if ((c->op->flags & OPERATION_USER) != 0 && text_is_name(c->param[0])) {
         const char *user = arena_string(&c->arena, c->param[0]);
-        int may = user == NULL ? -ENOMEM : roles_guard(c, user);
-        if (may <= 0) {
-            return may;
-        }
+        return user == NULL ? -ENOMEM : roles_guard(c, user);
     }
-    if (!check_query(c)) {
-        return 0;
-    }
+    return 1;
+}
+
+/* Has enough been proven, and is it this change's turn? As may_call(). */
+static int may_now(struct call *c)
+{
+    const struct keeper *k = c->keeper;
     if (k->live != NULL && (c->op->flags & OPERATION_PROVE) != 0 &&
         c->actor.kind == CREDENTIAL_CONSOLE) {
         const struct authentication_conf *conf = &live_snapshot(k->live)->authentication;
@@ -224,6 +236,53 @@ int operation_run(struct call *c)
             return 0;
         }
     }
-    int r = read_body(c, &good);
-    return r < 0 || !good ? r : c->op->run(c);
+    return 1;
+}
+
+static int perform(struct call *c)
+{
+    bool looks = strcmp(c->op->method, "GET") == 0;
+    bool api = (c->op->flags & OPERATION_PAGE) == 0;
+    if (api && !looks && c->in.if_match.len > 0) {
+        int held = precondition_check(c);
+        if (held <= 0) {
+            return held;
+        }
+    }
+    int r = c->op->run(c);
+    return r == 0 && api && looks && c->need == CALL_ANSWER && c->status == 200
+               ? precondition_tag(c)
+               : r;
+}
+
+int operation_run(struct call *c)
+{
+    bool other, known = false, good;
+    c->now_ms = clock_wall_ms();
+    c->op = operation_find(c->in.method, c->in.path, c->param, &other);
+    if (c->keeper->live == NULL && c->in.kind != CREDENTIAL_HOST) {
+        return call_problem(c, 503, NULL, "the service is starting");
+    }
+    if (c->op == NULL || c->op->roles != ROLE_NOBODY) {
+        int r = actor_find(c, &known);
+        if (r < 0) {
+            return r;
+        }
+        if (!known) {
+            return answer_stranger(c);
+        }
+    }
+    if (c->op == NULL) {
+        return answer_without_row(c, other);
+    }
+    int r = may_call(c);
+    if (r <= 0 || !check_query(c)) {
+        return r < 0 ? r : 0;
+    }
+    r = may_now(c);
+    if (r <= 0) {
+        return r;
+    }
+    r = read_body(c, &good);
+    return r < 0 || !good ? r : perform(c);
 }

@@ -157,11 +157,13 @@ static void render_call(struct keeper *k, struct reply *r)
                                 .sso = c->set_sso,
                                 .console = c->set_console,
                                 .flow = c->set_flow,
+                                .etag = span_str(c->etag),
+                                .allow = span_str(c->allow),
                                 .topics = c->topics};
         name_principal(&c->actor, &page);
         reply_encode(k, r, MSG_PAGE, &page);
     } else {
-        control_answer(k, r->to, c->status, buf_view(&body));
+        control_answer(k, r->to, c->status, c->etag, buf_view(&body));
     }
     buf_fini(&body);
 }
