@@ -15,6 +15,9 @@ NAME = r"^[a-z0-9][a-z0-9._@-]{0,62}$"
 DURATION = r"^(0|[1-9][0-9]{0,9})[smhdw]?$"
 RESOURCES = {"zones": "Zone", "routes": "Route", "rules": "Rule"}
 
+PATH = {"name": {"type": "string", "pattern": NAME}, "id": {"type": "string", "pattern": "^[0-9A-Za-z_-]{1,256}$"},
+        "n": {"type": "integer", "minimum": 1}}
+
 TEXT = """\
 Everything that can be asked of postern, over HTTPS on the portal's host. Who may what follows from
 membership of the built-in groups owners, administrators, auditors and operators: `x-roles` of an
@@ -168,7 +171,7 @@ def answers(op):
 
 def describe(op):
     parameters = [{"name": name, "in": "path", "required": True,
-                   "schema": {"type": "string", "minLength": 1, "maxLength": 256}}
+                   "schema": PATH.get(name, {"type": "string", "minLength": 1, "maxLength": 256})}
                   for name in re.findall(r"\{(\w+)\}", op["path"])]
     for f in op.get("query", []):
         schema = field_schema(dict(f, help=""))
@@ -178,6 +181,8 @@ def describe(op):
                            "description": f["help"], "schema": schema})
     if op["method"] != "GET" and parameters:
         parameters.append({"$ref": "#/components/parameters/IfMatch"})
+    if op["method"] == "POST" and not {"reads", "change"} & set(op["flags"]):
+        parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
     out = {"operationId": operation_id(op), "tags": [op["path"].split("/")[3]], "summary": op["summary"],
            "x-roles": op["roles"]}
     if parameters:
@@ -209,7 +214,11 @@ def document(table, keys):
                 "token": {"type": "http", "scheme": "bearer", "description": "an API token, pst_…"},
                 "session": {"type": "apiKey", "in": "cookie", "name": "__Host-postern-console-9443",
                             "description": "a person who is logged in to the console; the name ends in the port"}},
-            "parameters": {"IfMatch": {
+            "parameters": {"IdempotencyKey": {
+                "name": "Idempotency-Key", "in": "header", "required": False,
+                "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+                "description": "asked again with the same key within a day it is not made twice"},
+                "IfMatch": {
                 "name": "If-Match", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 256},
                 "description": "the ETag of what this change is meant for; 412 when something else stands there"}},
             "headers": {"ETag": {"schema": {"type": "string"}, "description": "of the policy as a whole its version"}},

@@ -175,7 +175,7 @@ static bool is_backchannel(const struct exchange *x)
     return span_starts(x->request.canonical, SPAN("/signin/backchannel/"));
 }
 
-/* The value of a header that has no id of its own. false: it stands there twice. */
+/* The value of a header that has no id of its own. false: it stands there twice, or is empty. */
 static bool only_header(const struct headers *h, const char *name, struct span *ret)
 {
     size_t seen = 0;
@@ -186,7 +186,7 @@ static bool only_header(const struct headers *h, const char *name, struct span *
             seen++;
         }
     }
-    return seen <= 1;
+    return seen == 0 || (seen == 1 && ret->len > 0);
 }
 
 static void ask(struct api_call *call, struct span body)
@@ -210,6 +210,10 @@ static void ask(struct api_call *call, struct span body)
                          .request_id = span_str(x->id_text)};
     const struct header *agent = headers_find(&r->headers, HEADER_USER_AGENT);
     m.agent = agent == NULL ? SPAN_NONE : span_sub(agent->value, 0, 256);
+    if (!only_header(&r->headers, "idempotency-key", &m.repeat) || m.repeat.len > 128) {
+        answer_error(x, 400, "Idempotency-Key stands there twice, or is too long.", "headers");
+        return;
+    }
     if (!only_header(&r->headers, "if-match", &m.if_match) || m.if_match.len > 256) {
         answer_error(x, 400, "If-Match stands there twice, or is too long.", "headers");
         return;

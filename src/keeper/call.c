@@ -36,7 +36,7 @@ struct call *call_new(struct keeper *k, const struct call_input *in)
         &c->in.query,       &c->in.type,           &c->in.body,        &c->in.request_id,
         &c->in.enrol.code,  &c->in.enrol.password, &c->in.enrol.again, &c->in.enrol.totp,
         &c->in.sso,         &c->in.flow,           &c->in.agent,       &c->in.interface,
-        &c->in.certificate, &c->in.fingerprint,    &c->in.if_match};
+        &c->in.certificate, &c->in.fingerprint,    &c->in.if_match,    &c->in.repeat};
     for (size_t i = 0; i < countof(copies); i++) {
         if (copies[i]->len == 0) {
             *copies[i] = SPAN_NONE;

@@ -47,6 +47,7 @@ struct call_input {
     struct span fingerprint; /* of the program's TLS, or empty */
     struct span certificate; /* chain that the client has proved (pki/clientcert.h), or empty */
     struct span if_match;    /* as it came, or empty */
+    struct span repeat;      /* Idempotency-Key, or empty */
     uint64_t connection;     /* number of the control connection, or 0 */
     struct call_enrol {
         struct span code, password, again, totp;
@@ -126,6 +127,7 @@ struct call {
     char
         allow[CALL_ALLOW_SIZE]; /* the methods that this path has, when it was asked with another */
     uint32_t topics; /* of ipc/topic.h: at an edge the answer is a stream of events of these */
+    bool paced;      /* counted once, however often it runs */
     bool keep;       /* what this run wrote stays although the answer is a problem */
 
     /* A password on its way to becoming a hash. */

@@ -56,7 +56,8 @@ int control_read(struct span frame, struct call_input *in, void **root, char **b
         json_object_foreach(object, key, value)
         {
             bool text = strcmp(key, "method") == 0 || strcmp(key, "path") == 0 ||
-                        strcmp(key, "query") == 0 || strcmp(key, "if_match") == 0;
+                        strcmp(key, "query") == 0 || strcmp(key, "if_match") == 0 ||
+                        strcmp(key, "idempotency_key") == 0;
             good = good && (text ? json_is_string(value) || json_is_null(value)
                                  : strcmp(key, "body") == 0 &&
                                        (json_is_object(value) || json_is_null(value)));
@@ -64,15 +65,17 @@ int control_read(struct span frame, struct call_input *in, void **root, char **b
     }
     if (!good) {
         json_decref(object);
-        (void)snprintf(why, why_len,
-                       "a request is an object of method, path, query, body and if_match");
+        (void)snprintf(
+            why, why_len,
+            "a request is an object of method, path, query, body, if_match and idempotency_key");
         return FAULT_FORMAT;
     }
     *in = (struct call_input){.kind = CREDENTIAL_HOST,
                               .method = json_span(json_object_get(object, "method")),
                               .path = json_span(json_object_get(object, "path")),
                               .query = json_span(json_object_get(object, "query")),
-                              .if_match = json_span(json_object_get(object, "if_match"))};
+                              .if_match = json_span(json_object_get(object, "if_match")),
+                              .repeat = json_span(json_object_get(object, "idempotency_key"))};
     json_t *inner = json_object_get(object, "body");
     if (json_is_object(inner)) {
         *body = json_dumps(inner, JSON_COMPACT);

@@ -5,6 +5,7 @@
 #include "keeper/answers.h"
 #include "keeper/json.h"
 #include "keeper/operation.h"
+#include "keeper/pace.h"
 
 /* ---- docs/api.md ---- */
 
@@ -52,17 +53,26 @@ int operation_document(struct buf *out)
              "change may bring it back\n"
              "as `If-Match`, and answers 412, changing nothing, when somebody was faster. A path "
              "that is asked with\n"
-             "a method it has not says in `Allow` which it has; `OPTIONS` asks for that.\n\n"
-             "Who may what follows from membership of the built-in groups `owners`,\n"
-             "`administrators`, `auditors` and `operators`; a person may be in several. "
-             "Owners may call\n"
-             "everything that is not for the host alone. Members of owners and "
-             "administrators and break-glass\n"
-             "accounts are privileged: nobody but an owner changes them, ends their "
-             "sessions, or makes, renews\n"
-             "or revokes what acts for them; and only owners say who is in a built-in "
-             "group. Everybody's own\n"
-             "is what stands below `me`.\n\n");
+             "a method it has not says in `Allow` which it has; `OPTIONS` asks for that.\n\n");
+    (void)buf_printf(out,
+                     "A POST that makes something may bring an `Idempotency-Key`: asked again with "
+                     "the same key within a day,\n"
+                     "it is not made twice. The answer of the first time, which may hold a secret, "
+                     "is kept in memory for ten\n"
+                     "minutes; after that the answer is 409. A caller has %u requests a second for "
+                     "long and %u at once; beyond\n"
+                     "that the answer is 429 with `Retry-After`.\n\n",
+                     PACE_PER_SECOND, PACE_BURST);
+    (void)buf_text(out, "Who may what follows from membership of the built-in groups `owners`,\n"
+                        "`administrators`, `auditors` and `operators`; a person may be in several. "
+                        "Owners may call\n"
+                        "everything that is not for the host alone. Members of owners and "
+                        "administrators and break-glass\n"
+                        "accounts are privileged: nobody but an owner changes them, ends their "
+                        "sessions, or makes, renews\n"
+                        "or revokes what acts for them; and only owners say who is in a built-in "
+                        "group. Everybody's own\n"
+                        "is what stands below `me`.\n\n");
     for (unsigned pages = 0; pages < 2; pages++) {
         (void)buf_text(out, pages ? "# Pages of the console\n\n" : "# Operations\n\n");
         for (size_t i = 0; i < OPERATION_COUNT; i++) {

@@ -127,6 +127,7 @@ static int on_verb(struct peer *edge, const struct message *m)
         .interface = v.interface,
         .certificate = v.certificate,
         .if_match = v.if_match,
+        .repeat = v.repeat,
     };
     memcpy(in.source.byte, v.source, sizeof(in.source.byte));
     begin_call(edge, m->serial, &in);

@@ -30,9 +30,11 @@
 #include "keeper/notices.h"
 #include "keeper/pool.h"
 #include "keeper/probes.h"
+#include "keeper/pace.h"
 #include "keeper/providers.h"
 #include "keeper/reader.h"
 #include "keeper/retention.h"
+#include "keeper/repeat.h"
 #include "keeper/revoke.h"
 #include "keeper/sealing.h"
 #include "keeper/simulation.h"
@@ -89,6 +91,8 @@ struct keeper {
     struct grants grants;
     struct clientids clientids;
     struct throttled throttled;
+    struct pace pace;
+    struct repeats repeats;
     uint64_t access_lost; /* records, since it was last written down */
     char *fleet;          /* what the supervisor says of the processes, or NULL */
     uint64_t started_ms;  /* wall */

@@ -268,6 +268,7 @@ static void keeper_fini(struct keeper *k)
     hosts_fini(&k->hosts);
     providers_fini(&k->providers);
     leases_fini(&k->leases);
+    repeats_fini(&k->repeats);
     live_free(k->live);
     snapshot_free(k->file);
     store_close(k->store);

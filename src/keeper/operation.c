@@ -239,6 +239,23 @@ static int may_now(struct call *c)
     return 1;
 }
 
+/* false: the caller asks too often, and the call has ended. */
+static bool in_pace(struct call *c)
+{
+    struct keeper *k = c->keeper;
+    if (c->paced || !k->looped || c->in.kind == CREDENTIAL_HOST) {
+        return true;
+    }
+    c->paced = true;
+    if (pace_take(&k->pace, c->actor.text, clock_mono_us())) {
+        return true;
+    }
+    (void)call_problem(c, 429, NULL, "more than %u requests a second for long, or %u at once",
+                       PACE_PER_SECOND, PACE_BURST);
+    c->retry_after = 1;
+    return false;
+}
+
 static int perform(struct call *c)
 {
     bool looks = strcmp(c->op->method, "GET") == 0;
@@ -249,7 +266,17 @@ static int perform(struct call *c)
             return held;
         }
     }
-    int r = c->op->run(c);
+    bool makes = api && c->in.repeat.len > 0 && strcmp(c->op->method, "POST") == 0 &&
+                 (c->op->flags & (OPERATION_READS | OPERATION_CHANGE)) == 0 &&
+                 c->actor.text != NULL;
+    int r = makes ? repeat_check(c) : 1;
+    if (r <= 0) {
+        return r;
+    }
+    r = c->op->run(c);
+    if (r == 0 && makes && c->need == CALL_ANSWER && c->status >= 200 && c->status < 300) {
+        return repeat_done(c);
+    }
     return r == 0 && api && looks && c->need == CALL_ANSWER && c->status == 200
                ? precondition_tag(c)
                : r;
@@ -271,6 +298,9 @@ int operation_run(struct call *c)
         if (!known) {
             return answer_stranger(c);
         }
+    }
+    if (known && !in_pace(c)) {
+        return 0;
     }
     if (c->op == NULL) {
         return answer_without_row(c, other);

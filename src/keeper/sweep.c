@@ -18,6 +18,7 @@
 #include "store/flows.h"
 #include "store/identities.h"
 #include "store/places.h"
+#include "store/repeats.h"
 #include "store/sessions.h"
 #include "store/throttles.h"
 
@@ -63,6 +64,7 @@ static int sweep_step(struct keeper *k, void *context)
     r = r < 0 ? r : throttles_prune(k->store, now - THROTTLES_KEPT, THROTTLES_MAX);
     r = r < 0 ? r : notices_forget(k->store, now - NOTICES_KEPT);
     r = r < 0 ? r : endings_prune(k->store, now);
+    r = r < 0 ? r : repeats_prune(k->store, now - REPEAT_KEPT_S);
     r = r < 0 ? r : places_prune(k->store, now - PLACES_KEPT);
     return r < 0 ? r : record_lost(k);
 }
@@ -72,6 +74,7 @@ void sweep_minute(struct keeper *k)
     struct reply *r = reply_new(REPLY_DISCARD, 0, 0, MSG_NONE);
     attempts_minute(k);
     sealing_minute(k);
+    repeats_minute(k);
     confirm_minute(k);
     assertions_minute(k, clock_wall_ms() / 1000);
     if (r == NULL) {

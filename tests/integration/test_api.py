@@ -1,5 +1,7 @@
 """The API over HTTPS, as a program uses it: what headers say, and what bad input is told."""
 import json
+import os
+import signal
 
 import pytest
 
@@ -136,3 +138,35 @@ def test_an_oversize_body_is_refused_by_the_edge(owner):
 ])
 def test_a_bad_query_names_the_parameter(owner, query, field):
     problem(owner.ask("GET", "/users?" + query), 400, field)
+
+
+def test_what_is_asked_twice_with_one_key_is_made_once(site, owner):
+    key = [("Idempotency-Key", "4f6e2a")]
+    first = owner.ask("POST", "/users", {"name": "dora", "enrol": True}, headers=key)
+    again = owner.ask("POST", "/users", {"name": "dora", "enrol": True}, headers=key)
+    assert first.status == again.status == 201
+    assert first.json()["enrol"] == again.json()["enrol"]
+    problem(owner.ask("POST", "/users", {"name": "dora"}, headers=key), 422)
+    problem(owner.ask("POST", "/users", {"name": "dora", "enrol": True}), 409)
+    # A dead keeper takes the answer with it, not that it was done.
+    pid = site.pids("keeper")[0]
+    os.kill(pid, signal.SIGKILL)
+    harness.wait_for(lambda: site.pids("keeper") not in ([], [pid]), 20)
+    harness.wait_for(lambda: owner.ask("GET", "/whoami").status == 200, 20)
+    said = problem(owner.ask("POST", "/users", {"name": "dora", "enrol": True}, headers=key), 409)
+    assert "was done" in said["detail"]
+    assert owner.ask("GET", "/users", headers=key + key).status == 400
+
+
+def test_who_asks_too_often_is_told_when_to_come_again(site):
+    program = Program(site, "hasty")
+    with harness.Connection(site, site.host, site.port) as c:
+        def ask():
+            c.send(f"GET /api/v1/whoami HTTP/1.1\r\nHost: {site.host}:{site.port}\r\n"
+                   f"Authorization: Bearer {program.token}\r\n\r\n".encode())
+            return c.read()
+        answers = [ask() for _ in range(2500)]
+    refused = [a for a in answers if a.status != 200]
+    assert refused and {a.status for a in refused} == {429}
+    assert refused[0].get("retry-after") == "1" and "requests a second" in problem(refused[0], 429)["detail"]
+    assert Program(site, "patient").ask("GET", "/whoami").status == 200

@@ -93,3 +93,13 @@ CREATE TABLE alerts (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX alerts_by_seen ON alerts (seen);
+
+-- Requests that made something, so that they are not made twice (keeper/repeat.h): digests of caller and
+-- key, and of the request.
+CREATE TABLE repeats (
+    id BLOB PRIMARY KEY CHECK (length(id) = 32),
+    question BLOB NOT NULL CHECK (length(question) = 32),
+    made INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX repeats_by_age ON repeats (made);

@@ -118,6 +118,7 @@ static inline void bench_close(struct bench *b)
     hosts_fini(&b->k.hosts);
     providers_fini(&b->k.providers);
     leases_fini(&b->k.leases);
+    repeats_fini(&b->k.repeats);
     revokes_fini(&b->k.revokes);
     live_free(b->k.live);
     snapshot_free(b->k.file);
