@@ -100,6 +100,17 @@ def test_a_rule_is_written_and_tested(site, desk):
     desk.fill(source="not an address").press("Test").sees("expected an IP address")
 
 
+def test_what_is_open_to_anybody_is_red(site, desk):
+    desk.open("rules/+new", "Write a rule").fill(effect="anonymous", name="health-check", zones="local", routes="old")
+    desk.sees("Anybody who comes from the zones gets in without a login").press("Review").sees("methods")
+    desk.fill(methods="GET", paths="/health").press("Review").apply()
+    desk.heading("Policy")
+    desk.sees("admits anybody without login").accessible().shot("console-rules-anonymous")
+    row = desk.browser.find_element("css selector", "tr.console-anonymous > td")
+    assert "health-check" in row.text and row.value_of_css_property("border-left-width") == "4px"
+    site.cli("rule", "remove", "health-check")
+
+
 def test_a_rule_is_edited_as_json_and_shown_as_yaml(site, desk):
     desk.open("rules/robots", "Rule robots").press("JSON")
     rule = json.loads(desk.field("json").get_attribute("value"))

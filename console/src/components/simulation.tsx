@@ -37,11 +37,11 @@ function Result({ of }: { of: Simulated }) {
         <Table aria-label="People it would have concerned" variant="compact">
           <Thead>
             <Tr>
-              <Th>Who</Th>
-              <Th>Requests</Th>
-              <Th>Was</Th>
-              <Th>Would be</Th>
-              <Th>For example</Th>
+              <Th modifier="wrap">Who</Th>
+              <Th modifier="wrap">Requests</Th>
+              <Th modifier="wrap">Was</Th>
+              <Th modifier="wrap">Would be</Th>
+              <Th modifier="wrap">For example</Th>
             </Tr>
           </Thead>
           <Tbody>

@@ -62,8 +62,8 @@ export function VerdictView({ of }: { of: Explained }) {
         <Table aria-label="Rules that were tried" variant="compact">
           <Thead>
             <Tr>
-              <Th>Rule</Th>
-              <Th>What it said</Th>
+              <Th modifier="wrap">Rule</Th>
+              <Th modifier="wrap">What it said</Th>
             </Tr>
           </Thead>
           <Tbody>

@@ -44,7 +44,7 @@ export default function Alerts() {
                 <Thead>
                   <Tr>
                     {["Level", "What", "Since", "Seen to by"].map((title) => (
-                      <Th key={title}>{title}</Th>
+                      <Th key={title} modifier="wrap">{title}</Th>
                     ))}
                     <Th screenReaderText="Actions" />
                   </Tr>

@@ -89,9 +89,9 @@ function Owns() {
           <Table aria-label="Certificates of the gateway" variant="compact">
             <Thead>
               <Tr>
-                <Th>Certificate</Th>
-                <Th>Good until</Th>
-                <Th>State</Th>
+                <Th modifier="wrap">Certificate</Th>
+                <Th modifier="wrap">Good until</Th>
+                <Th modifier="wrap">State</Th>
               </Tr>
             </Thead>
             <Tbody>
@@ -138,7 +138,7 @@ export default function Certificates() {
                 <Thead>
                   <Tr>
                     {["Name", "User", "Known by", "Is", "Last used"].map((title) => (
-                      <Th key={title}>{title}</Th>
+                      <Th key={title} modifier="wrap">{title}</Th>
                     ))}
                     <Th screenReaderText="Actions" />
                   </Tr>

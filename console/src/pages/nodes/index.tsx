@@ -21,7 +21,7 @@ function Edges({ health }: { health: Health }) {
       <Thead>
         <Tr>
           {["Edge", "State", "Policy", "Connections", "Requests", "Revocation, slowest"].map((title) => (
-            <Th key={title}>{title}</Th>
+            <Th key={title} modifier="wrap">{title}</Th>
           ))}
         </Tr>
       </Thead>
@@ -52,9 +52,9 @@ function Upstreams({ health }: { health: Health }) {
     <Table aria-label="Upstreams" variant="compact">
       <Thead>
         <Tr>
-          <Th>Console</Th>
-          <Th>Upstream</Th>
-          <Th>State</Th>
+          <Th modifier="wrap">Console</Th>
+          <Th modifier="wrap">Upstream</Th>
+          <Th modifier="wrap">State</Th>
         </Tr>
       </Thead>
       <Tbody>

@@ -59,9 +59,9 @@ function List() {
                 <Table aria-label="Routes" variant="compact">
                   <Thead>
                     <Tr>
-                      <Th>Console</Th>
-                      <Th>Reached at</Th>
-                      <Th>Upstream</Th>
+                      <Th modifier="wrap">Console</Th>
+                      <Th modifier="wrap">Reached at</Th>
+                      <Th modifier="wrap">Upstream</Th>
                       <Th screenReaderText="Actions" />
                     </Tr>
                   </Thead>

@@ -38,7 +38,7 @@ interface FormProps {
 }
 
 function withEffect(rule: Rule, effect: Effect): Rule {
-  return { ...rule, demand: effect === "demand" || undefined, deny: effect === "deny" || undefined };
+  return { ...rule, demand: effect === "demand" || undefined, deny: effect === "deny" || undefined, anonymous: effect === "anonymous" || undefined };
 }
 
 function RuleForm({ rule, fixed, onChange, problem, zones, routes }: FormProps) {
@@ -58,8 +58,14 @@ function RuleForm({ rule, fixed, onChange, problem, zones, routes }: FormProps) 
           ["allow", "admits what fits"],
           ["deny", "refuses what fits, before any rule that admits"],
           ["demand", "admits nobody, but demands more proof where it fits"],
+          ["anonymous", "admits anybody without a login"],
         ]}
       />
+      {rule.anonymous === true && (
+        <Alert isInline variant="danger" title="Anybody who comes from the zones gets in without a login">
+          Such a rule names nobody, and says zones, consoles, methods and paths.
+        </Alert>
+      )}
       {several("People", "users", "Names, one a line; * is anybody who is logged in.")}
       {several("Groups", "groups", "One a line.")}
       {several("Tokens", "tokens", "API tokens, one a line.")}

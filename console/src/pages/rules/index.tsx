@@ -107,7 +107,7 @@ function RuleList() {
                   <Thead>
                     <Tr>
                       {["Rule", "Effect", "Who", "From", "Consoles", "Requests", "Proof"].map((title) => (
-                        <Th key={title}>{title}</Th>
+                        <Th key={title} modifier="wrap">{title}</Th>
                       ))}
                       <Th screenReaderText="Actions" />
                     </Tr>

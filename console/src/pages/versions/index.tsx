@@ -82,7 +82,7 @@ function All() {
                 <Thead>
                   <Tr>
                     {["Version", "When", "Who", "How", "Comment"].map((title) => (
-                      <Th key={title}>{title}</Th>
+                      <Th key={title} modifier="wrap">{title}</Th>
                     ))}
                   </Tr>
                 </Thead>

@@ -167,9 +167,9 @@ export default function Zones() {
               <Table aria-label="Zones" variant="compact">
                 <Thead>
                   <Tr>
-                    <Th>Zone</Th>
-                    <Th>Networks</Th>
-                    <Th>Rules</Th>
+                    <Th modifier="wrap">Zone</Th>
+                    <Th modifier="wrap">Networks</Th>
+                    <Th modifier="wrap">Rules</Th>
                     <Th screenReaderText="Actions" />
                   </Tr>
                 </Thead>
