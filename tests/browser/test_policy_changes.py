@@ -86,3 +86,18 @@ def test_an_alert_is_seen_to(site, desk):
     acknowledge.click()
     desk.until(lambda: "owner" in desk.browser.find_element("css selector", "main table").text)
     site.cli("route", "remove", "gone", "--force")
+
+
+def test_a_setting_is_changed_and_reset(site, desk):
+    desk.open("settings", "Settings").press("Change session.idle").fill(value="1s").press("Review").sees("expected")
+    desk.fill(value="20m").press("Review").sees("session.idle").accessible().apply().sees("20m")
+    desk.press("Reset session.idle").apply()
+    desk.until(lambda: "20m" not in desk.text())
+    clean(desk.browser)
+
+
+def test_whoever_would_lock_out_the_last_owner_is_warned_and_cannot(site, desk):
+    desk.open("settings", "Settings").press("Change authentication.admin_assurance").fill(value="hardware").press("Review")
+    desk.sees("This would lock you out", "no owner would get in any more").accessible().shot("console-lockout")
+    assert not any(b.is_enabled() for b in desk.browser.find_elements("xpath", "//button[.='Apply']"))
+    desk.press("Back")

@@ -104,3 +104,11 @@ export function removing(kind: Kind, name: string): Intent {
   };
   return { method: "DELETE", path: `${kind}/${encodeURIComponent(name)}`, termsIn: "query", candidate: without };
 }
+
+export function setting(name: string, value: unknown): Intent {
+  return { method: "PUT", path: `settings/${encodeURIComponent(name)}`, body: { value }, termsIn: "query" };
+}
+
+export function removingSetting(name: string): Intent {
+  return { method: "DELETE", path: `settings/${encodeURIComponent(name)}`, termsIn: "query" };
+}

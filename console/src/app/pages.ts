@@ -34,6 +34,7 @@ export const PAGES: PageRow[] = [
   { path: "alerts", title: "Alerts", group: "System", roles: READERS, page: lazy(() => import("../pages/alerts")) },
   { path: "certificates", title: "Certificates", group: "System", roles: READERS, page: lazy(() => import("../pages/certificates")) },
   { path: "nodes", title: "Health", group: "System", roles: READERS, page: lazy(() => import("../pages/nodes")) },
+  { path: "settings", title: "Settings", group: "System", roles: ["administrator", "auditor"], page: lazy(() => import("../pages/settings")) },
 ];
 
 export function pageOf(path: string): PageRow | undefined {
