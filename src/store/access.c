@@ -261,7 +261,7 @@ int access_list(struct store *s, const struct access_filter *filter, const struc
     struct query q;
     struct scan scan;
     int stop = 0;
-    scan_init(&scan, page);
+    scan_init(&scan, page, filter->denials || filter->principal != NULL || filter->route != NULL);
     int rc = narrow_by_time(s, filter, &scan);
     if (rc < 0)
         return rc;
@@ -290,7 +290,7 @@ int access_range(struct store *s, uint64_t since_ms, uint64_t *low, uint64_t *hi
     const struct access_filter filter = {.since_ms = since_ms};
     uint64_t first = 1, last = 0;
     struct scan scan;
-    scan_init(&scan, &(struct page){0});
+    scan_init(&scan, &(struct page){0}, false);
     int rc = bounds(store_access_db(s), &first, &last);
     rc = rc < 0 ? rc : narrow_by_time(s, &filter, &scan);
     if (rc == 0) {

@@ -48,7 +48,7 @@ must_check int access_walk(struct store *s, uint64_t low, uint64_t high, uint32_
 
 /* Refusals by source, most first: "who was turned away since then, and from where"; of the newest
  * ACCESS_DENIED_MAX. */
-#define ACCESS_DENIED_MAX 50000u
+#define ACCESS_DENIED_MAX 10000u
 struct access_denials {
     uint8_t source[16];
     uint64_t count;

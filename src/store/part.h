@@ -31,7 +31,9 @@ void store_query_page(struct query *q, const struct page *page);
 
 /* A search reads so many rows at the most, and says where to go on: each of its questions is short,
  * however long the table and however rare what is looked for. */
-#define SCAN_MAX 10000u
+#define SCAN_MAX 5000u
+/* By an index each row is on a page of its own, which has to be read. */
+#define SCAN_APART_MAX 2000u
 
 /* The numbers between which a search goes, both excluded, and how it went. */
 struct scan {
@@ -40,20 +42,23 @@ struct scan {
     uint32_t read;  /* rows looked at */
     uint32_t given; /* rows given */
     uint32_t limit; /* no more are given */
+    uint32_t most;  /* nor looked at */
 };
-static inline void scan_init(struct scan *s, const struct page *page)
+/* apart: its rows do not lie side by side. */
+static inline void scan_init(struct scan *s, const struct page *page, bool apart)
 {
     bool back = page->newest_first;
     *s = (struct scan){.low = back ? 0 : page->anchor,
                        .high = back && page->anchor != 0 ? page->anchor : INT64_MAX,
-                       .limit = page_limit(page->limit)};
+                       .limit = page_limit(page->limit),
+                       .most = apart ? SCAN_APART_MAX : SCAN_MAX};
 }
 /* Binds the numbers and the most rows: the first three parameters of every search. */
 void store_query_scan(struct query *q, const struct scan *s);
 /* Where to go on; 0: there is nothing more. */
 static inline uint64_t scan_next(const struct scan *s)
 {
-    return s->given == s->limit || s->read == SCAN_MAX ? s->last : 0;
+    return s->given == s->limit || s->read == s->most ? s->last : 0;
 }
 /* The first number from low + 1 on whose time is not before `ms`, where times rise with the
  * numbers; time_of: the time of a row, 0 when there is none. */

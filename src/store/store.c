@@ -229,7 +229,7 @@ void store_query_scan(struct query *q, const struct scan *s)
 {
     query_u64(q, s->low);
     query_u64(q, s->high);
-    query_u64(q, SCAN_MAX);
+    query_u64(q, s->most);
 }
 
 int scan_find_time(struct store *s, uint64_t low, uint64_t high, uint64_t ms,

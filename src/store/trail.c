@@ -206,7 +206,7 @@ int trail_search(struct store *s, const struct trail_filter *filter, const struc
     struct query q;
     struct scan scan;
     int stop = 0;
-    scan_init(&scan, page);
+    scan_init(&scan, page, by != 0);
     int rc = narrow_by_time(s, filter, &scan);
     if (rc < 0)
         return rc;
