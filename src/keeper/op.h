@@ -69,10 +69,12 @@ int op_groups_remove(struct call *c);
 int op_tokens_list(struct call *c);
 int op_my_tokens(struct call *c);
 int op_tokens_add(struct call *c);
+int op_tokens_get(struct call *c);
 int op_tokens_rotate(struct call *c);
 int op_tokens_revoke(struct call *c);
 
 int op_certificates_list(struct call *c);
+int op_certificates_get(struct call *c);
 int op_certificates_add(struct call *c);
 int op_certificates_remove(struct call *c);
 

@@ -46,6 +46,17 @@ int op_certificates_list(struct call *c)
     return op_list_done(&rows, r, "certificates", true);
 }
 
+int op_certificates_get(struct call *c)
+{
+    const char *name = op_name(c, 0, "certificate");
+    struct certificate found;
+    if (name == NULL) {
+        return 0;
+    }
+    int r = certificates_find(c->keeper->store, name, &found);
+    return r < 0 ? call_fault(c, r, "certificate") : call_answer(c, 200, certificate_json(&found));
+}
+
 /* Exactly one of the kinds; false: the call has ended with a problem. */
 static bool read_value(struct call *c, struct certificate *to)
 {

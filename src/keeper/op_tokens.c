@@ -87,6 +87,18 @@ int op_my_tokens(struct call *c)
     return list(c, c->actor.user[0] == '\0' ? "-" : c->actor.user);
 }
 
+int op_tokens_get(struct call *c)
+{
+    const char *name = op_name(c, 0, "token");
+    struct token t;
+    if (name == NULL) {
+        return 0;
+    }
+    int r = tokens_find_name(c->keeper->store, name, &c->arena, &t);
+    return r < 0 ? call_fault(c, r, "token")
+                 : call_answer(c, 200, token_json(&t, c->now_ms / 1000));
+}
+
 static bool every_line(struct span lines, bool (*good)(struct span))
 {
     struct span line;

@@ -540,6 +540,14 @@ static int each_group(void *context, const struct group *group)
                                "built_in", groups_is_built_in(group->name)));
 }
 
+/* The table has checked it. */
+static uint32_t names_limit(struct call *c)
+{
+    uint64_t limit;
+    return call_query_u64(c, "limit", STORE_PAGE_MAX, STORE_PAGE_MAX, &limit) < 0 ? STORE_PAGE_MAX
+                                                                                  : (uint32_t)limit;
+}
+
 int op_groups_list(struct call *c)
 {
     struct span after = SPAN_NONE;
@@ -547,7 +555,7 @@ int op_groups_list(struct call *c)
     if (r < 0 && r != FAULT_ABSENT) {
         return call_problem(c, 400, "after", "expected a name");
     }
-    struct op_rows rows = {.call = c, .items = json_array(), .limit = STORE_PAGE_MAX};
+    struct op_rows rows = {.call = c, .items = json_array(), .limit = names_limit(c)};
     r = groups_list(c->keeper->store, arena_string(&c->arena, after), rows.limit, each_group,
                     &rows);
     return op_list_done(&rows, r, "groups", false);
@@ -577,7 +585,7 @@ int op_groups_get(struct call *c)
     if (r < 0 && r != FAULT_ABSENT) {
         return call_problem(c, 400, "after", "expected a name");
     }
-    struct op_rows rows = {.call = c, .items = json_array(), .limit = STORE_PAGE_MAX};
+    struct op_rows rows = {.call = c, .items = json_array(), .limit = names_limit(c)};
     r = groups_members(c->keeper->store, name, arena_string(&c->arena, after), rows.limit,
                        each_member, &rows);
     return op_list_done(&rows, r, "members", false);

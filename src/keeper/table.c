@@ -220,11 +220,14 @@ const struct operation OPERATIONS[] = {
      "Ends the emergency: the account's sessions, and what else it is active for.",
      op_breakglass_close, EMPTY, NULL},
 
-    {"GET", "/api/v1/groups", READERS, 0, "All groups.", op_groups_list, NULL, FIELDS(AFTER)},
+    {"GET", "/api/v1/groups", READERS, 0, "All groups.", op_groups_list, NULL,
+     FIELDS({"limit", FIELD_NUMBER, false, "at most so many; default 500", .min = 1, .max = 500},
+            AFTER)},
     {"POST", "/api/v1/groups", ADMINS, OPERATION_PROVE, "Makes a group.", op_groups_add,
      FIELDS({"name", FIELD_NAME, true, "lower case"}), NULL},
     {"GET", "/api/v1/groups/{name}", READERS, 0, "The members of a group.", op_groups_get, NULL,
-     FIELDS(AFTER)},
+     FIELDS({"limit", FIELD_NUMBER, false, "at most so many; default 500", .min = 1, .max = 500},
+            AFTER)},
     {"DELETE", "/api/v1/groups/{name}", ADMINS, OPERATION_PROVE,
      "Removes a group; built-in groups stay.", op_groups_remove, NULL, NULL},
 
@@ -246,6 +249,7 @@ const struct operation OPERATIONS[] = {
              "at most five years; default: `authentication.token_expires`", "never", .min = 1,
              .max = 157680000}),
      NULL},
+    {"GET", "/api/v1/tokens/{name}", READERS, 0, "One token.", op_tokens_get, NULL, NULL},
     {"POST", "/api/v1/tokens/{name}/rotate", ADMINS, OPERATION_PROVE,
      "Gives a token a new text, which is in the answer once and never again. The text of now stays "
      "good for a while, one that had been replaced before ends.",
@@ -275,6 +279,8 @@ const struct operation OPERATIONS[] = {
          {"uri", FIELD_STRING, false, "a URI, letter for letter"},
          {"subject", FIELD_STRING, false, "or its subject, as RFC 2253 writes it: `CN=a,O=b`"}),
      NULL},
+    {"GET", "/api/v1/certificates/{name}", WATCHERS, 0, "Whom one certificate stands for.",
+     op_certificates_get, NULL, NULL},
     {"DELETE", "/api/v1/certificates/{name}", ADMINS, 0,
      "The certificate stands for nobody any more; what is open by it alone ends.",
      op_certificates_remove, NULL, NULL},
@@ -366,7 +372,8 @@ const struct operation OPERATIONS[] = {
             {"days", FIELD_NUMBER, false, "default 30", .min = 1, .max = 366}),
      NULL},
     {"GET", "/api/v1/simulations/{id}", READERS, 0,
-     "How far it is and, when it is done, how many requests would be denied, allowed or asked for a "
+     "How far it is and, when it is done, how many requests would be denied, allowed or asked for "
+     "a "
      "proof that are not now, of whom and of which consoles.",
      op_simulations_get, NULL, NULL},
     {"DELETE", "/api/v1/simulations/{id}", READERS, OPERATION_READS,
@@ -453,20 +460,20 @@ const struct operation OPERATIONS[] = {
      op_sealing_rotate, EMPTY, NULL},
 
     {"GET", "/api/v1/audit", READERS, 0, "The audit trail.", op_audit_list, NULL,
-     FIELDS(LIMIT, AFTER, {"event", FIELD_STRING, false, "only this event"},
-            {"actor", FIELD_STRING, false, "only by this actor"},
-            {"target", FIELD_STRING, false, "only about this target"},
-            {"order", FIELD_ENUM, false, "`newest`: newest first, `after` goes back",
-             "oldest|newest"},
-            {"since", FIELD_NUMBER, false, "from this time on, seconds since 1970"},
-            {"until", FIELD_NUMBER, false, "before this time"},
-            {"text", FIELD_STRING, false, "that have this text somewhere; a page may be short, "
-                                          "`next` goes on all the same"})},
+     FIELDS(
+         LIMIT, AFTER, {"event", FIELD_STRING, false, "only this event"},
+         {"actor", FIELD_STRING, false, "only by this actor"},
+         {"target", FIELD_STRING, false, "only about this target"},
+         {"order", FIELD_ENUM, false, "`newest`: newest first, `after` goes back", "oldest|newest"},
+         {"since", FIELD_NUMBER, false, "from this time on, seconds since 1970"},
+         {"until", FIELD_NUMBER, false, "before this time"},
+         {"text", FIELD_STRING, false,
+          "that have this text somewhere; a page may be short, "
+          "`next` goes on all the same"})},
     {"GET", "/api/v1/audit/verify", READERS, 0,
      "Walks the whole trail and says whether anything was changed or removed. A long trail is "
      "walked in the background: the answer has `running`, and asking again says how far it is.",
-     op_audit_verify,
-     NULL, NULL},
+     op_audit_verify, NULL, NULL},
     {"GET", "/api/v1/audit/head", READERS, 0, "Number and hash of the last record.", op_audit_head,
      NULL, NULL},
 
@@ -479,8 +486,9 @@ const struct operation OPERATIONS[] = {
             {"method", FIELD_STRING, false, "only this method"},
             {"since", FIELD_NUMBER, false, "ended at this time or later, seconds since 1970"},
             {"until", FIELD_NUMBER, false, "ended before this time"},
-            {"text", FIELD_STRING, false, "with this text in path, host, principal or rule; a page "
-                                          "may be short, `next` goes on all the same"})},
+            {"text", FIELD_STRING, false,
+             "with this text in path, host, principal or rule; a page "
+             "may be short, `next` goes on all the same"})},
     {"GET", "/api/v1/access/denied", WATCHERS, 0,
      "Sources refused in the last day, most first, each with the last reason.", op_access_denied,
      NULL, FIELDS(LIMIT)},

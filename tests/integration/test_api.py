@@ -92,6 +92,24 @@ def test_two_who_edit_one_zone_do_not_overwrite_each_other(site, owner):
     assert owner.ask("GET", "/zones/lab").json()["cidrs"] == ["10.1.0.0/16"]
 
 
+def test_a_token_is_one_resource_and_use_does_not_change_it(site, owner):
+    made = owner.ask("POST", "/tokens", {"name": "spare", "owner": "owner", "routes": ["portal"]}).json()
+    seen = owner.ask("GET", "/tokens/spare")
+    assert seen.json()["owner"] == "owner" and "token" not in seen.json()
+    assert made["token"] not in seen.text
+    assert owner.ask("GET", "/tokens/of-owner").get("etag") == owner.ask("GET", "/tokens/of-owner").get("etag")
+    problem(owner.ask("DELETE", "/tokens/spare", headers=[("If-Match", '"x"')]), 412)
+    assert owner.ask("DELETE", "/tokens/spare", headers=[("If-Match", seen.get("etag"))]).status == 200
+    problem(owner.ask("GET", "/tokens/spare"), 404)
+
+
+def test_groups_come_in_pages(site, owner):
+    first = owner.ask("GET", "/groups?limit=2").json()
+    assert [g["name"] for g in first["groups"]] == ["administrators", "auditors"] and first["next"] == "auditors"
+    then = owner.ask("GET", "/groups?limit=1&after=auditors").json()["groups"]
+    assert len(then) == 1 and then[0]["name"] > "auditors"
+
+
 def test_a_header_that_stands_there_twice_or_is_no_tag_is_refused(owner):
     assert owner.ask("DELETE", "/users/owner", headers=[("If-Match", '"a"'), ("If-Match", '"b"')]).status == 400
     assert owner.ask("DELETE", "/users/owner", headers=[("If-Match", '"' + "a" * 300 + '"')]).status == 400
