@@ -26,7 +26,7 @@ struct call *call_new(struct keeper *k, const struct call_input *in)
     }
     c->keeper = k;
     c->arrived_ms = clock_mono_ms();
-    arena_init(&c->arena, 4096, CALL_MEMORY_MAX);
+    arena_init(&c->arena, 4096, CALL_MEMORY_MAX + in->body.len);
     list_init(&c->revokes);
     buf_init(&c->page, HTML_PAGE_MAX);
     c->page.wipe = true;

@@ -43,7 +43,7 @@ int control_read(struct span frame, struct call_input *in, void **root, char **b
     json_t *object = NULL;
     *root = NULL;
     *body = NULL;
-    if (frame.len > JSON_BODY_MAX + 8192) {
+    if (frame.len > JSON_HOST_MAX + 8192) {
         (void)snprintf(why, why_len, "the request is too large");
         return FAULT_LIMIT;
     }

@@ -9,8 +9,8 @@
 #include "base/buf.h"
 
 #define FRAME_HEADER 4u
-/* A request: a 64 KiB body and room for method, path and query around it. */
-#define FRAME_REQUEST_MAX (96u * 1024)
+/* A request: a whole policy and room for method, path and query around it. */
+#define FRAME_REQUEST_MAX (4u * 1024 * 1024 + 32u * 1024)
 /* An answer: the largest page of records and its JSON. */
 #define FRAME_ANSWER_MAX (4u * 1024 * 1024)
 

@@ -44,8 +44,15 @@ static int refuse(int fault, char *why, size_t why_len, const char *text)
 
 int json_read(struct span text, json_t **ret, char *why, size_t why_len)
 {
-    if (text.len > JSON_BODY_MAX) {
-        return refuse(FAULT_LIMIT, why, why_len, "the body is larger than 64 KiB");
+    return json_read_most(text, JSON_BODY_MAX, ret, why, why_len);
+}
+
+int json_read_most(struct span text, size_t most, json_t **ret, char *why, size_t why_len)
+{
+    if (text.len > most) {
+        return refuse(FAULT_LIMIT, why, why_len,
+                      most > JSON_BODY_MAX ? "the body is larger than 4 MiB"
+                                           : "the body is larger than 64 KiB");
     }
     if (depth_of(text) > JSON_DEPTH_MAX) {
         return refuse(FAULT_LIMIT, why, why_len, "the JSON is nested too deeply");

@@ -12,11 +12,16 @@
 #include "base/macros.h"
 
 #define JSON_BODY_MAX (64u * 1024)
+/* Over the control socket a whole policy comes at once. */
+#define JSON_HOST_MAX (4u * 1024 * 1024)
 #define JSON_DEPTH_MAX 16u
 
 /* Parses text into *ret, which must be an object. 0, FAULT_LIMIT (size or depth) or FAULT_FORMAT;
  * in the latter cases why (NULL or why_len bytes) says it in a sentence. */
 must_check int json_read(struct span text, json_t **ret, char *why, size_t why_len);
+/* The same of at most `most` bytes. */
+must_check int json_read_most(struct span text, size_t most, json_t **ret, char *why,
+                              size_t why_len);
 /* Appends the compact text. 0, FAULT_LIMIT or -ENOMEM. */
 must_check int json_write(const json_t *value, struct buf *out);
 /* The bytes of a JSON string, or the empty span. Borrowed from the value. */

@@ -116,7 +116,8 @@ static int read_body(struct call *c, bool *good)
         return call_problem(c, 415, NULL, "the body must be application/json");
     }
     char why[160];
-    int r = json_read(c->in.body, &c->body, why, sizeof(why));
+    size_t most = c->in.kind == CREDENTIAL_HOST ? JSON_HOST_MAX : JSON_BODY_MAX;
+    int r = json_read_most(c->in.body, most, &c->body, why, sizeof(why));
     if (r == FAULT_FORMAT || r == FAULT_LIMIT) {
         return call_problem(c, r == FAULT_LIMIT ? 413 : 400, NULL, "%s", why);
     }

@@ -7,12 +7,11 @@ import json
 import os
 import signal
 import sqlite3
-import threading
 import time
 
 import pytest
 
-from ipcwire import sealed
+from ipcwire import Closed
 from test_keeper import CONSOLE, Keeper, edge, keeper, owner  # noqa: F401 (fixtures)
 
 ZONE = {"cidrs": ["10.0.0.0/8"]}
@@ -190,6 +189,40 @@ def test_an_export_comes_back_as_it_was(keeper):
     for body in (export, everything):
         status, answer = keeper.control().ask("POST", "/apply", {**body, "prune": True})
         assert status == 200 and answer["version"] is None and answer["changes"] == [], answer
+
+
+def test_a_whole_site_is_one_change(keeper):
+    """300 consoles and 2,000 rules, more than a body over HTTPS may have, by the control socket."""
+    site = {
+        "routes": [{"name": "c%d" % i, "host": "c%d.postern.localhost" % i, "upstream": "http://127.0.0.1:%d" % (10000 + i)}
+                   for i in range(300)],
+        "rules": [rule("r%d" % i, routes=["c%d" % (i % 300)], methods=["GET", "POST"], paths=["/a/%d/**" % i])
+                  for i in range(2000)],
+    }
+    keeper.supervisor.sock.settimeout(60)
+    control = keeper.control()
+    control.sock.settimeout(60)
+    control.send("POST", "/api/v1/apply", site)
+    finish(keeper, expect_snapshot(keeper, 60))
+    status, answer = control.receive()
+    assert status == 200 and len(answer["changes"]) == 2300 and answer["more"] == 0
+    export = get(keeper, "/export")
+    assert export["rules"] == site["rules"]
+    # The same again is nothing, and one of them is one.
+    status, answer = control.ask("POST", "/apply", {**export, "prune": True})
+    assert status == 200 and answer["version"] is None
+    assert ask(keeper, "PUT", "/rules/r1999", rule("r1999", routes=["c1"]))[0] == 200
+    assert ask(keeper, "POST", "/versions/%d/rollback" % (get(keeper, "/policy")["version"] - 2), {})[0] == 200
+    assert stored(keeper) == []
+    # A frame past the limit ends the connection, and nothing else.
+    big = keeper.control()
+    try:
+        big.send("POST", "/api/v1/apply", {"comment": "x" * (5 * 1024 * 1024)})
+        big.receive()
+        raise AssertionError("it was taken")
+    except (Closed, OSError):
+        pass
+    assert get(keeper, "/policy")
 
 
 def test_pruning_leaves_what_the_body_says_in_its_order(keeper):
