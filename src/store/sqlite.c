@@ -114,8 +114,12 @@ static void say(struct buf *note, const char *path, const char *what)
  * nobody else, and one that others can read is refused. */
 static int check_file(const char *path, enum store_mode mode, struct buf *note)
 {
-    int flags = (mode == STORE_CREATE ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW;
-    int fd = open(path, flags, 0600);
+    /* Only looked at, not opened: closing a descriptor of a file that another connection of this
+     * process has open would drop its locks (fcntl(2)), and a program that reads the store would
+     * take itself for the last one and throw the journal away under the keeper. */
+    int fd = open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT && mode == STORE_CREATE)
+        fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     struct stat st;
     int rc = 0;
     if (fd < 0) {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include <sqlite3.h>
+#include <sys/wait.h>
 
 #include "store/users.h"
 
@@ -308,9 +309,39 @@ static void a_checkpoint_keeps_what_was_written(void **state)
     assert_true(has(x->store, "ann"));
 }
 
+/* Does another process see that somebody has the store open? */
+static bool is_held(const char *path)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        /* The bytes that SQLite locks for readers. */
+        struct flock lock = {
+            .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0x40000002, .l_len = 510};
+        int fd = open(path, O_RDWR | O_CLOEXEC);
+        _exit(fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? 0 : 1);
+    }
+    assert_true(child > 0 && waitpid(child, &status, 0) == child);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void a_second_connection_does_not_drop_the_locks_of_the_first(void **state)
+{
+    struct scratch *x = *state;
+    struct store *second;
+    uint64_t count;
+    assert_int_equal(users_count(x->store, &count), 0);
+    assert_true(is_held(x->path));
+    assert_int_equal(store_open(x->path, STORE_READ, &second, NULL), 0);
+    assert_true(is_held(x->path));
+    store_close(second);
+    assert_true(is_held(x->path));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        with_store(a_second_connection_does_not_drop_the_locks_of_the_first),
         cmocka_unit_test(a_store_that_does_not_exist_is_absent),
         with_store(files_of_a_new_store_are_for_the_owner_only),
         with_store(a_store_that_others_can_read_is_refused),
