@@ -112,7 +112,7 @@ def test_groups_are_set_and_a_group_that_does_not_exist_is_named(site, browser):
     says(browser, "night-shift")
     checked(browser, "groups")
     browser.get(site.portal + "/console/people/paul")
-    press(browser, "Groups")
+    press(browser, "Groups", "main")
     fill(browser, "Groups", "night-shift no-such-group")
     press(browser, "Set groups")
     until(browser, lambda b: b.find_elements(By.CSS_SELECTOR, "[role=dialog] [role=alert]"))

@@ -116,8 +116,3 @@ async function once<T>(method: string, path: string, ask: Ask = {}): Promise<Ans
 export async function get<T>(path: string, query?: Ask["query"], signal?: AbortSignal): Promise<T> {
   return (await call<T>("GET", path, { query, signal })).body;
 }
-
-// Where a download begins; the browser does the rest.
-export function link(path: string, query?: Ask["query"]): string {
-  return address(path, query);
-}

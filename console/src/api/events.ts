@@ -3,6 +3,7 @@
 import { useEffect, useRef } from "react";
 
 export type Topic = "sessions" | "users" | "requests" | "policy" | "audit" | "health" | "tokens" | "alerts";
+const TOPICS: readonly Topic[] = ["sessions", "users", "requests", "policy", "audit", "health", "tokens", "alerts"];
 type Listener = (topics: ReadonlySet<string>) => void;
 
 const listeners = new Set<Listener>();
@@ -25,6 +26,19 @@ function changed(e: MessageEvent<string>): void {
   }
 }
 
+// The session of the stream is over. A proof that was given in another tab makes a new one in its
+// place, whose cookie may be a moment behind: then everything is asked for anew, and nobody is sent
+// away from a form that is half filled in.
+async function goOn(tries: number): Promise<void> {
+  await new Promise((resolve) => (timer = window.setTimeout(resolve, 1000)));
+  const answer = await fetch("/api/v1/whoami", { cache: "no-store", redirect: "error" }).catch(() => null);
+  if (answer?.ok === true) {
+    if (source === null) open();
+    tell(new Set(TOPICS));
+  } else if (answer?.status === 401 && tries <= 1) ended();
+  else void goOn(answer?.status === 401 ? tries - 1 : tries);
+}
+
 function open(): void {
   source = new EventSource("/api/v1/events");
   source.addEventListener("open", () => {
@@ -33,7 +47,7 @@ function open(): void {
   source.addEventListener("changed", changed);
   source.addEventListener("ended", () => {
     close();
-    ended();
+    void goOn(3);
   });
   // A browser gives up for good when the answer is not a stream: ask again, ever more rarely.
   source.addEventListener("error", () => {

@@ -133,6 +133,10 @@ export interface Verification {
   lag: number;
   hash: string;
   text: string;
+  // A long trail is walked in the background:
+  running?: boolean;
+  done?: number;
+  total?: number;
 }
 
 export interface AccessRecord {
@@ -181,4 +185,12 @@ export interface AccessRequest {
   rule?: string | null;
   operation?: string | null;
   reason: string;
+}
+
+export interface Alarm {
+  id: string;
+  kind: string;
+  level: string;
+  text: string;
+  acknowledged?: { by: string; at: Time } | null;
 }

@@ -8,7 +8,6 @@ import { PageHead } from "../../components/page-head";
 import { PersonLink } from "../../components/person-link";
 import { ExactTime } from "../../components/time";
 import { NEWEST, useList } from "../../components/use-list";
-import { Exports } from "../audit/exports";
 
 const REFUSED = new Set(["denied", "unauthenticated", "malformed", "source", "limit"]);
 
@@ -24,6 +23,13 @@ export function Verdict({ record: r }: { record: AccessRecord }) {
   );
 }
 
+// Whom a rule admits without a name stands in red, here as everywhere.
+function Who({ record: r }: { record: AccessRecord }) {
+  if (r.principal !== "") return <PersonLink name={r.principal} />;
+  if (r.outcome === "allowed" && r.route !== "") return <Label isCompact status="danger">anonymous</Label>;
+  return <>nobody</>;
+}
+
 export default function Access() {
   const { query } = useRouter();
   const [user, setUser] = useQuery("user");
@@ -34,7 +40,7 @@ export default function Access() {
   const list = useList<AccessRecord>("access", "records", asked, [], NEWEST);
   return (
     <PageSection>
-      <PageHead title="Access records" actions={<Exports path="access/export" query={asked} />}>
+      <PageHead title="Access records">
         What was asked of consoles and of this gateway, what was decided, and by which rule.
       </PageHead>
       <Filter
@@ -61,7 +67,7 @@ export default function Access() {
         paging={list.paging}
         columns={[
           { title: "When", cell: (r) => <ExactTime at={r.time} /> },
-          { title: "Who", cell: (r) => (r.principal === "" ? "nobody" : <PersonLink name={r.principal} />) },
+          { title: "Who", cell: (r) => <Who record={r} /> },
           { title: "From", cell: (r) => <span className="console-mono">{r.source}</span> },
           { title: "Route", cell: (r) => (r.route === "" ? "portal" : r.route) },
           { title: "Request", cell: (r) => <span className="console-mono">{r.method} {r.path}</span> },

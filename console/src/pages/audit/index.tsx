@@ -13,8 +13,17 @@ import { ProblemAlert } from "../../components/problem";
 import { ExactTime } from "../../components/time";
 import { NEWEST, useList } from "../../components/use-list";
 import { useResource } from "../../components/use-resource";
-import { Exports } from "./exports";
 import { OutcomeLabel } from "./outcome";
+
+// Asks until there is a finding; each answer says how far it is.
+async function verified(show: (found: Verification) => void): Promise<void> {
+  for (;;) {
+    const found = await get<Verification>("audit/verify");
+    show(found);
+    if (found.running !== true) return;
+    await new Promise((resolve) => window.setTimeout(resolve, 1000));
+  }
+}
 
 function Verify() {
   const [busy, setBusy] = useState(false);
@@ -23,18 +32,23 @@ function Verify() {
   const verify = () => {
     setBusy(true);
     setError(null);
-    get<Verification>("audit/verify")
-      .then(setFound)
+    setFound(null);
+    verified(setFound)
       .catch((e: unknown) => setError(e instanceof ProblemError ? e : new ProblemError({ title: String(e), status: 0 })))
       .finally(() => setBusy(false));
   };
   return (
     <>
-      <Button onClick={verify} isLoading={busy} isDisabled={busy}>
+      <Button className="console-wide" variant="secondary" onClick={verify} isLoading={busy} isDisabled={busy}>
         Verify the trail
       </Button>
       <div role="status" className="console-wide">
-        {found !== null && (
+        {found?.running === true && (
+          <p>
+            <progress aria-label="Verified" max={found.total} value={found.done} /> {found.done} of {found.total} records
+          </p>
+        )}
+        {found !== null && found.running !== true && (
           <Alert
             isInline
             variant={found.intact ? "success" : "danger"}
@@ -60,12 +74,13 @@ function Trail() {
   const [event, setEvent] = useQuery("event");
   const [actor, setActor] = useQuery("actor");
   const [target, setTarget] = useQuery("target");
-  const query = { event, actor, target, order: "newest" };
+  const asked = { event, actor, target };
+  const query = { ...asked, order: "newest" };
   const list = useList<AuditRecord>("audit", "records", query, ["audit"], NEWEST);
-  const narrowed = event !== "" || actor !== "" || target !== "";
+  const narrowed = Object.values(asked).some((value) => value !== "");
   return (
     <PageSection>
-      <PageHead title="Audit trail" actions={<Exports path="audit/export" query={{ event, actor, target }} />}>
+      <PageHead title="Audit trail">
         Every change, login and refusal of one, in a chain that shows whether anything was taken out of it.
       </PageHead>
       <Verify />

@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import { Alert, Card, CardBody, CardFooter, CardTitle, Label, PageSection, Spinner } from "@patternfly/react-core";
-import type { AccessRequest, AuditRecord, DeniedSource, Health, Session } from "../../api/types";
+import type { AccessRequest, Alarm, AuditRecord, DeniedSource, Health, Session } from "../../api/types";
+import { pageOf } from "../../app/pages";
 import { Link, segment } from "../../app/router";
 import { useMay } from "../../app/session";
 import { HealthLabel } from "../../components/health";
@@ -31,7 +32,7 @@ function Part<T>({ title, resource: { data, error, reload }, more, children }: P
         {data === null && error === null && <Spinner size="md" aria-label={`Loading: ${title}`} />}
         {data !== null && children(data)}
       </CardBody>
-      {more !== undefined && <CardFooter>{more}</CardFooter>}
+      {more !== undefined && more !== false && <CardFooter>{more}</CardFooter>}
     </Card>
   );
 }
@@ -167,7 +168,7 @@ function Requests() {
   const resource = useResource<{ requests: AccessRequest[] }>("requests", { state: "pending", limit: 50 }, ["requests"]);
   if (resource.error?.status === 404) return null; // a gateway of before there were requests
   return (
-    <Part title="Waiting for approval" resource={resource} more={<Link to="requests">Requests and approvals</Link>}>
+    <Part title="Waiting for approval" resource={resource} more={pageOf("requests") !== undefined && <Link to="requests">Requests and approvals</Link>}>
       {({ requests }) => (
         <Lines
           rows={requests}
@@ -208,13 +209,30 @@ function Changes() {
   );
 }
 
+// What somebody should look after, before anything else on the page.
+function Alerts() {
+  const { data } = useResource<{ alerts: Alarm[] }>("alerts", undefined, ["alerts", "health"]);
+  return (
+    <>
+      {data?.alerts
+        .filter((a) => a.acknowledged === undefined || a.acknowledged === null)
+        .slice(0, ROWS)
+        .map((a) => (
+          <Alert key={a.id} isInline variant={a.level === "critical" ? "danger" : "warning"} title={a.text} className="console-wide">
+            <Link to="alerts">All alerts</Link>
+          </Alert>
+        ))}
+    </>
+  );
+}
+
 export default function Overview() {
   const health = useResource<Health>("health", undefined, ["health", "policy"]);
   const reads = useMay("administrator", "auditor");
   return (
     <PageSection>
       <PageHead title="Overview" />
-      {health.data?.warnings.map((w) => <Alert key={w} isInline variant="warning" title={w} className="console-wide" />)}
+      <Alerts />
       <div className="console-cards">
         <Sessions />
         <Denials />
