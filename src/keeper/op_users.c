@@ -21,6 +21,13 @@
 #define GROUPS_MAX 4096u
 #define GROUPS_COUNT_MAX 64u
 
+static const char *kind_name(enum user_kind kind)
+{
+    static const char *const KINDS[] = {
+        [USER_PERSON] = "person", [USER_SERVICE] = "service", [USER_BREAK_GLASS] = "break-glass"};
+    return (size_t)kind < countof(KINDS) ? KINDS[kind] : "unknown";
+}
+
 json_t *op_user_json(struct call *c, const struct user *u)
 {
     struct buf groups;
@@ -47,9 +54,7 @@ json_t *op_user_json(struct call *c, const struct user *u)
                         : linked == FAULT_ABSENT ? json_null()
                                                  : NULL;
     const char *totp = !u->totp ? "none" : u->totp_disabled ? "disabled" : "set";
-    static const char *const KINDS[] = {
-        [USER_PERSON] = "person", [USER_SERVICE] = "service", [USER_BREAK_GLASS] = "break-glass"};
-    const char *kind = (size_t)u->kind < countof(KINDS) ? KINDS[u->kind] : "unknown";
+    const char *kind = kind_name(u->kind);
     return json_pack("{s:s,s:s,s:s,s:b,s:o,s:o,s:s,s:s,s:i,s:i,s:o,s:o,s:o}", "name", u->name,
                      "kind", kind, "mail", u->mail, "disabled", u->disabled, "groups", list,
                      "created", json_time(u->created), "password", password, "totp", totp,
@@ -67,11 +72,33 @@ static int answer_user(struct call *c, unsigned status, const char *name)
 
 /* ---- reading ---- */
 
+/* Does the query ask for this one? The table has checked its values. */
+static int is_wanted(struct call *c, const struct user *user, bool *ret)
+{
+    struct span kind, group, disabled;
+    bool member = true;
+    int r = 0;
+    if (call_query(c, "group", &group) == 0) {
+        const char *name = arena_string(&c->arena, group);
+        r = name == NULL ? -ENOMEM : groups_has(c->keeper->store, name, user->name, &member);
+    }
+    bool off = false, asks = call_query(c, "disabled", &disabled) == 0;
+    off = asks && (span_is(disabled, "1") || span_is(disabled, "true"));
+    *ret = member && (!asks || off == user->disabled) &&
+           (call_query(c, "kind", &kind) < 0 || span_is(kind, kind_name(user->kind)));
+    return r;
+}
+
 static int each_user(void *context, const struct user *user)
 {
     struct op_rows *rows = context;
     rows->seen++;
     (void)snprintf(rows->last_name, sizeof(rows->last_name), "%s", user->name);
+    bool wanted = false;
+    int r = is_wanted(rows->call, user, &wanted);
+    if (r < 0 || !wanted) {
+        return r;
+    }
     return json_push(rows->items, op_user_json(rows->call, user));
 }
 

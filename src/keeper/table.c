@@ -121,7 +121,11 @@ const struct operation OPERATIONS[] = {
     {"GET", "/api/v1/me/consoles", ROLE_USER, 0,
      "The consoles that a rule could admit the caller to.", op_my_consoles, NULL, NULL},
 
-    {"GET", "/api/v1/users", READERS, 0, "All users.", op_users_list, NULL, PAGING},
+    {"GET", "/api/v1/users", READERS, 0,
+     "All users. A page may hold fewer than `limit` where it is filtered.", op_users_list, NULL,
+     FIELDS(LIMIT, AFTER, {"group", FIELD_NAME, false, "only members of this group"},
+            {"kind", FIELD_ENUM, false, "only of this kind", "person|service|break-glass"},
+            {"disabled", FIELD_FLAG, false, "only those who are, or are not"})},
     {"POST", "/api/v1/users", ADMINS, OPERATION_PROVE,
      "Makes a user. Secrets are in the answer once and never again.", op_users_add,
      FIELDS({"name", FIELD_NAME, true, "lower case; never changes"},

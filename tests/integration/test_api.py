@@ -188,3 +188,16 @@ def test_who_asks_too_often_is_told_when_to_come_again(site):
     assert refused and {a.status for a in refused} == {429}
     assert refused[0].get("retry-after") == "1" and "requests a second" in problem(refused[0], 429)["detail"]
     assert Program(site, "patient").ask("GET", "/whoami").status == 200
+
+
+def test_users_are_filtered(site, owner):
+    site.cli("user", "add", "filtered", "--service", "--group", "auditors")
+    site.cli("user", "disable", "filtered")
+
+    def names(query):
+        return {u["name"] for u in owner.ask("GET", "/users?" + query).json()["users"]}
+    assert "filtered" in names("kind=service") and "owner" not in names("kind=service")
+    assert "filtered" in names("disabled=true") and "owner" not in names("disabled=1")
+    assert "owner" in names("disabled=0") and "filtered" not in names("disabled=false")
+    assert "filtered" in names("group=auditors") and "owner" not in names("group=auditors")
+    assert names("group=auditors&kind=person") == set() and names("group=nobodys") == set()
