@@ -13,7 +13,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 NAME = r"^[a-z0-9][a-z0-9._@-]{0,62}$"
 DURATION = r"^(0|[1-9][0-9]{0,9})[smhdw]?$"
-RESOURCES = {"zones": "Zone", "routes": "Route", "rules": "Rule"}
+RESOURCES = {"zones": "Zone", "routes": "Route", "rules": "Rule", "tests": "Test"}
 
 PATH = {"name": {"type": "string", "pattern": NAME}, "id": {"type": "string", "pattern": "^[0-9A-Za-z_-]{1,256}$"},
         "n": {"type": "integer", "minimum": 1}}

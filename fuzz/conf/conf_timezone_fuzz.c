@@ -2,6 +2,7 @@
  * taken has an offset of at most a week at every moment, and holds at some minute of the week. */
 #include <stdlib.h>
 
+#include "conf/moment.h"
 #include "conf/schedule.h"
 #include "conf/timezone.h"
 
@@ -33,6 +34,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(timezone_parse(rules, &z) == 0);
         try_offsets(&z);
     }
+    uint64_t at;
+    if (moment_parse(bytes, &at) == 0)
+        check(size >= 17 && at < 253402300800u + 86400);
     if (timezone_is_name(bytes))
         check(size <= 64 && bytes.at[0] != '/' && memchr(data, '.', size) == NULL);
     if (window_parse(bytes, &w) == 0) {

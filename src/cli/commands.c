@@ -158,6 +158,27 @@ static const struct option_def ZONE_ADD_OPTIONS[] = {
     NO_MORE,
 };
 
+static const struct option_def TEST_ADD_OPTIONS[] = {
+    {"user", OPTION_TEXT, NULL, "NAME", "who asks"},
+    {"group", OPTION_LIST, NULL, "NAME", "a group that the person is in; may be repeated, others do not count"},
+    {"token", OPTION_TEXT, NULL, "NAME", "the token that asks"},
+    {"certificate", OPTION_TEXT, NULL, "NAME", "the client certificate that asks"},
+    {"nobody", OPTION_FLAG, NULL, NULL, "nobody is logged in"},
+    {"assurance", OPTION_TEXT, NULL, "LEVEL", "how surely the person is known (mfa)"},
+    {"age", OPTION_TEXT, NULL, "TIME", "how long ago that was proven (0s)"},
+    {"zone", OPTION_TEXT, NULL, "NAME", "the zone that it comes from"},
+    {"source", OPTION_TEXT, NULL, "ADDRESS", "the address that it comes from"},
+    {"method", OPTION_TEXT, NULL, "METHOD", "its method (GET)"},
+    {"url", OPTION_TEXT, NULL, "URL", "what is asked for"},
+    {"route", OPTION_TEXT, NULL, "NAME", "or the route, and"},
+    {"path", OPTION_TEXT, NULL, "PATH", "the path on it (/)"},
+    {"upgrade", OPTION_FLAG, NULL, NULL, "a WebSocket"},
+    {"at", OPTION_TEXT, NULL, "MOMENT", "when, such as 2026-11-25T10:00:00Z (when each rule holds)"},
+    {"expect", OPTION_TEXT, NULL, "VERDICT", "allow, deny or prove (allow)"},
+    {"rule", OPTION_TEXT, NULL, "NAME", "the rule that decides it (any)"},
+    {NULL, 0, NULL, NULL, NULL},
+};
+
 static const struct option_def RULE_ADD_OPTIONS[] = {
     {"user", OPTION_LIST, "users", "NAME", "this person (*: anybody who is logged in); may be repeated"},
     {"group", OPTION_LIST, "groups", "NAME", "people of this group; may be repeated"},
@@ -360,6 +381,11 @@ const struct command COMMANDS[] = {
     {"rule list", {NULL}, {NULL}, "list rules in the order in which they are tried", PAGE_OPTIONS, "GET", API "/rules", "rules", "name users groups tokens zones routes methods paths assurance max_age demand deny anonymous origin", NULL},
     {"rule show", {"NAME"}, {NULL}, "one rule", NULL, "GET", API "/rules/{0}", NULL, NULL, NULL},
     {"rule remove", {"NAME"}, {NULL}, "remove a rule; ends what it alone admitted", NULL, "DELETE", API "/rules/{0}", NULL, NULL, NULL},
+
+    {"test add", {"NAME"}, {NULL}, "write down what the rules have to say of a request", TEST_ADD_OPTIONS, "PUT", API "/tests/{0}", NULL, NULL, NULL},
+    {"test list", {NULL}, {NULL}, "list the tests of the policy", PAGE_OPTIONS, "GET", API "/tests", "tests", "name user group token certificate nobody zone source method url route path at expect rule origin", NULL},
+    {"test show", {"NAME"}, {NULL}, "one test", NULL, "GET", API "/tests/{0}", NULL, NULL, NULL},
+    {"test remove", {"NAME"}, {NULL}, "remove a test", NULL, "DELETE", API "/tests/{0}", NULL, NULL, NULL},
 
     {"session list", {NULL}, {NULL}, "who is on", SESSION_OPTIONS, "GET", API "/sessions", "sessions", "id user host source assurance created last_seen ends_at", NULL},
     {"session revoke", {"[ID]"}, {NULL}, "end a session, its consoles and its streams", SESSION_REVOKE_OPTIONS, "DELETE", API "/sessions/{0}", NULL, NULL, run_session_revoke},

@@ -58,6 +58,7 @@
 #define ORIGIN_zone_def offsetof(struct zone_def, origin)
 #define ORIGIN_route_def offsetof(struct route_def, origin)
 #define ORIGIN_rule_def offsetof(struct rule_def, origin)
+#define ORIGIN_test_def offsetof(struct test_def, origin)
 
 static const struct section SECTIONS[SECTION_COUNT] = {
 #define SECTION(ID, name, kind, shape, type, array, most, text)                                    \

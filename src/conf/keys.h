@@ -64,6 +64,9 @@ enum key_type {
     KEY_MAIL_SERVER,
     KEY_MAILBOX,
     KEY_WEB_URL,
+    KEY_SOURCE, /* an address */
+    KEY_MOMENT, /* conf/moment.h */
+    KEY_EXPECTATION,
     KEY_WINDOW,     /* a time of the week: conf/schedule.h */
     KEY_TIME_ZONE,  /* its name */
     KEY_TIME_RULES, /* its rules: conf/timezone.h */
@@ -166,6 +169,7 @@ union section_struct {
     struct zone_def zone;
     struct route_def route;
     struct rule_def rule;
+    struct test_def test;
     struct directory_def directory;
     struct provider_def provider;
 };

@@ -17,6 +17,8 @@ static int copy_machine(const struct snapshot *from, struct snapshot *to)
     to->zones = NULL;
     to->routes = NULL;
     to->rules = NULL;
+    to->tests = NULL;
+    to->test_count = 0;
     to->dirs = NULL;
     to->listener_count = to->zone_count = to->route_count = to->rule_count = to->dir_count = 0;
     to->providers = NULL;

@@ -199,6 +199,27 @@ static inline bool rule_asks_grant(const struct rule_def *r)
     return r->approvers != NULL && r->approvers[0] != '\0';
 }
 
+enum expectation { EXPECT_ALLOW = 0, EXPECT_DENY = 1, EXPECT_PROVE = 2 };
+
+/* What the policy has to say of one request: keeper/trials.h. Nothing of it is for an edge. */
+struct test_def {
+    const char *name;
+    const char *user, *token, *certificate; /* "" when it is another */
+    struct names groups;                    /* that the person is in */
+    bool nobody;
+    enum assurance assurance;
+    uint32_t age;              /* seconds since that was proven */
+    const char *zone, *source; /* one of them */
+    const char *method;
+    const char *url;          /* or … */
+    const char *route, *path; /* … these */
+    bool upgrade;             /* a WebSocket */
+    const char *at;           /* conf/moment.h; "": whenever each rule holds */
+    enum expectation expect;
+    const char *rule; /* that decides, or came nearest; "": any */
+    enum origin origin;
+};
+
 /* A directory that says who people are. Nothing of it is for an edge. */
 struct directory_def {
     const char *name;
@@ -337,6 +358,8 @@ struct snapshot {
     size_t route_count;
     struct rule_def *rules;
     size_t rule_count;
+    struct test_def *tests;
+    size_t test_count;
 
     /* From the file only; the keeper's. */
     struct directory_def *dirs;

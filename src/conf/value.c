@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/text.h"
 #include "conf/directory.h"
+#include "conf/moment.h"
 #include "conf/pattern.h"
 #include "conf/provider.h"
 #include "conf/schedule.h"
@@ -57,6 +58,15 @@ static const char *const GROUPS_FROM_WORDS[] = {[GROUPS_NONE] = "none",
                                                 [GROUPS_IN_CHAIN] = "in-chain"};
 static const char *const BIND_NETWORK_WORDS[] = {
     [BIND_OFF] = "off", [BIND_ADDRESS] = "address", [BIND_ZONE] = "zone"};
+
+static const char *const EXPECTATION_WORDS[] = {
+    [EXPECT_ALLOW] = "allow", [EXPECT_DENY] = "deny", [EXPECT_PROVE] = "prove"};
+
+static bool is_address(struct span text)
+{
+    struct addr a;
+    return addr_parse(text, &a) == 0;
+}
 
 static const char *const HOST_WORDS[] = {"preserve"};
 
@@ -144,6 +154,10 @@ static const struct type TYPES[KEY_TYPE_COUNT] = {
                      mailserver_is_mailbox},
     [KEY_WEB_URL] = {"https URL", "https://HOST, with port, path and query or without",
                      weburl_is_text},
+    [KEY_SOURCE] = {"address", "an address such as 192.0.2.7 or 2001:db8::7", is_address},
+    [KEY_MOMENT] = {"moment", "a moment such as 2026-11-25T10:00:00Z", moment_is_text},
+    [KEY_EXPECTATION] = {"word", "allow, deny or prove", NULL, 4, EXPECTATION_WORDS,
+                         countof(EXPECTATION_WORDS)},
     [KEY_WINDOW] = {"time", "a time such as Mon-Fri 08:00-18:00 or 22:00-06:00", window_is_text},
     [KEY_TIME_ZONE] = {"time zone", "the name of a time zone such as Europe/Berlin",
                        timezone_is_name},

@@ -691,6 +691,40 @@ static void check_rules(struct check *c)
     }
 }
 
+/* ---- tests ------------------------------------------------------------------------------------
+ */
+
+static void check_tests(struct check *c)
+{
+    const struct snapshot *s = c->s;
+    for (size_t i = 0; i < s->test_count; i++) {
+        const struct test_def *t = &s->tests[i];
+        struct place whole = place_key(SECTION_TESTS, i, NULL);
+        struct place zone = place_key(SECTION_TESTS, i, "zone");
+        struct place route = place_key(SECTION_TESTS, i, "route");
+        struct place rule = place_key(SECTION_TESTS, i, "rule");
+        int who = (t->user[0] != 0 || t->groups.count > 0) + (t->token[0] != 0) +
+                  (t->certificate[0] != 0) + t->nobody;
+        if (who != 1)
+            report(c, &whole,
+                   "expected one of user (or group), token, certificate and nobody, "
+                   "found %d",
+                   who);
+        if ((t->zone[0] != 0) + (t->source[0] != 0) != 1)
+            report(c, &whole, "expected zone or source, found %s",
+                   t->zone[0] != 0 ? "both" : "neither");
+        if ((t->url[0] != 0) + (t->route[0] != 0) != 1)
+            report(c, &whole, "expected url or route, found %s",
+                   t->url[0] != 0 ? "both" : "neither");
+        if (t->zone[0] != 0)
+            check_reference(c, SECTION_ZONES, &zone, t->zone);
+        if (t->route[0] != 0)
+            check_reference(c, SECTION_ROUTES, &route, t->route);
+        if (t->rule[0] != 0)
+            check_reference(c, SECTION_RULES, &rule, t->rule);
+    }
+}
+
 /* ---- public listeners ------------------------------------------------------------------------ */
 
 static bool is_whole_internet(struct check *c, const struct cidr *networks, size_t count)
@@ -912,6 +946,7 @@ int verify_each(const struct snapshot *s, verify_found found, void *ctx)
     check_routes(&c);
     check_client_pairs(&c);
     check_rules(&c);
+    check_tests(&c);
     check_public(&c);
     check_proxies(&c);
     check_certificates(&c);

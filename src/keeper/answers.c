@@ -385,6 +385,7 @@ static const struct answer_row ROWS[] = {
     {"PUT", "/api/v1/zones/{name}", 200, 201, NULL},
     {"PUT", "/api/v1/routes/{name}", 200, 201, NULL},
     {"PUT", "/api/v1/rules/{name}", 200, 201, NULL},
+    {"PUT", "/api/v1/tests/{name}", 200, 201, NULL},
 };
 
 const struct answer_row *answer_of(const struct operation *op)

@@ -15,6 +15,7 @@ const struct document_kind DOCUMENT_KINDS[] = {
     {"route", "routes"},
     {"rule", "rules"},
     {"setting", "settings"},
+    {"test", "tests"},
 };
 const size_t DOCUMENT_KIND_COUNT = countof(DOCUMENT_KINDS);
 

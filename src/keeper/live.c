@@ -17,6 +17,7 @@
 #include "keeper/hosts.h"
 #include "keeper/known.h"
 #include "keeper/leases.h"
+#include "keeper/trials.h"
 #include "keeper/trust.h"
 #include "keeper/zoneinfo.h"
 
@@ -197,6 +198,9 @@ int live_from(const struct snapshot *file, const struct documents *documents,
         l->snapshot->number = number;
         l->snapshot->generation = file->generation;
         r = policy_new(l->snapshot, &l->policy);
+    }
+    if (r == 0) {
+        r = trials_check(l->policy, l->snapshot, errors);
     }
     if (r == 0) {
         r = check_exceptions(l->snapshot, errors);

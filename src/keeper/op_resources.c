@@ -26,6 +26,7 @@ static const struct noun NOUNS[] = {
     {"zones", "zone", AUDIT_ZONE_PUT, AUDIT_ZONE_REMOVED},
     {"routes", "route", AUDIT_ROUTE_PUT, AUDIT_ROUTE_REMOVED},
     {"rules", "rule", AUDIT_RULE_PUT, AUDIT_RULE_REMOVED},
+    {"tests", "test", AUDIT_TEST_PUT, AUDIT_TEST_REMOVED},
 };
 
 /* The row found is one of these by its path: "/api/v1/zones…". */

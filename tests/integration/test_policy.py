@@ -160,3 +160,40 @@ def test_an_anonymous_rule_lets_anybody_pass_without_a_name(site, ann, up):
 def test_an_anonymous_rule_says_to_the_letter_what_it_opens(site, words):
     done = site.cli("rule", "add", "odd", "--anonymous", "--zone", "local", "--route", "app", *words, check=False)
     assert done.returncode == 1 and "expected" in done.stderr, done
+
+
+def test_a_change_with_which_a_test_fails_is_refused_and_nothing_changes(site, ann):
+    site.cli("test", "add", "owners-in", "--group", "owners", "--zone", "local", "--route", "app", "--expect", "allow")
+    site.cli("test", "add", "nobody-in", "--nobody", "--zone", "local", "--url", site.console_url("app", "/x"),
+             "--expect", "prove")
+    try:
+        done = site.cli("rule", "add", "closed", "--deny", "--route", "app", check=False)
+        assert done.returncode == 1, done
+        assert "tests.owners-in: expected allow, found deny" in done.stderr and "closed" in done.stderr
+        assert ann.get(site.console_url("app")).status == 200
+        assert "closed" not in site.cli("rule", "list")
+        done = site.cli("test", "add", "wrong", "--user", "joe", "--zone", "local", "--route", "app", "--path",
+                        "/../x", "--expect", "allow", check=False)
+        assert done.returncode == 1 and "wrong" not in site.cli("test", "list")
+        done = site.cli("test", "add", "both", "--user", "joe", "--nobody", "--zone", "local", "--route", "app",
+                        check=False)
+        assert done.returncode == 1 and "expected one of user" in done.stderr
+        shown = site.json("test", "show", "owners-in")
+        assert (shown["group"], shown["expect"], shown["origin"]) == ("owners", "allow", "store")
+    finally:
+        site.cli("test", "remove", "owners-in")
+        site.cli("test", "remove", "nobody-in")
+
+
+def test_check_runs_the_tests_of_the_file(site, tmp_path):
+    text = ("portal: {host: gw.test}\nstate: {directory: %s}\n"
+            "routes: {t: {host: t.test, upstream: 'http://127.0.0.1:1'}}\n"
+            "rules: [{name: all, users: ['*'], zones: [local], routes: [t]}]\n"
+            "tests: [{name: strangers, nobody: true, zone: local, route: t, expect: %s}]\n")
+    config = tmp_path / "postern.yaml"
+    config.write_text(text % (tmp_path, "deny"))
+    done = site.cli("check", "--config", str(config), check=False)
+    assert done.returncode == 1 and "tests.strangers: expected deny, found prove" in done.stderr, done
+    config.write_text(text % (tmp_path, "prove"))
+    done = site.cli("check", "--config", str(config), check=False)
+    assert done.returncode == 0, done

@@ -6,6 +6,7 @@
 
 #include "base/fault.h"
 #include "base/file.h"
+#include "conf/moment.h"
 #include "conf/schedule.h"
 #include "conf/timezone.h"
 
@@ -198,11 +199,44 @@ static void a_zone_whose_changes_are_laid_down_year_by_year_is_refused(void **st
     buf_fini(&file);
 }
 
+static void a_moment_is_a_date_a_time_and_an_offset(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t at;
+    } GOOD[] = {
+        {"1970-01-01T00:00Z", 0},
+        {"2026-03-29T01:00:00Z", 1774746000},
+        {"2026-03-29T03:00+02:00", 1774746000},
+        {"2026-03-28T20:00:00-05:00", 1774746000},
+        {"2028-02-29T00:00:00Z", 1835395200},
+    };
+    static const char *const BAD[] = {"",
+                                      "2026-03-29",
+                                      "2026-03-29T01:00",
+                                      "2026-02-29T00:00Z",
+                                      "2026-13-01T00:00Z",
+                                      "2026-01-01T24:00Z",
+                                      "2026-01-01T00:00Zx",
+                                      "1970-01-01T00:00+01:00",
+                                      "2026-01-01 00:00Z"};
+    uint64_t at;
+    for (size_t i = 0; i < countof(GOOD); i++) {
+        assert_int_equal(moment_parse(span_str(GOOD[i].text), &at), 0);
+        assert_int_equal(at, GOOD[i].at);
+    }
+    for (size_t i = 0; i < countof(BAD); i++)
+        if (moment_is_text(span_str(BAD[i])))
+            fail_msg("'%s' was taken", BAD[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(windows_are_days_and_a_span_of_the_clock),
         cmocka_unit_test(rules_tell_the_offset_of_every_moment),
+        cmocka_unit_test(a_moment_is_a_date_a_time_and_an_offset),
         cmocka_unit_test(names_do_not_lead_out_of_their_directory),
         cmocka_unit_test(a_file_of_tzdata_gives_what_the_library_says),
         cmocka_unit_test(a_zone_whose_changes_are_laid_down_year_by_year_is_refused),
