@@ -878,7 +878,7 @@ def test_bodies_that_are_not_clean_json_are_refused(keeper, edge, owner):
         problem = json.loads(page.body)
         assert page.status == status, (raw[:40], problem)
         assert page.type == b"application/problem+json"
-        assert set(problem) <= {"type", "title", "status", "detail", "field"}
+        assert set(problem) <= {"type", "title", "status", "detail", "field", "instance"}
     # Nothing is parsed for strangers.
     page = edge.verb(CONSOLE, "x" * 43, "POST", "/api/v1/users", raw=b"{")
     assert page.status == 401
