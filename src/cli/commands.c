@@ -196,6 +196,9 @@ static const struct option_def RULE_ADD_OPTIONS[] = {
     {"time", OPTION_LOCAL_LIST, NULL, "TIME", "at this time, such as 'Mon-Fri 08:00-18:00'; may be repeated (always)"},
     {"time-zone", OPTION_TEXT, "time_zone", "ZONE", "time zone of the times, such as Europe/Berlin (UTC)"},
     {"deny", OPTION_FLAG, NULL, NULL, "refuse what this fits, before any rule that admits"},
+    {"approvers", OPTION_TEXT, NULL, "GROUP", "only whom members of this group grant it for a time"},
+    {"approvals", OPTION_NUMBER, NULL, "N", "so many of them have to agree (1)"},
+    {"grant-max", OPTION_TEXT, "grant_max", "TIME", "for at most so long (4h)"},
     {"replace", OPTION_LOCAL_FLAG, NULL, NULL, "replace a rule of this name"},
     NO_MORE,
 };

@@ -15,6 +15,7 @@ enum key_type {
     KEY_HOST,
     KEY_HOST_PORT,
     KEY_IDENTITY,
+    KEY_GUARDED,
     KEY_HEADER,
     KEY_PATH, /* absolute, on this machine */
     KEY_INTERFACE,

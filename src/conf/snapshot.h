@@ -297,6 +297,11 @@ struct authentication_conf {
     uint32_t admin_max_age;         /* 10 min: … proven at most so long ago */
 };
 
+struct changes_conf {
+    struct names two_person; /* classes of changes that two people have to agree to */
+    uint32_t wait;           /* 24 h: until a request expires that nobody has decided */
+};
+
 struct notices_conf {
     const char *mail_server; /* "": no mail */
     const char *mail_from;
@@ -335,6 +340,7 @@ struct snapshot {
     struct authentication_conf authentication;
     struct notices_conf notices;
     struct retention_conf retention;
+    struct changes_conf changes;
     uint32_t edges; /* 0: one per processor */
     enum sandbox_mode sandbox;
     const char *user;            /* to become when started as root; "" → "postern" */

@@ -61,6 +61,11 @@ bool spelling_identity(struct span text)
     return span_is(text, "jwt") || span_is(text, "headers");
 }
 
+bool spelling_guarded(struct span text)
+{
+    return span_is(text, "policy") || span_is(text, "authorities") || span_is(text, "breakglass");
+}
+
 bool spelling_header(struct span text)
 {
     for (size_t i = 0; i < text.len; i++)

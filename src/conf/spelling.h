@@ -13,6 +13,7 @@ bool spelling_host_port(struct span text);
 bool spelling_selector(struct span text);
 /* How a console is told who asks: "jwt" or "headers". */
 bool spelling_identity(struct span text);
+bool spelling_guarded(struct span text);
 /* A header name in lower case (a token, RFC 9110 section 5.6.2), at most 64 bytes. */
 bool spelling_header(struct span text);
 /* One line of UTF-8 without control characters. */

@@ -43,6 +43,7 @@ static const char *const FORWARDED_WORDS[] = {[FORWARDED_OFF] = "off",
                                               [FORWARDED_RFC7239] = "forwarded"};
 static const char *const KIND_WORDS[] = {[ROUTE_HTTP] = "http", [ROUTE_TCP] = "tcp"};
 static const char *const IDENTITY_WORDS[] = {"jwt", "headers"};
+static const char *const GUARDED_WORDS[] = {"policy", "authorities", "breakglass"};
 static const char *const BALANCE_WORDS[] = {
     [BALANCE_SESSION] = "session", [BALANCE_ROUND_ROBIN] = "round-robin"};
 
@@ -88,6 +89,8 @@ static const struct type TYPES[KEY_TYPE_COUNT] = {
     [KEY_HOST] = {"host", "a host name in lower case, without port", spelling_host},
     [KEY_HOST_PORT] = {"host or host:port", "a host name in lower case, with port or without",
                        spelling_host_port},
+    [KEY_GUARDED] = {"word", "policy, authorities or breakglass", spelling_guarded, 0,
+                     GUARDED_WORDS, countof(GUARDED_WORDS)},
     [KEY_IDENTITY] = {"word", "jwt or headers", spelling_identity, 0, IDENTITY_WORDS,
                       countof(IDENTITY_WORDS)},
     [KEY_HEADER] = {"header", "the name of a header in lower case", spelling_header},

@@ -111,9 +111,42 @@ static bool is_beside(struct span chain, const struct token *t)
            clientcert_spki_is(spki, t->certificate);
 }
 
-static int find_token(struct call *c, uint64_t now, enum view_status *status)
+static int fill_token(struct call *c, const struct token *t)
 {
     struct actor *a = &c->actor;
+    a->token = t;
+    a->scope_routes = t->routes;
+    a->scope_methods = t->methods;
+    a->scope_paths = t->paths;
+    a->text = arena_printf(&c->arena, "%s/%s", t->owner, t->name);
+    return a->text == NULL ? -ENOMEM : fill_user(c, t->owner);
+}
+
+int actor_stand_for(struct call *c, const char *user, const char *token)
+{
+    uint64_t now = c->now_ms / 1000;
+    struct token *t = arena_alloc(&c->arena, sizeof(*t));
+    c->actor = (struct actor){.kind = token[0] == '\0' ? CREDENTIAL_CONSOLE : CREDENTIAL_TOKEN,
+                              .user = ""};
+    if (t == NULL) {
+        return -ENOMEM;
+    }
+    if (token[0] == '\0') {
+        int r = fill_user(c, user);
+        c->actor.text = c->actor.user;
+        return r;
+    }
+    int r = tokens_find_name(c->keeper->store, token, &c->arena, t);
+    if (r == FAULT_ABSENT ||
+        (r == 0 && (strcmp(t->owner, user) != 0 || t->revoked != 0 || t->owner_disabled ||
+                    (t->expires != 0 && t->expires <= now)))) {
+        return FAULT_DENIED;
+    }
+    return r < 0 ? r : fill_token(c, t);
+}
+
+static int find_token(struct call *c, uint64_t now, enum view_status *status)
+{
     struct token *found = arena_alloc(&c->arena, sizeof(*found)), token;
     int r = token_resolve(c->keeper, c->in.token, now, &c->arena, &token, status);
     if (found == NULL) {
@@ -126,12 +159,24 @@ static int find_token(struct call *c, uint64_t now, enum view_status *status)
         return r;
     }
     *found = token;
-    a->token = found;
-    a->scope_routes = token.routes;
-    a->scope_methods = token.methods;
-    a->scope_paths = token.paths;
-    a->text = arena_printf(&c->arena, "%s/%s", token.owner, token.name);
-    return a->text == NULL ? -ENOMEM : fill_user(c, token.owner);
+    return fill_token(c, found);
+}
+
+static int fill_session(struct call *c, const struct session *s)
+{
+    struct actor *a = &c->actor;
+    memcpy(a->session, s->id, sizeof(a->session));
+    a->proven = s->proven;
+    a->emergency = s->emergency;
+    int r = fill_user(c, s->user);
+    a->text = a->user;
+    return r;
+}
+
+int actor_be(struct call *c, const struct session *s)
+{
+    c->actor = (struct actor){.kind = CREDENTIAL_SSO, .user = ""};
+    return fill_session(c, s);
 }
 
 static int find_session(struct call *c, uint64_t now, enum view_status *status)
@@ -142,13 +187,7 @@ static int find_session(struct call *c, uint64_t now, enum view_status *status)
     if (r < 0 || *status != VIEW_OK) {
         return r;
     }
-    struct actor *a = &c->actor;
-    memcpy(a->session, session.id, sizeof(a->session));
-    a->proven = session.proven;
-    a->emergency = session.emergency;
-    r = fill_user(c, session.user);
-    a->text = a->user;
-    return r;
+    return fill_session(c, &session);
 }
 
 int actor_find(struct call *c, bool *known)

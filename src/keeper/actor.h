@@ -19,6 +19,12 @@ must_check int token_resolve(struct keeper *k, struct span text, uint64_t now, s
 
 /* Fills c->actor. *known is false when nobody valid is behind the call's credential. */
 must_check int actor_find(struct call *c, bool *known);
+/* Fills c->actor with the person of this session, as by its cookie for handing over: good for
+ * showing what is his, not for administering. */
+must_check int actor_be(struct call *c, const struct session *s);
+/* The same with a person who is not here, as the operation that he asked for is carried out; token:
+ * by which he asked, or "". FAULT_DENIED: the token is not good any more. FAULT_ABSENT. */
+must_check int actor_stand_for(struct call *c, const char *user, const char *token);
 /* A token that is not good where this call came from. */
 bool actor_strays(const struct call *c);
 /* A token acts on the API of postern only when its scope names the route "portal", and only with

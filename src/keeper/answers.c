@@ -44,6 +44,44 @@ static const struct field LINK[] = {
     {0},
 };
 
+static const struct field VOICE[] = {
+    ALWAYS("user", FIELD_NAME),
+    OR_NULL("at", FIELD_TIME),
+    ALWAYS("comment", FIELD_STRING),
+    {0},
+};
+
+static const struct field REQUEST[] = {
+    ALWAYS("id", FIELD_NUMBER),
+    ALWAYS("kind", FIELD_ENUM, .values = "access|change"),
+    ALWAYS("state", FIELD_ENUM, .values = "pending|approved|denied|expired|withdrawn|ended|failed"),
+    ALWAYS("user", FIELD_NAME),
+    MAYBE("rule", FIELD_NAME),
+    MAYBE("class", FIELD_NAME),
+    ALWAYS("reason", FIELD_STRING),
+    ALWAYS("duration", FIELD_NUMBER),
+    OR_NULL("created", FIELD_TIME),
+    OR_NULL("expires", FIELD_TIME),
+    OR_NULL("decided", FIELD_TIME),
+    OR_NULL("ends", FIELD_TIME),
+    ALWAYS("seconds_left", FIELD_NUMBER),
+    ALWAYS("note", FIELD_STRING),
+    ALWAYS("voices", FIELD_OBJECTS, .fields = VOICE),
+    OR_NULL("approvers", FIELD_NAME),
+    ALWAYS("approvals", FIELD_NUMBER),
+    ALWAYS("may_decide", FIELD_FLAG),
+    MAYBE("operation", FIELD_OBJECT),
+    MAYBE("result", FIELD_ANY),
+    {0},
+};
+
+static const struct field REQUESTABLE[] = {
+    ALWAYS("rule", FIELD_NAME),      ALWAYS("routes", FIELD_LIST),
+    ALWAYS("approvers", FIELD_NAME), ALWAYS("approvals", FIELD_NUMBER),
+    ALWAYS("longest", FIELD_NUMBER), OR_NULL("request", FIELD_NUMBER),
+    OR_NULL("state", FIELD_STRING),  {0},
+};
+
 static const struct field SESSION[] = {
     ALWAYS("id", FIELD_STRING),
     OR_NULL("parent", FIELD_STRING),
@@ -251,12 +289,16 @@ static const struct {
     const struct field *fields;
     const char *name;
 } NAMES[] = {
-    {USER, "User"},           {LINK, "Link"},           {SESSION, "Session"},
-    {TOKEN, "Token"},         {NEW_TOKEN, "NewToken"},  {CERTIFICATE, "Certificate"},
-    {PASSKEY, "Passkey"},     {GROUP, "Group"},         {IDENTITY, "Identity"},
-    {ACCESS, "AccessRecord"}, {NOTICE, "Notice"},       {EMERGENCY, "BreakGlassAccount"},
-    {APPROVAL, "Approval"},   {DIRECTORY, "Directory"}, {TILE, "Console"},
-    {WHO, "Caller"},          {HEALTH, "Health"},       {ASSERTION, "AssertionKey"},
+    {REQUEST, "Request"},    {REQUESTABLE, "Requestable"},
+    {USER, "User"},          {LINK, "Link"},
+    {SESSION, "Session"},    {TOKEN, "Token"},
+    {NEW_TOKEN, "NewToken"}, {CERTIFICATE, "Certificate"},
+    {PASSKEY, "Passkey"},    {GROUP, "Group"},
+    {IDENTITY, "Identity"},  {ACCESS, "AccessRecord"},
+    {NOTICE, "Notice"},      {EMERGENCY, "BreakGlassAccount"},
+    {APPROVAL, "Approval"},  {DIRECTORY, "Directory"},
+    {TILE, "Console"},       {WHO, "Caller"},
+    {HEALTH, "Health"},      {ASSERTION, "AssertionKey"},
 };
 
 static const struct field CHANGED[] = {
@@ -356,6 +398,14 @@ static const struct answer_row ROWS[] = {
     {"GET", "/api/v1/certificates/{name}", 200, 0, CERTIFICATE},
     {"DELETE", "/api/v1/certificates/{name}", 200, 0, NOTHING},
     {"GET", "/api/v1/sessions", 200, 0, LIST_OF("sessions", SESSION)},
+    {"GET", "/api/v1/requests", 200, 0, LIST_OF("requests", REQUEST)},
+    {"POST", "/api/v1/requests", 201, 0, REQUEST},
+    {"GET", "/api/v1/requests/{id}", 200, 0, REQUEST},
+    {"POST", "/api/v1/requests/{id}/approve", 200, 0, REQUEST},
+    {"POST", "/api/v1/requests/{id}/deny", 200, 0, REQUEST},
+    {"DELETE", "/api/v1/requests/{id}", 200, 0, REQUEST},
+    {"GET", "/api/v1/me/requestable", 200, 0,
+     PART(ALWAYS("rules", FIELD_OBJECTS, .fields = REQUESTABLE))},
     {"DELETE", "/api/v1/sessions/{id}", 200, 0, NOTHING},
     {"GET", "/api/v1/directories", 200, 0, LIST_OF("directories", DIRECTORY)},
     {"GET", "/api/v1/notices", 200, 0, LIST_OF("notices", NOTICE)},

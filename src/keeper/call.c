@@ -100,6 +100,7 @@ void call_reset(struct call *c)
     c->location = c->away = NULL;
     c->set_sso = c->set_console = c->set_flow = SPAN_NONE;
     c->at_deadline = false;
+    c->second = NULL;
     c->needs.level = ASSURANCE_NONE;
     c->detail[0] = c->field[0] = '\0';
     c->etag[0] = c->allow[0] = '\0';
@@ -299,7 +300,12 @@ int call_audit(struct call *c, enum audit_event event, struct span target, json_
     };
     struct buf text;
     buf_init(&text, 65536);
-    int r = detail == NULL ? 0 : json_write(detail, &text);
+    int r = 0;
+    if (c->second != NULL) {
+        detail = detail == NULL ? json_object() : detail;
+        r = json_put(detail, "approved_by", json_text(span_str(c->second)));
+    }
+    r = r < 0 || detail == NULL ? r : json_write(detail, &text);
     json_decref(detail);
     if (r == 0) {
         struct audit_draft draft = {

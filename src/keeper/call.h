@@ -101,6 +101,7 @@ struct call {
 
     /* Found while it runs. */
     struct actor actor;
+    const char *second; /* while it runs as somebody else's: who agreed to it; or NULL */
     const struct operation *op;
     struct span param[2]; /* the {…} of the path template */
     json_t *body;         /* NULL without a body */

@@ -16,6 +16,7 @@
 #include "keeper/json.h"
 #include "keeper/keeper.h"
 #include "keeper/operation.h"
+#include "store/requests.h"
 #include "store/resources.h"
 #include "store/versions.h"
 
@@ -207,6 +208,10 @@ static int undo_step(struct keeper *k, void *context)
 {
     const struct change *c = context;
     int r = c->version == 0 ? 0 : versions_undo(k->store, c->version, clock_wall_ms() / 1000);
+    if (r == 0 && c->request != 0) {
+        r = requests_move(k->store, c->request, REQUEST_APPROVED, REQUEST_FAILED, 0, 0,
+                          "a process refused the change, and it was taken back");
+    }
     return r < 0
                ? r
                : keeper_audit(k, AUDIT_CHANGE_UNDONE, span_str(c->label), AUDIT_FAILED, SPAN_NONE);

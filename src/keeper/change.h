@@ -49,6 +49,7 @@ struct change {
     uint64_t generation;
     /* Resources; or a lease, which has no version. */
     struct candidate *plan; /* owned; its live is the candidate above */
+    uint64_t request;       /* that others have agreed to (store/requests.h); 0: none */
     uint64_t version;       /* 0: none */
     uint64_t confirm_for; /* seconds that it has to be confirmed in, 0: it needs no confirmation */
     bool is_expiry;       /* nobody confirmed a version: back to what was before it */

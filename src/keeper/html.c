@@ -37,13 +37,17 @@ void html_time(struct buf *page, uint64_t wall_ms)
     (void)buf_printf(page, "<time datetime=\"%s\">%.10s %.8s UTC</time>", text, text, text + 11);
 }
 
-void html_open(struct buf *page, const char *title, struct span user)
+void html_open_again(struct buf *page, const char *title, struct span user, unsigned seconds)
 {
     html_raw(page, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
                    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
                    "<title>");
     html_str(page, title);
-    html_raw(page, " · postern</title><link rel=\"stylesheet\" href=\"/assets/style.css\">"
+    html_raw(page, " · postern</title>");
+    if (seconds > 0) {
+        (void)buf_printf(page, "<meta http-equiv=\"refresh\" content=\"%u\">", seconds);
+    }
+    html_raw(page, "<link rel=\"stylesheet\" href=\"/assets/style.css\">"
                    "</head>\n<body><header><a class=\"name\" href=\"/\">postern</a>");
     if (user.len > 0) {
         html_raw(page, "<a class=\"user\" href=\"/account\" title=\"Your account\">");
@@ -54,6 +58,11 @@ void html_open(struct buf *page, const char *title, struct span user)
     html_raw(page, "</header>\n<main>\n<h1>");
     html_str(page, title);
     html_raw(page, "</h1>\n");
+}
+
+void html_open(struct buf *page, const char *title, struct span user)
+{
+    html_open_again(page, title, user, 0);
 }
 
 void html_close(struct buf *page)

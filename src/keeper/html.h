@@ -23,6 +23,8 @@ void html_time(struct buf *page, uint64_t wall_ms);
 /* Document head, header with the product's name, the user and a log-out button, opening of main.
  * user may be empty: then neither is shown. */
 void html_open(struct buf *page, const char *title, struct span user);
+/* The same of a page that a browser loads again after so many seconds. */
+void html_open_again(struct buf *page, const char *title, struct span user, unsigned seconds);
 void html_close(struct buf *page);
 /* A form of one button that posts to path (a constant), an encoded segment and tail (a constant).
  */

@@ -13,7 +13,10 @@
 
 #define HOUR 3600u
 
-enum told_flag { TOLD_OWNERS = 1 /* all of them, too */ };
+enum told_flag {
+    TOLD_OWNERS = 1, /* all of them, too */
+    TOLD_CHARGE = 2, /* all members of the group that the record calls `approvers`, too */
+};
 
 /* The target of each is a user. */
 static const struct told {
@@ -50,6 +53,12 @@ static const struct told {
     {AUDIT_PASSKEY_REMOVED, 0},
     {AUDIT_PASSKEY_DISABLED, 0},
     {AUDIT_PASSKEY_ENABLED, 0},
+    {AUDIT_REQUEST_MADE, TOLD_CHARGE},
+    {AUDIT_REQUEST_APPROVED, 0},
+    {AUDIT_REQUEST_DENIED, 0},
+    {AUDIT_REQUEST_EXPIRED, 0},
+    {AUDIT_REQUEST_FAILED, 0},
+    {AUDIT_GRANT_ENDED, 0},
 };
 
 static const struct told *told_find(enum audit_event event)
@@ -134,15 +143,15 @@ static int add(struct keeper *k, struct notice *n, enum notice_channel channel, 
     return r;
 }
 
-struct owners {
+struct members {
     struct keeper *keeper;
     struct notice notice;
     const char *except;
 };
 
-static int each_owner(void *context, const char *name)
+static int each_member(void *context, const char *name)
 {
-    struct owners *o = context;
+    struct members *o = context;
     struct user user;
     if (strcmp(name, o->except) == 0) {
         return 0;
@@ -153,16 +162,30 @@ static int each_owner(void *context, const char *name)
                : add(o->keeper, &o->notice, NOTICE_MAIL, name, user.mail);
 }
 
-static int tell_owners(struct keeper *k, const struct notice *n, const struct audit_draft *d,
-                       const char *except)
+static int tell_members(struct keeper *k, const struct notice *n, const struct audit_draft *d,
+                        const char *group, const char *except)
 {
-    struct owners o = {.keeper = k, .notice = *n, .except = except};
+    struct members o = {.keeper = k, .notice = *n, .except = except};
     struct buf words;
     buf_init(&words, NOTICE_DETAIL_MAX);
     describe(d, d->target, &words);
     (void)snprintf(o.notice.detail, sizeof(o.notice.detail), "%.*s", SPAN_FMT(buf_view(&words)));
     buf_fini(&words);
-    return groups_members(k->store, GROUP_OWNERS, "", STORE_PAGE_MAX, each_owner, &o);
+    return groups_members(k->store, group, "", STORE_PAGE_MAX, each_member, &o);
+}
+
+/* Of the group that the record names. */
+static int tell_charge(struct keeper *k, const struct notice *n, const struct audit_draft *d,
+                       const char *except)
+{
+    json_t *detail = NULL;
+    if (d->detail.len == 0 || json_read(d->detail, &detail, NULL, 0) < 0) {
+        return 0;
+    }
+    const char *group = json_string_value(json_object_get(detail, "approvers"));
+    int r = group == NULL ? 0 : tell_members(k, n, d, group, except);
+    json_decref(detail);
+    return r;
 }
 
 int notices_tell(struct keeper *k, const struct audit_draft *d)
@@ -199,7 +222,10 @@ int notices_tell(struct keeper *k, const struct audit_draft *d)
         r = add(k, &n, NOTICE_WEBHOOK, name, "");
     }
     if (r == 0 && (told->flags & TOLD_OWNERS) != 0 && conf->mail_server[0] != '\0') {
-        r = tell_owners(k, &n, d, name);
+        r = tell_members(k, &n, d, GROUP_OWNERS, name);
+    }
+    if (r == 0 && (told->flags & TOLD_CHARGE) != 0 && conf->mail_server[0] != '\0') {
+        r = tell_charge(k, &n, d, name);
     }
     return r;
 }

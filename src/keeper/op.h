@@ -120,6 +120,22 @@ int op_password_list(struct call *c);
 int op_sealing_show(struct call *c);
 int op_sealing_rotate(struct call *c);
 
+int page_access_show(struct call *c);
+int page_access_submit(struct call *c);
+int page_requests(struct call *c);
+int page_requests_approve(struct call *c);
+int page_requests_deny(struct call *c);
+int page_requests_drop(struct call *c);
+int op_requests_list(struct call *c);
+int op_requests_get(struct call *c);
+int op_requests_add(struct call *c);
+int op_requests_approve(struct call *c);
+int op_requests_deny(struct call *c);
+int op_requests_drop(struct call *c);
+int op_me_requestable(struct call *c);
+/* The number of a request in the path; false: the call has ended with a problem. */
+bool op_request_number(struct call *c, uint64_t *ret);
+
 int op_audit_list(struct call *c);
 int op_audit_verify(struct call *c);
 int op_audit_head(struct call *c);

@@ -13,6 +13,7 @@
 #include "keeper/operation.h"
 #include "policy/decide.h"
 #include "store/certificates.h"
+#include "store/requests.h"
 #include "store/resources.h"
 #include "store/tokens.h"
 
@@ -337,6 +338,11 @@ static bool explain_subject(struct call *c, struct subject *subject, int *fault)
     subject->user = span_str(owner);
     subject->named_only = *fault == 0 && row.kind == USER_BREAK_GLASS;
     subject->groups = arena_copy(&c->arena, buf_view(&groups));
+    buf_clear(&groups);
+    if (*fault == 0 && subject->kind == SUBJECT_PERSON) {
+        *fault = requests_grants(c->keeper->store, owner, grants_now(c->keeper), &groups);
+        subject->grants = arena_copy(&c->arena, buf_view(&groups));
+    }
     buf_fini(&groups);
     if (*fault == FAULT_ABSENT) {
         *fault = 0;

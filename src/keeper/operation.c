@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "base/text.h"
 #include "keeper/actor.h"
+#include "keeper/guarded.h"
 #include "keeper/json.h"
 #include "keeper/keeper.h"
 #include "keeper/precondition.h"
@@ -257,6 +258,14 @@ static bool in_pace(struct call *c)
     return false;
 }
 
+/* Does it, or has it wait for a second person. */
+static int run_or_hold(struct call *c)
+{
+    bool held = false;
+    int r = guarded_hold(c, &held);
+    return r < 0 || held ? r : c->op->run(c);
+}
+
 static int perform(struct call *c)
 {
     bool looks = strcmp(c->op->method, "GET") == 0;
@@ -274,7 +283,7 @@ static int perform(struct call *c)
     if (r <= 0) {
         return r;
     }
-    r = c->op->run(c);
+    r = run_or_hold(c);
     if (r == 0 && makes && c->need == CALL_ANSWER && c->status >= 200 && c->status < 300) {
         return repeat_done(c);
     }

@@ -37,21 +37,6 @@ static int each_row(void *context, const struct enrolment *e)
     return 0;
 }
 
-/* Beforehand, so that nobody types a code in vain. */
-static void say_prove(struct call *c, struct buf *page)
-{
-    const struct authentication_conf *conf = &live_snapshot(c->keeper->live)->authentication;
-    if (!stepup_satisfied(&c->actor.proven, conf->admin_assurance, conf->admin_max_age,
-                          c->now_ms / 1000)) {
-        html_raw(page, "<p role=\"status\">To approve, prove first who you are.</p><p>"
-                       "<a class=\"button\" href=\"/signin/stepup?need=");
-        html_str(page, assurance_name(conf->admin_assurance));
-        html_raw(page, "&amp;age=");
-        html_num(page, conf->admin_max_age);
-        html_raw(page, "&amp;place=%2Faccount%2Fapprovals\">Prove who you are</a></p>");
-    }
-}
-
 static int show(struct call *c, unsigned status, const char *text)
 {
     struct buf *page = &c->page;
@@ -66,7 +51,7 @@ static int show(struct call *c, unsigned status, const char *text)
         html_str(page, text);
         html_raw(page, "</p>");
     }
-    say_prove(c, page);
+    stepup_offer(c, "/account/approvals");
     html_raw(page, "<table class=\"table\"><thead><tr><th>Who</th><th>Asked</th><th>From</th>"
                    "<th>Link made by</th><th>Code</th><th></th></tr></thead><tbody>");
     int r = enrolments_waiting(c->keeper->store, c->now_ms / 1000, each_row, page);

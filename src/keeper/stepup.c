@@ -104,8 +104,7 @@ static int lead_back(struct call *c, const struct demand *d)
 
 /* ---- whose session ---- */
 
-/* The session of this browser. *found false: it has none. */
-static int find_session(struct call *c, struct session *s, bool *found)
+int stepup_session(struct call *c, struct session *s, bool *found)
 {
     enum view_status status = VIEW_UNKNOWN;
     uint64_t now = c->now_ms / 1000;
@@ -300,7 +299,7 @@ int page_stepup_show(struct call *c)
     if (!read_demand(c, &d)) {
         return 0;
     }
-    int r = find_session(c, &s, &found);
+    int r = stepup_session(c, &s, &found);
     if (r < 0) {
         return r;
     }
@@ -392,7 +391,7 @@ int page_stepup_submit(struct call *c)
         password.len > 1024 || code.len > 64) {
         return call_problem(c, 400, NULL, "This is not a form of this gateway.");
     }
-    int r = find_session(c, &s, &found);
+    int r = stepup_session(c, &s, &found);
     if (r < 0 || !found) {
         return r < 0 ? r : login_first(c, &d);
     }
@@ -408,6 +407,24 @@ int page_stepup_submit(struct call *c)
 }
 
 /* ---- what is asked of operations ---- */
+
+void stepup_offer(struct call *c, const char *place)
+{
+    const struct authentication_conf *conf = &live_snapshot(c->keeper->live)->authentication;
+    struct buf *page = &c->page;
+    if (stepup_satisfied(&c->actor.proven, conf->admin_assurance, conf->admin_max_age,
+                         c->now_ms / 1000)) {
+        return;
+    }
+    html_raw(page, "<p role=\"status\">To approve, prove first who you are.</p><p>"
+                   "<a class=\"button\" href=\"/signin/stepup?need=");
+    html_str(page, assurance_name(conf->admin_assurance));
+    html_raw(page, "&amp;age=");
+    html_num(page, conf->admin_max_age);
+    html_raw(page, "&amp;place=");
+    html_url(page, span_str(place));
+    html_raw(page, "\">Prove who you are</a></p>");
+}
 
 int stepup_demand(struct call *c, enum assurance level, uint32_t max_age)
 {

@@ -18,6 +18,13 @@
 /* Was this level proven, at most so many seconds ago (0: ever)? A time that lies more than a minute
  * ahead proves nothing. */
 bool stepup_satisfied(const struct proven *p, enum assurance level, uint64_t max_age, uint64_t now);
+/* The session of this browser, by either of the portal's cookies. *found false: it has none. */
+struct session;
+must_check int stepup_session(struct call *c, struct session *s, bool *found);
+/* On a page whose forms need the proof that changes need (authentication.admin_assurance): a link
+ * to it, so that nobody fills them in vain. place: of the page, a constant without anything to
+ * encode but its slashes. Nothing when it is there. */
+void stepup_offer(struct call *c, const char *place);
 /* Ends the call of somebody whose session proves too little for it: a page leads on to the proof
  * and back, or says that nothing was done; a program gets a problem of the type STEPUP_PROBLEM. */
 must_check int stepup_demand(struct call *c, enum assurance level, uint32_t max_age);
