@@ -1,9 +1,11 @@
 """Changes of the policy at the console, in a real browser: tried on the requests that came, looked at, in force for now,
-kept or rolled back; an alert that somebody sees to."""
+kept or rolled back, refused where they lock out; access that one asks for and another grants; an alert."""
 import json
 
+from conftest import chromium
 from console import clean
-from test_policy_pages import desk, site  # noqa: F401 (fixtures)
+from policy_desk import Desk
+from test_policy_pages import HOSTILE, desk, site  # noqa: F401 (fixtures)
 
 
 def test_a_change_is_tried_on_the_requests_that_came(site, desk):
@@ -72,6 +74,29 @@ def test_the_whole_policy_is_edited_as_one_document(site, desk):
     desk.fill(policy=json.dumps(policy)).press("Review").sees("zone attic", "added").apply()
     desk.heading("Policy")
     assert "10.6.0.0/16" in site.cli("zone", "list")
+
+
+def test_access_is_asked_for_by_one_and_approved_by_another(site, desk):
+    site.cli("group", "add", "leads")
+    site.cli("group", "add", "ops")
+    lea, ann = site.user("lea", ["leads"]), site.user("ann", ["ops"])
+    desk.open("rules/+new", "Write a rule").fill(name="urgent", groups="ops", zones="local", routes="old", approvers="leads")
+    desk.fill(approvals="1", grant_max="2h").press("Review").apply()
+    desk.heading("Policy")
+    with chromium(site, {}) as hers, chromium(site, {}) as theirs:
+        asking, deciding = Desk(site, hers).login(ann), Desk(site, theirs).login(lea)
+        asking.open("requests", "Requests and approvals").sees("Nothing waits").press("Ask for access")
+        asking.fill(reason=f"the disk is full {HOSTILE}", duration="9h").accessible().press("Ask")
+        asking.sees("2 hours")  # too long: the dialog says what is possible
+        asking.fill(duration="30m").press("Ask").sees("waits")
+        deciding.open("requests", "Requests and approvals").sees("ann", "the disk is full", HOSTILE).accessible()
+        deciding.shot("console-requests-pending").press("Approve what ann asks for").fill(comment="go on").press("Approve").sees("runs")
+        asking.sees("runs", "go on").shot("console-requests-running")  # told by the stream of events
+        hers.get(site.console_url("old", "/"))
+        asking.sees("ok")
+        asking.open("requests", "Requests and approvals").press("End it").press("End it").sees("Nothing waits")
+        for one in (asking, deciding):
+            clean(one.browser)
 
 
 def test_an_alert_is_seen_to(site, desk):

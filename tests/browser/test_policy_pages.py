@@ -14,7 +14,7 @@ from test_probe import pin_of
 HOSTILE = "<img src=x onerror=alert(1)>"
 PAGES = [("zones", "Zones"), ("routes", "Routes and upstreams"), ("routes/+new", "Add a console"), ("rules", "Policy"),
          ("rules/+new", "Write a rule"), ("rules/+all", "Edit everything"), ("tester", "Tester"), ("versions", "Versions"),
-         ("alerts", "Alerts"), ("certificates", "Certificates"), ("nodes", "Health"), ("settings", "Settings")]
+         ("requests", "Requests and approvals"), ("alerts", "Alerts"), ("certificates", "Certificates"), ("nodes", "Health"), ("settings", "Settings")]
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,7 @@ export const PAGES: PageRow[] = [
   { path: "rules", title: "Policy", group: "Policy", roles: ["administrator", "auditor"], page: lazy(() => import("../pages/rules")) },
   { path: "tester", title: "Tester", group: "Policy", roles: ["administrator", "auditor"], page: lazy(() => import("../pages/tester")) },
   { path: "versions", title: "Versions", group: "Policy", roles: ["administrator", "auditor"], page: lazy(() => import("../pages/versions")) },
+  { path: "requests", title: "Requests and approvals", group: "People", roles: ["user"], page: lazy(() => import("../pages/requests")) },
   { path: "alerts", title: "Alerts", group: "System", roles: READERS, page: lazy(() => import("../pages/alerts")) },
   { path: "certificates", title: "Certificates", group: "System", roles: READERS, page: lazy(() => import("../pages/certificates")) },
   { path: "nodes", title: "Health", group: "System", roles: READERS, page: lazy(() => import("../pages/nodes")) },
