@@ -56,7 +56,7 @@ int export_csv_heading(struct buf *out)
                          "hash");
 }
 
-static void cell(struct buf *out, struct span value)
+void export_csv_cell(struct buf *out, struct span value)
 {
     /* A spreadsheet takes these for the beginning of a formula (OWASP ASVS 1.2.10). */
     bool formula = value.len > 0 && memchr("=+-@\t\r", value.at[0], 6) != NULL;
@@ -78,16 +78,16 @@ int export_csv(struct buf *out, const struct record *r)
     source_text(r, where);
     text_hex(hex, span_of(r->hash, sizeof(r->hash)));
     (void)buf_printf(out, "%" PRIu64, r->seq);
-    cell(out, span_str(when));
-    cell(out, span_str(audit_actor_name(r->actor_kind)));
-    cell(out, r->actor);
-    cell(out, span_str(where));
-    cell(out, r->event);
-    cell(out, r->target);
-    cell(out, span_str(audit_outcome_name(r->outcome)));
-    cell(out, r->request_id);
-    cell(out, r->detail);
-    cell(out, span_str(hex));
+    export_csv_cell(out, span_str(when));
+    export_csv_cell(out, span_str(audit_actor_name(r->actor_kind)));
+    export_csv_cell(out, r->actor);
+    export_csv_cell(out, span_str(where));
+    export_csv_cell(out, r->event);
+    export_csv_cell(out, r->target);
+    export_csv_cell(out, span_str(audit_outcome_name(r->outcome)));
+    export_csv_cell(out, r->request_id);
+    export_csv_cell(out, r->detail);
+    export_csv_cell(out, span_str(hex));
     return out->bad ? FAULT_LIMIT : 0;
 }
 

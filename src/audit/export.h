@@ -10,6 +10,8 @@ must_check int export_json(struct buf *out, const struct record *r);
  * take for a formula get a leading apostrophe. */
 must_check int export_csv_heading(struct buf *out);
 must_check int export_csv(struct buf *out, const struct record *r);
+/* Appends a comma and one such cell. */
+void export_csv_cell(struct buf *out, struct span value);
 
 enum export_form { EXPORT_JSON_LINES, EXPORT_CSV };
 /* Everything, line by line (each with its line end) to `write`, which returns 0 to go on. */

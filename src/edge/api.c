@@ -122,6 +122,9 @@ void portal_send_page(struct exchange *x, const struct msg_page *page, bool cook
         answer_add(&a, "Allow", arena_copy(&x->arena, page->allow));
     if (retry != NULL)
         answer_add(&a, "Retry-After", span_str(retry));
+    if (page->next != 0)
+        answer_add(&a, "Postern-Next",
+                   span_str(arena_printf(&x->arena, "%llu", (unsigned long long)page->next)));
     if (page->status == 401)
         answer_add(&a, "WWW-Authenticate", SPAN("Bearer realm=\"postern\""));
     if (span_starts(page->type, SPAN("text/html")))

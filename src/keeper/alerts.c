@@ -294,8 +294,9 @@ static int of_trail(struct alerts *a)
         struct records w = {.alerts = a, .row = &ROWS[i], .targets = json_object()};
         const struct trail_filter filter = {.event = audit_event_name(ROWS[i].event)};
         const struct page page = {.limit = RECORDS_MAX, .newest_first = true};
-        r = w.targets == NULL ? -ENOMEM
-                              : trail_search(a->keeper->store, &filter, &page, each_record, &w, NULL);
+        r = w.targets == NULL
+                ? -ENOMEM
+                : trail_search(a->keeper->store, &filter, &page, each_record, &w, NULL);
         json_decref(w.targets);
     }
     return r < 0 ? r : 0;

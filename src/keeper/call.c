@@ -106,6 +106,8 @@ void call_reset(struct call *c)
     c->etag[0] = c->allow[0] = '\0';
     c->retry_after = 0;
     c->topics = 0;
+    c->media = NULL;
+    c->export_next = 0;
     c->keep = false;
     buf_clear(&c->page);
     call_drop_revokes(c);
@@ -408,6 +410,23 @@ static void problem_page(struct call *c)
     html_close(&c->page);
 }
 
+/* On the control socket every answer is JSON. */
+static int render_media(struct call *c, struct buf *out, const char **type)
+{
+    *type = c->media;
+    if (c->in.kind != CREDENTIAL_HOST) {
+        return c->page.bad ? FAULT_LIMIT : buf_append(out, buf_view(&c->page));
+    }
+    json_t *value = json_pack("{s:s,s:o}", "type", c->media, "text", json_text(buf_view(&c->page)));
+    if (value != NULL && c->export_next != 0 &&
+        json_put(value, "next", json_integer((json_int_t)c->export_next)) < 0) {
+        json_release(&value);
+    }
+    int r = value == NULL ? -ENOMEM : json_write(value, out);
+    json_decref(value);
+    return r;
+}
+
 int call_render(struct call *c, struct buf *out, const char **type)
 {
     bool page = c->op != NULL
@@ -420,6 +439,9 @@ int call_render(struct call *c, struct buf *out, const char **type)
         }
         *type = "text/html; charset=utf-8";
         return c->page.bad ? FAULT_LIMIT : buf_append(out, buf_view(&c->page));
+    }
+    if (c->media != NULL && !bad) {
+        return render_media(c, out, type);
     }
     *type = bad ? "application/problem+json" : "application/json";
     json_t *value = bad ? problem(c) : json_incref(c->answer);

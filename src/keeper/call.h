@@ -110,7 +110,9 @@ struct call {
     enum call_need need;
     unsigned status;
     json_t *answer;                             /* NULL: no content */
-    struct buf page;                            /* of a page operation */
+    struct buf page;                            /* of a page operation, or of this type: */
+    const char *media;                          /* NULL: the answer is JSON */
+    uint64_t export_next;                       /* of a text in parts: where to go on, or 0 */
     const char *location;                       /* for a redirect, in the arena */
     const char *away;                           /* the same, to another site: https, in the arena */
     struct span set_sso, set_console, set_flow; /* cookies of a page: "" leaves, "-" removes */

@@ -215,6 +215,7 @@ static int on_access(struct peer *edge, const struct message *m)
             log_fault(LOG_LEVEL_WARN, "access", stored, "a batch of access records was lost");
         }
         usage_read_records(edge->keeper, records, count);
+        series_note(&edge->keeper->series, records, count, clock_wall_ms() / 1000);
     }
     free(records);
     return r;

@@ -38,6 +38,7 @@
 #include "keeper/revoke.h"
 #include "keeper/sealing.h"
 #include "keeper/simulation.h"
+#include "keeper/series.h"
 #include "keeper/trustwatch.h"
 #include "keeper/turn.h"
 #include "keeper/verification.h"
@@ -93,6 +94,7 @@ struct keeper {
     struct throttled throttled;
     struct pace pace;
     struct repeats repeats;
+    struct series series;
     uint64_t access_lost; /* records, since it was last written down */
     char *fleet;          /* what the supervisor says of the processes, or NULL */
     uint64_t started_ms;  /* wall */

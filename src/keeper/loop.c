@@ -90,6 +90,10 @@ static int start_step(struct keeper *k, void *context)
 static int stop_step(struct keeper *k, void *context)
 {
     (void)context;
+    int r = series_sweep(k, clock_wall_ms() / 1000, true);
+    if (r < 0) {
+        return r;
+    }
     return keeper_audit(k, AUDIT_SERVICE_STOPPED, SPAN_NONE, AUDIT_DONE, SPAN_NONE);
 }
 

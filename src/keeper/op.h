@@ -17,6 +17,10 @@ int op_my_address(struct call *c);
 int op_zone_contains(struct call *c);
 int op_upstreams_list(struct call *c);
 int op_nodes_list(struct call *c);
+int op_series(struct call *c);
+int op_overview(struct call *c);
+struct access_row;
+json_t *op_access_json(const struct access_row *row);
 int op_alerts_list(struct call *c);
 int op_alerts_acknowledge(struct call *c);
 /* All alerts with what is remembered of them, and how many nobody sees to. */
@@ -137,6 +141,16 @@ int op_me_requestable(struct call *c);
 bool op_request_number(struct call *c, uint64_t *ret);
 
 int op_audit_list(struct call *c);
+int op_audit_export(struct call *c);
+int op_access_export(struct call *c);
+/* An export: lines of text in an answer of at most OP_EXPORT_BYTES. false: the call has ended with
+ * a problem. */
+#define OP_EXPORT_BYTES (96u * 1024)
+bool op_export_begin(struct call *c, bool *csv, uint64_t *after);
+/* 1: it does not fit any more. */
+must_check int op_export_line(struct buf *out, struct span line, bool csv);
+/* next: where to go on, 0: this is the end. */
+must_check int op_export_done(struct call *c, bool csv, uint64_t next);
 int op_audit_verify(struct call *c);
 int op_audit_head(struct call *c);
 

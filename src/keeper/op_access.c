@@ -1,3 +1,7 @@
+#include <errno.h>
+
+#include "audit/export.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/text.h"
 #include "keeper/json.h"
@@ -37,25 +41,28 @@ static const char *reason_word(uint8_t reason)
     return reason < REASON_COUNT ? reason_name((enum reason)reason) : "unknown";
 }
 
-static int each_access(void *context, const struct access_row *row)
+json_t *op_access_json(const struct access_row *row)
 {
-    struct op_rows *rows = context;
     const struct access_record *a = &row->record;
     char id[33], source[ADDR_TEXT_SIZE];
     text_hex(id, span_of(a->request_id, sizeof(a->request_id)));
     format_source(a->source, source);
+    return json_pack("{s:I,s:o,s:s,s:s,s:i,s:s,s:o,s:o,s:o,s:o,s:o,s:s,s:I,s:I,s:I,s:s}", "seq",
+                     (json_int_t)row->seq, "time", json_time_ms(a->wall_ms), "request", id,
+                     "outcome", outcome_name(a->outcome), "status", (int)a->status, "source",
+                     source, "route", json_text(a->route), "principal", json_text(a->principal),
+                     "method", json_text(a->method), "path", json_text(a->path), "rule",
+                     json_text(a->rule), "reason", reason_word(a->reason), "duration_ms",
+                     (json_int_t)a->duration_ms, "bytes_in", (json_int_t)a->bytes_in, "bytes_out",
+                     (json_int_t)a->bytes_out, "stream", access_stream_name(a->stream));
+}
+
+static int each_access(void *context, const struct access_row *row)
+{
+    struct op_rows *rows = context;
     rows->seen++;
     rows->last = row->seq;
-    return json_push(rows->items,
-                     json_pack("{s:I,s:o,s:s,s:s,s:i,s:s,s:o,s:o,s:o,s:o,s:o,s:s,s:I,s:I,s:I,s:s}",
-                               "seq", (json_int_t)row->seq, "time", json_time_ms(a->wall_ms),
-                               "request", id, "outcome", outcome_name(a->outcome), "status",
-                               (int)a->status, "source", source, "route", json_text(a->route),
-                               "principal", json_text(a->principal), "method", json_text(a->method),
-                               "path", json_text(a->path), "rule", json_text(a->rule), "reason",
-                               reason_word(a->reason), "duration_ms", (json_int_t)a->duration_ms,
-                               "bytes_in", (json_int_t)a->bytes_in, "bytes_out",
-                               (json_int_t)a->bytes_out, "stream", access_stream_name(a->stream)));
+    return json_push(rows->items, op_access_json(row));
 }
 
 /* false: the call has ended with a problem. */
@@ -94,6 +101,84 @@ int op_access_list(struct call *c)
     struct op_rows rows = {.call = c, .items = json_array()};
     int r = access_list(c->keeper->store, &filter, &page, each_access, &rows, &rows.next);
     return op_list_done(&rows, r, "records", true);
+}
+
+/* ---- export ---- */
+
+struct export
+{
+    struct buf *out;
+    bool csv, full;
+    uint64_t last;
+};
+
+static void csv_number(struct buf *out, uint64_t value)
+{
+    (void)buf_printf(out, ",%llu", (unsigned long long)value);
+}
+
+static int csv_line(struct buf *out, const struct access_row *row)
+{
+    const struct access_record *a = &row->record;
+    char id[33], source[ADDR_TEXT_SIZE], when[CLOCK_TEXT_SIZE];
+    text_hex(id, span_of(a->request_id, sizeof(a->request_id)));
+    format_source(a->source, source);
+    clock_format(a->wall_ms, when);
+    (void)buf_printf(out, "%llu", (unsigned long long)row->seq);
+    const struct span cells[] = {span_str(when),
+                                 span_str(outcome_name(a->outcome)),
+                                 span_str(source),
+                                 a->route,
+                                 a->principal,
+                                 a->method,
+                                 a->path,
+                                 a->rule,
+                                 span_str(reason_word(a->reason)),
+                                 span_str(access_stream_name(a->stream)),
+                                 span_str(id)};
+    for (size_t i = 0; i < countof(cells); i++) {
+        export_csv_cell(out, cells[i]);
+    }
+    csv_number(out, a->status);
+    csv_number(out, a->duration_ms);
+    csv_number(out, a->bytes_in);
+    csv_number(out, a->bytes_out);
+    return out->bad ? FAULT_LIMIT : 0;
+}
+
+static int each_exported(void *context, const struct access_row *row)
+{
+    struct export *e = context;
+    struct buf line;
+    buf_init(&line, 32768);
+    json_t *value = e->csv ? NULL : op_access_json(row);
+    int r = e->csv ? csv_line(&line, row) : value == NULL ? -ENOMEM : json_write(value, &line);
+    json_decref(value);
+    r = r < 0 ? r : op_export_line(e->out, buf_view(&line), e->csv);
+    buf_fini(&line);
+    e->full = r == 1;
+    e->last = r == 0 ? row->seq : e->last;
+    return r;
+}
+
+int op_access_export(struct call *c)
+{
+    struct export e = {.out = &c->page};
+    struct page page = {0};
+    struct access_filter filter = {0};
+    struct addr source;
+    if (!op_export_begin(c, &e.csv, &page.anchor) || !read_filter(c, &filter, &source)) {
+        return 0;
+    }
+    uint64_t next = 0;
+    int r = 0;
+    e.last = page.anchor;
+    if (e.csv && page.anchor == 0) {
+        r = buf_text(&c->page, "seq,time,outcome,source,route,principal,method,path,rule,reason,"
+                               "stream,request,status,duration_ms,bytes_in,bytes_out\r\n");
+    }
+    r = r < 0 ? r : access_list(c->keeper->store, &filter, &page, each_exported, &e, &next);
+    return r < 0 ? r : op_export_done(c, e.csv, e.full ? e.last : next);
 }
 
 static int each_denied(void *context, const struct access_denials *d)

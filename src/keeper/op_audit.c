@@ -40,6 +40,55 @@ int op_audit_list(struct call *c)
     return op_list_done(&rows, r, "records", true);
 }
 
+/* ---- export ---- */
+
+struct export
+{
+    struct buf *out;
+    bool csv, full;
+    uint64_t last;
+};
+
+static int each_exported(void *context, const struct record *record)
+{
+    struct export *e = context;
+    struct buf line;
+    buf_init(&line, 65536);
+    int r = e->csv ? export_csv(&line, record) : export_json(&line, record);
+    r = r < 0 ? r : op_export_line(e->out, buf_view(&line), e->csv);
+    buf_fini(&line);
+    e->full = r == 1;
+    e->last = r == 0 ? record->seq : e->last;
+    return r;
+}
+
+int op_audit_export(struct call *c)
+{
+    struct export e = {.out = &c->page};
+    struct trail_filter filter = {0};
+    struct page page = {0};
+    if (!op_export_begin(c, &e.csv, &page.anchor) || !op_query_text(c, "event", &filter.event) ||
+        !op_query_text(c, "actor", &filter.actor) || !op_query_text(c, "target", &filter.target) ||
+        !op_query_text(c, "text", &filter.text) || !op_query_time(c, "since", &filter.since_ms) ||
+        !op_query_time(c, "until", &filter.until_ms)) {
+        return 0;
+    }
+    bool first = page.anchor == 0;
+    uint64_t next = 0;
+    e.last = page.anchor;
+    int r = 0;
+    if (e.csv && first) {
+        r = export_csv_heading(&c->page);
+        r = r < 0 ? r : buf_text(&c->page, "\r\n");
+    }
+    r = r < 0 ? r : trail_search(c->keeper->store, &filter, &page, each_exported, &e, &next);
+    if (r >= 0 && first) {
+        json_t *detail = json_pack("{s:s}", "format", e.csv ? "csv" : "jsonl");
+        r = detail == NULL ? -ENOMEM : call_audit(c, AUDIT_AUDIT_EXPORTED, SPAN_NONE, detail);
+    }
+    return r < 0 ? r : op_export_done(c, e.csv, e.full ? e.last : next);
+}
+
 static json_t *report_json(const struct verify_report *report)
 {
     char hash[2 * STORE_HASH_SIZE + 1];

@@ -157,3 +157,39 @@ json_t *op_session_json(const struct session *s)
         "last_seen", json_time(s->last_seen), "idle_until", json_time(session_idle_until(s)),
         "ends_at", json_time(s->ends_at), "source", source, "agent", json_text(span_str(s->agent)));
 }
+
+/* ---- exports ---- */
+
+bool op_export_begin(struct call *c, bool *csv, uint64_t *after)
+{
+    struct span format;
+    int r = call_query(c, "format", &format);
+    *csv = r == 0 && span_is(format, "csv");
+    if ((r < 0 && r != FAULT_ABSENT) || (r == 0 && !*csv && !span_is(format, "jsonl"))) {
+        (void)call_problem(c, 400, "format", "expected csv or jsonl");
+        return false;
+    }
+    if (call_query_u64(c, "after", INT64_MAX, 0, after) < 0) {
+        (void)call_problem(c, 400, "after", "expected a number");
+        return false;
+    }
+    buf_clear(&c->page);
+    return true;
+}
+
+int op_export_line(struct buf *out, struct span line, bool csv)
+{
+    if (buf_len(out) + line.len + 2 > OP_EXPORT_BYTES) {
+        return 1;
+    }
+    int r = buf_append(out, line);
+    return r < 0 ? r : buf_text(out, csv ? "\r\n" : "\n");
+}
+
+int op_export_done(struct call *c, bool csv, uint64_t next)
+{
+    c->status = 200;
+    c->media = csv ? "text/csv; charset=utf-8" : "application/jsonl";
+    c->export_next = next;
+    return c->page.bad ? FAULT_LIMIT : 0;
+}

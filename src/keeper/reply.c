@@ -159,7 +159,8 @@ static void render_call(struct keeper *k, struct reply *r)
                                 .flow = c->set_flow,
                                 .etag = span_str(c->etag),
                                 .allow = span_str(c->allow),
-                                .topics = c->topics};
+                                .topics = c->topics,
+                                .next = c->export_next};
         name_principal(&c->actor, &page);
         reply_encode(k, r, MSG_PAGE, &page);
     } else {

@@ -57,6 +57,7 @@ static int sweep_step(struct keeper *k, void *context)
     r = r < 0 ? r : emergency_sweep(context, now);
     r = r < 0 ? r : recover_tell(k);
     r = r < 0 ? r : alerts_sweep(k);
+    r = r < 0 ? r : series_sweep(k, now, false);
     r = r < 0 ? r : sessions_prune(k->store, now - SESSIONS_KEPT);
     r = r < 0 ? r : handovers_prune(k->store, now);
     r = r < 0 ? r : enrolments_prune(k->store, now);

@@ -48,6 +48,11 @@ static const struct field ASSERTED[] = {
 #define OVERRIDE                                                                                   \
     FIELDS({"override_lockout", FIELD_FLAG, false,                                                 \
             "although no owner gets in then; on this host only"})
+#define EXPORTED                                                                                   \
+    {"format", FIELD_ENUM, false, "default `jsonl`", "csv|jsonl"},                                 \
+    {                                                                                              \
+        "after", FIELD_NUMBER, false, "go on where `Postern-Next` of the last answer says"         \
+    }
 
 const struct operation OPERATIONS[] = {
     {"GET", "/api/v1/whoami", ROLE_USER, 0, "Who the caller is.", op_whoami, NULL, NULL},
@@ -73,6 +78,19 @@ const struct operation OPERATIONS[] = {
     {"GET", "/api/v1/server-certificates", WATCHERS, 0,
      "The certificates that this gateway shows, and how long they are good.",
      op_server_certificates_list, NULL, NULL},
+    {"GET", "/api/v1/overview", WATCHERS, 0,
+     "The first look: who is on, the last hour's requests and denials, upstreams, certificates, "
+     "pending requests, recent changes, alerts.",
+     op_overview, NULL, NULL},
+    {"GET", "/api/v1/series", WATCHERS, 0,
+     "How much there was over time. `points` are `[time, value]`, of latency `[time, p50, p95]` in "
+     "ms; null where nobody counted. Minutes are kept for two days, hours for 400.",
+     op_series, NULL,
+     FIELDS({"name", FIELD_ENUM, true, "what", .values = "requests|denials|latency|sessions"},
+            {"from", FIELD_NUMBER, false, "seconds since 1970; default: an hour before `to`"},
+            {"to", FIELD_NUMBER, false, "seconds since 1970; default: now"},
+            {"step", FIELD_NUMBER, false,
+             "seconds of one point: 60, 300, 900, 3600, 21600 or 86400; at most 1500 points"})},
     {"GET", "/api/v1/alerts", WATCHERS, 0,
      "What somebody should look after, the gravest first: what ends, does not answer, was lost, or "
      "was locked; `open` counts those that nobody sees to.",
@@ -486,6 +504,16 @@ const struct operation OPERATIONS[] = {
          {"text", FIELD_STRING, false,
           "that have this text somewhere; a page may be short, "
           "`next` goes on all the same"})},
+    {"GET", "/api/v1/audit/export", READERS, OPERATION_TURN,
+     "The trail as text, oldest first, as JSON Lines with hashes or as CSV whose cells are no "
+     "formulas. An answer is at most 96 KiB; the header `Postern-Next` says where to go on.",
+     op_audit_export, NULL,
+     FIELDS(EXPORTED, {"event", FIELD_STRING, false, "only this event"},
+            {"actor", FIELD_STRING, false, "only by this actor"},
+            {"target", FIELD_STRING, false, "only about this target"},
+            {"since", FIELD_NUMBER, false, "from this time on, seconds since 1970"},
+            {"until", FIELD_NUMBER, false, "before this time"},
+            {"text", FIELD_STRING, false, "that have this text somewhere"})},
     {"GET", "/api/v1/audit/verify", READERS, 0,
      "Walks the whole trail and says whether anything was changed or removed. A long trail is "
      "walked in the background: the answer has `running`, and asking again says how far it is.",
@@ -505,6 +533,17 @@ const struct operation OPERATIONS[] = {
             {"text", FIELD_STRING, false,
              "with this text in path, host, principal or rule; a page "
              "may be short, `next` goes on all the same"})},
+    {"GET", "/api/v1/access/export", WATCHERS, 0,
+     "Access records as text, oldest first; in parts, as the export of the trail.",
+     op_access_export, NULL,
+     FIELDS(EXPORTED, {"denials", FIELD_NUMBER, false, "1: only what was refused", .max = 1},
+            {"route", FIELD_STRING, false, "only this route"},
+            {"user", FIELD_STRING, false, "only this principal"},
+            {"source", FIELD_STRING, false, "only from this address"},
+            {"method", FIELD_STRING, false, "only this method"},
+            {"since", FIELD_NUMBER, false, "ended at this time or later, seconds since 1970"},
+            {"until", FIELD_NUMBER, false, "ended before this time"},
+            {"text", FIELD_STRING, false, "with this text in path, host, principal or rule"})},
     {"GET", "/api/v1/access/denied", WATCHERS, 0,
      "Sources refused in the last day, most first, each with the last reason.", op_access_denied,
      NULL, FIELDS(LIMIT)},

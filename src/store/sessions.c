@@ -273,6 +273,13 @@ int sessions_count(struct store *s, const char *user, uint64_t *ret)
     return count(&q, s, ret);
 }
 
+int sessions_count_all(struct store *s, uint64_t *ret)
+{
+    struct query q;
+    store_query(&q, s, STMT_SESSION_COUNT_ALL);
+    return count(&q, s, ret);
+}
+
 /* ---- hand-over ---- */
 
 static int insert_handover(struct store *s, const struct handover *h)

@@ -82,6 +82,8 @@ must_check int sessions_list(struct store *s, const char *user, const struct pag
                              int (*each)(void *context, const struct session *session),
                              void *context);
 /* Parents of this user that have not ended: for the limit of sessions at a time. */
+/* Of everybody. */
+must_check int sessions_count_all(struct store *s, uint64_t *ret);
 must_check int sessions_count(struct store *s, const char *user, uint64_t *ret);
 
 /* ---- hand-over ---- */

@@ -103,3 +103,13 @@ CREATE TABLE repeats (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX repeats_by_age ON repeats (made);
+-- What was counted in each minute and each hour; step: 60 or 3600. latency: keeper/series.h.
+CREATE TABLE series (
+    step INTEGER NOT NULL CHECK (step IN (60, 3600)),
+    at INTEGER NOT NULL,
+    requests INTEGER NOT NULL,
+    denials INTEGER NOT NULL,
+    sessions INTEGER NOT NULL,
+    latency BLOB NOT NULL,
+    PRIMARY KEY (step, at)
+) STRICT, WITHOUT ROWID;
