@@ -18,6 +18,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "courier/lookup.h"
+#include "courier/trial.h"
 
 #define CLOCK_MS 100u
 #define PACKETS_PER_PASS 32
@@ -26,7 +27,8 @@ struct question {
     struct list link;
     struct courier *courier;
     uv_work_t work;
-    enum msg_type type; /* MSG_RESOLVE, MSG_PROBE, MSG_BIND, MSG_FETCH, MSG_MAIL */
+    enum msg_type type; /* MSG_RESOLVE, MSG_PROBE, MSG_BIND, MSG_FETCH, MSG_MAIL,
+                            MSG_TRIAL */
     uint32_t serial;
     uint64_t keeper_number; /* who asked */
     uint64_t until_ms;
@@ -37,6 +39,7 @@ struct question {
     struct directory *directory; /* of MSG_BIND, else NULL */
     struct fetch *fetch;         /* of MSG_FETCH, else NULL */
     struct mail *mail;           /* of MSG_MAIL, else NULL */
+    struct trial *trial;         /* of MSG_TRIAL, else NULL */
 };
 
 static void on_ready(uv_poll_t *poll, int status, int events);
@@ -189,6 +192,22 @@ static void answer_mail(struct question *q)
     sent(c, channel_send_mailed(&c->keeper, q->serial, &m, -1));
 }
 
+static void answer_trial(struct question *q)
+{
+    struct courier *c = q->courier;
+    const struct trial *t = q->trial;
+    struct msg_tried m = {.result = (uint8_t)t->result,
+                          .text = span_str(t->text),
+                          .connect_ms = t->connect_ms,
+                          .answer_ms = t->answer_ms,
+                          .head = buf_view(&t->head)};
+    memcpy(m.address, t->address.byte, sizeof(m.address));
+    memcpy(m.local, t->local.byte, sizeof(m.local));
+    c->seen.probed++;
+    c->seen.failed += t->result != TRIED_OK;
+    sent(c, channel_send_tried(&c->keeper, q->serial, &m, -1));
+}
+
 static void answer(struct question *q)
 {
     q->answered = true;
@@ -202,6 +221,8 @@ static void answer(struct question *q)
         answer_fetch(q);
     else if (q->type == MSG_MAIL)
         answer_mail(q);
+    else if (q->type == MSG_TRIAL)
+        answer_trial(q);
     else
         answer_probe(q);
 }
@@ -214,6 +235,7 @@ static void answer_without(struct question *q, const char *why)
     struct directory nothing = {.result = BOUND_DOWN};
     struct fetch unfetched = {.result = FETCHED_LATE};
     struct mail unsent = {.taken = false};
+    struct trial untried = {.result = TRIED_LATE};
     q->answered = true;
     if (empty == NULL)
         return;
@@ -227,6 +249,8 @@ static void answer_without(struct question *q, const char *why)
     (void)snprintf(nothing.text, sizeof(nothing.text), "%s", why);
     (void)snprintf(unfetched.text, sizeof(unfetched.text), "%s", why);
     (void)snprintf(unsent.text, sizeof(unsent.text), "%s", why);
+    (void)snprintf(untried.text, sizeof(untried.text), "%s", why);
+    empty->trial = &untried;
     empty->directory = &nothing;
     empty->fetch = &unfetched;
     empty->mail = &unsent;
@@ -247,6 +271,9 @@ static void question_free(struct question *q)
     if (q->mail != NULL)
         mail_fini(q->mail);
     free(q->mail);
+    if (q->trial != NULL)
+        trial_fini(q->trial);
+    free(q->trial);
     free(q);
 }
 
@@ -271,6 +298,8 @@ static void on_work(uv_work_t *work)
         fetch_run(q->fetch, q->courier->prober.trusted);
     else if (q->type == MSG_MAIL)
         mail_run(q->mail, q->courier->prober.trusted);
+    else if (q->type == MSG_TRIAL)
+        trial_run(&q->courier->prober, q->trial);
     else
         probe_run(&q->courier->prober, &q->probe);
 }
@@ -363,6 +392,15 @@ static int read_mail(struct question *q, const struct message *m)
     return 0;
 }
 
+static int read_trial(struct question *q, const struct message *m)
+{
+    q->trial = calloc(1, sizeof(*q->trial));
+    int rc = q->trial == NULL ? -ENOMEM : trial_read(q->trial, m->payload);
+    if (rc == 0)
+        q->until_ms = q->trial->until_ms;
+    return rc;
+}
+
 static int read_question(struct question *q, const struct message *m)
 {
     struct msg_resolve r;
@@ -379,6 +417,8 @@ static int read_question(struct question *q, const struct message *m)
         return read_fetch(q, m);
     if (m->type == MSG_MAIL)
         return read_mail(q, m);
+    if (m->type == MSG_TRIAL)
+        return read_trial(q, m);
     if (m->type != MSG_PROBE || msg_probe_decode(m->payload, &p) < 0)
         return FAULT_FORMAT;
     copy_text(q->probe.host, p.host);

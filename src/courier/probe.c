@@ -36,7 +36,7 @@ void prober_fini(struct prober *p)
 }
 
 /* What the library's complaint means to a person. */
-static void explain(struct probe *q, int rc)
+static void explain(int rc, char *out, size_t size)
 {
     unsigned long e = ERR_peek_error();
     int reason = ERR_GET_LIB(e) == ERR_LIB_SSL ? ERR_GET_REASON(e) : 0;
@@ -50,7 +50,7 @@ static void explain(struct probe *q, int rc)
         text = "it speaks neither TLS 1.2 nor TLS 1.3";
     else if (e != 0 && ERR_reason_error_string(e) != NULL)
         text = ERR_reason_error_string(e);
-    (void)snprintf(q->text, sizeof(q->text), "no TLS handshake: %s", text);
+    (void)snprintf(out, size, "no TLS handshake: %s", text);
 }
 
 static int shake_hands(SSL *ssl, uint64_t until)
@@ -69,11 +69,17 @@ static int shake_hands(SSL *ssl, uint64_t until)
     }
 }
 
+int probe_shake_hands(SSL *ssl, uint64_t until_ms, char *text, size_t size)
+{
+    int rc = shake_hands(ssl, until_ms);
+    if (rc < 0)
+        explain(rc, text, size);
+    return rc;
+}
+
 static void look(const struct prober *p, struct probe *q, SSL *ssl)
 {
-    int rc = shake_hands(ssl, q->until_ms);
-    if (rc < 0)
-        explain(q, rc);
+    int rc = probe_shake_hands(ssl, q->until_ms, q->text, sizeof(q->text));
     /* A server that wants a certificate of us may end the handshake after it has shown its own. */
     X509 *certificate = SSL_get1_peer_certificate(ssl);
     if (certificate == NULL) {

@@ -32,6 +32,8 @@ struct probe {
 /* authorities: PEM file; one that cannot be read trusts nobody. */
 must_check int prober_init(struct prober *p, const char *authorities);
 void prober_fini(struct prober *p);
+/* 0, or a fault; then text (of size) says why, for a person. */
+must_check int probe_shake_hands(SSL *ssl, uint64_t until_ms, char *text, size_t size);
 void probe_run(const struct prober *p, struct probe *q);
 
 #endif

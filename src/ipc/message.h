@@ -142,6 +142,15 @@ enum resolve_result {
     RESOLVE_DENIED = 3, /* it has an address that no console may have (conf/egress.h) */
 };
 
+enum tried_result {
+    TRIED_OK = 0,
+    TRIED_UNREACHED = 1, /* no connection */
+    TRIED_DENIED = 2,    /* an address that no console may have (conf/egress.h) */
+    TRIED_TLS = 3,       /* no TLS, or another key */
+    TRIED_NONSENSE = 4,  /* no head of an answer */
+    TRIED_LATE = 5,
+};
+
 enum fetched_result {
     FETCHED_OK = 0,
     FETCHED_DOWN = 1,      /* no connection, no TLS, no HTTP */

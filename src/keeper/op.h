@@ -107,6 +107,10 @@ int op_export(struct call *c);
 int op_apply(struct call *c);
 int op_explain(struct call *c);
 int op_probe(struct call *c);
+int op_trial_request(struct call *c);
+int op_trial_exposure(struct call *c);
+/* Printable ASCII without a space: what may stand in a request's head. */
+bool op_is_visible(struct span text);
 int op_leases_add(struct call *c);
 int op_directories_list(struct call *c);
 int op_directories_test(struct call *c);

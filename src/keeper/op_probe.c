@@ -47,7 +47,7 @@ static bool read_question(struct call *c, struct msg_probe *ret)
 
 static int ask(struct call *c, const struct msg_probe *question)
 {
-    if (!probes_admit(&c->keeper->probes, c)) {
+    if (!probes_admit(&c->keeper->probes, c, MSG_PROBE)) {
         return 0;
     }
     struct writer w = writer_into(c->keeper->scratch, MSG_PACKET_MAX);

@@ -193,3 +193,13 @@ int op_export_done(struct call *c, bool csv, uint64_t next)
     c->export_next = next;
     return c->page.bad ? FAULT_LIMIT : 0;
 }
+
+bool op_is_visible(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] <= 0x20 || text.at[i] >= 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}

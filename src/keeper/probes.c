@@ -84,13 +84,13 @@ static bool refuse(struct call *c, unsigned retry_after, const char *why)
     return false;
 }
 
-bool probes_admit(struct probes *p, struct call *c)
+bool probes_admit(struct probes *p, struct call *c, enum msg_type type)
 {
     uint64_t now = clock_mono_ms();
-    if (calls_asking(c->keeper, MSG_PROBE, c) > 0) {
+    if (calls_asking(c->keeper, type, c) > 0) {
         return refuse(c, 5, "a look of yours is under way; one at a time");
     }
-    if (calls_asking(c->keeper, MSG_PROBE, NULL) >= PROBES_AT_ONCE) {
+    if (calls_asking(c->keeper, type, NULL) >= PROBES_AT_ONCE) {
         return refuse(c, 5, "others are looking; try again");
     }
     if (p->minute_ms == 0 || now - p->minute_ms >= MINUTE_MS) {

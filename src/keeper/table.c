@@ -453,6 +453,29 @@ const struct operation OPERATIONS[] = {
             {"sni", FIELD_STRING, false, "the name to ask for; default: the host, if it is a name"},
             {"name", FIELD_STRING, false, "the name to compare with; default: the host"}),
      NULL},
+    {"POST", "/api/v1/probe/request", TENDERS, 0,
+     "A test request to an upstream that is not saved yet: status and headers of the answer. No "
+     "redirect is followed, no body is read, and nobody's name or credential is sent. As often as "
+     "the probe.",
+     op_trial_request,
+     FIELDS({"url", FIELD_STRING, true, "`https://HOST:PORT` or `http://HOST:PORT`"},
+            {"method", FIELD_ENUM, false, "default GET", "GET|HEAD"},
+            {"path", FIELD_STRING, false, "default /", .max = 2048},
+            {"host", FIELD_STRING, false, "the header Host; default: that of the URL", .max = 255},
+            {"sni", FIELD_STRING, false, "the name to ask for; default: the host, if it is a name",
+             .max = 253},
+            {"pin", FIELD_STRING, false, "send it only to who has this key: `sha256/BASE64`",
+             .max = 64}),
+     NULL},
+    {"POST", "/api/v1/probe/exposure", TENDERS, 0,
+     "Can an upstream be reached around the gateway? Of one on this machine the addresses that the "
+     "gateway listens at and those named are tried; of another only who is elsewhere can say, and "
+     "`elsewhere` is what to run there. `nftables` are the lines that close it.",
+     op_trial_exposure,
+     FIELDS({"url", FIELD_STRING, true, "`https://HOST:PORT` or `http://HOST:PORT`"},
+            {"addresses", FIELD_LIST, false, "other addresses of the same machine, at most five",
+             .max = 5}),
+     NULL},
 
     {"GET", "/api/v1/directories", READERS, 0,
      "The directories of the configuration, and whether each answered the last question.",
