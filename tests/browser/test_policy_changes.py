@@ -2,6 +2,7 @@
 kept or rolled back, refused where they lock out; access that one asks for and another grants; an alert."""
 import json
 
+import stack as harness
 from conftest import chromium
 from console import clean
 from policy_desk import Desk
@@ -11,6 +12,8 @@ from test_policy_pages import HOSTILE, desk, site  # noqa: F401 (fixtures)
 def test_a_change_is_tried_on_the_requests_that_came(site, desk):
     for _ in range(3):
         assert site.admin.open(site.console_url("old", "/tried"))[0].status == 200
+    records = site.portal + "/api/v1/access?user=owner&route=old"
+    harness.wait_for(lambda: len(site.admin.get(records).json()["records"]) >= 2)  # they are kept a moment later
     desk.open("rules", "Policy").press("Remove rule old").press("Simulate")
     desk.sees("It would have denied 1 person, you among them", "owner (you)", "/tried").accessible().shot("console-simulation")
     desk.press("Back")
