@@ -200,6 +200,9 @@ static struct decision decide(const struct exchange *x, const struct generation 
         return (struct decision){.verdict = VERDICT_PROVE, .reason = REASON_MOVED, .rule = d.rule};
     if (d.verdict != VERDICT_ALLOW || x->destination.len == 0)
         return d;
+    /* What is open to anybody is open where it is, not to be moved somewhere else. */
+    if (d.reason != REASON_ALLOWED)
+        return (struct decision){.verdict = VERDICT_DENY, .reason = REASON_METHOD, .rule = d.rule};
     /* What is moved stays on its console: another one of this host has rules of its own. */
     if (policy_route(g->policy, x->listener_port, x->request.host, x->destination) != route)
         return (struct decision){.verdict = VERDICT_DENY, .reason = REASON_PATH, .rule = d.rule};

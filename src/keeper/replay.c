@@ -83,7 +83,10 @@ static struct decision decide(const struct live *l, const struct route_def *rout
     struct decision d = policy_decide(p, q);
     if (d.verdict != VERDICT_ALLOW)
         return d;
-    if (q->subject->kind == SUBJECT_PERSON && !is_bound(l, route, r))
+    bool open = d.reason != REASON_ALLOWED; /* to whoever comes */
+    if (open && r->destination.len > 0)
+        return (struct decision){VERDICT_DENY, REASON_METHOD, d.rule};
+    if (!open && q->subject->kind == SUBJECT_PERSON && !is_bound(l, route, r))
         return (struct decision){VERDICT_PROVE, REASON_MOVED, d.rule};
     if (r->destination.len > 0) {
         if (policy_route(p, port, r->host, r->destination) != route)

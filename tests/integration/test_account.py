@@ -193,7 +193,6 @@ def test_an_old_proof_shows_everything_and_changes_nothing(s, ann):
     for path in ("/totp", "/totp/remove", "/recovery", "/sessions/end", f"/sessions/{own}/end", "/tokens/mine-5/revoke"):
         assert post(s, ann, path).status == 403, path
     assert post(s, ann, "/password", current=harness.PASSWORD, fresh=NEW, again=NEW).status == 403
-    assert ann.post(s.portal + f"/sessions/{own}/end", {}).status == 403
     for method, path in (("PUT", "/password"), ("POST", "/totp"), ("DELETE", "/totp"), ("POST", "/recovery"),
                          ("DELETE", "/sessions"), ("DELETE", f"/sessions/{own}"), ("DELETE", "/tokens/mine-5")):
         body = {"current": harness.PASSWORD, "password": NEW} if path == "/password" else {} if method == "POST" else None

@@ -152,6 +152,18 @@ def test_an_anonymous_rule_lets_anybody_pass_without_a_name(site, ann, up):
     assert nobody(site, "/open/a").status == 303
 
 
+def test_what_is_open_to_anybody_is_not_copied_elsewhere(site, ann, up):
+    site.cli("rule", "add", "copies", "--anonymous", "--zone", "local", "--route", "app", "--method", "COPY",
+             "--path", "/open/**")
+    try:
+        to = [("Destination", site.console_url("app", "/open/b"))]
+        assert nobody(site, "/open/a", method="COPY").status == 200
+        assert nobody(site, "/open/a", method="COPY", headers=to).status == 403
+        assert nobody(site, "/other", method="COPY", headers=to).status in (303, 401)
+    finally:
+        site.cli("rule", "remove", "copies")
+
+
 @pytest.mark.parametrize("words", [
     ["--path", "/a"], ["--method", "GET"], ["--method", "GET", "--path", "/**"],
     ["--method", "GET", "--path", "/*/a"], ["--method", "GET", "--path", "/a", "--user", "ann"],
