@@ -88,6 +88,13 @@ def add_console(site, desk, target, pin):
     assert stored["upstream"] == target and stored["upstream_pin"] == [pin]
 
 
+def test_a_console_is_tried_before_it_is_saved(site, desk):
+    desk.open("routes/+new", "Add a console").fill(url=site.up.url).press("Look at it").sees("This connection is not encrypted")
+    desk.press("Next").fill(name="tried").press("Next").press("Send a test request").sees("It answers with 200")
+    desk.press("Look for a way around the gateway").sees("These lines close it").accessible().shot("console-add-trial")
+    clean(desk.browser)
+
+
 def test_a_rule_is_written_and_tested(site, desk):
     desk.open("rules/+new", "Write a rule").fill(name="robots", users="robot", zones="nowhere", routes="old", methods="GET")
     desk.press("Review").sees("nowhere")

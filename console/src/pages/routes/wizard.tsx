@@ -12,6 +12,7 @@ import { Head } from "../../components/head";
 import { useChange, useEverything, useLoaded } from "../../components/loaded";
 import { useReview } from "../../components/review";
 import { Trouble } from "../../components/trouble";
+import { Trial } from "./trial";
 
 const STEPS = ["Where it listens", "Its certificate", "Name and place", "Who may use it"] as const;
 
@@ -196,6 +197,7 @@ export function Wizard() {
           {step === 1 && <Certificate {...props} />}
           {step === 2 && <Place {...props} />}
           {step === 3 && <Who {...props} zones={(zones.value ?? []).map((z) => z.name)} />}
+          {step === 3 && <Trial url={draft.url} path={draft.start} pin={draft.pinned ? draft.probed?.certificate?.pin : undefined} />}
           {step === 3 && taken.value !== undefined && <Alert isInline variant="warning" title={`There is a console named ${draft.name}; saving replaces it.`} />}
           <Trouble problem={problem} />
           <ActionGroup>
