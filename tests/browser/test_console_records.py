@@ -4,6 +4,7 @@ import json
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
 
 from stack import PASSWORD, Person, Recorder, Stack, wait_for
 from console import checked, clean, fill, heading, log_in, press, says, text, until
@@ -41,7 +42,7 @@ def navigation(browser):
 
 def test_the_overview_says_who_is_on_what_was_refused_and_what_answers(site, browser):
     browser.get(site.portal + "/console/overview")
-    for words in ("On now", "stranger", "Refused in the last day", "con", "This gateway", "Latest changes and logins"):
+    for words in ("Requests", "Answer time", "On now", "stranger", "Refused in the last day", "con", "This gateway", "Latest changes and logins"):
         says(browser, words)
     says(browser, "once")
     checked(browser, "overview")
@@ -76,6 +77,47 @@ def test_an_audit_record_is_found_and_the_trail_verified(site, browser):
     record = next(r for r in map(json.loads, site.cli("audit", "export").splitlines()) if str(r["seq"]) == seq)
     says(browser, record["hash"])
     checked(browser, "record")
+
+
+def test_the_overview_shows_how_much_there_was_over_time(site, browser):
+    browser.get(site.portal + "/console/overview")
+    charts = lambda b: b.find_elements(By.CSS_SELECTOR, "figure svg[role=img]")
+    until(browser, lambda b: len(charts(b)) == 4)
+    until(browser, lambda b: charts(b)[0].get_attribute("aria-label").startswith("Requests: now"))
+    until(browser, lambda b: not charts(b)[0].get_attribute("aria-label").endswith("at most 0"), 90)
+    Select(browser.find_element(By.CSS_SELECTOR, "[aria-label='How far back']")).select_by_visible_text("The last week")
+    until(browser, lambda b: "over=week" in b.current_url and len(charts(b)) == 4)
+    checked(browser, "overview-week")
+
+
+def test_an_export_is_one_file_of_what_is_shown(site, tmp_path):
+    with chromium(site, {"download.default_directory": str(tmp_path)}) as browser:
+        log_in(browser, site.admin, site)
+        browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+        site.cli("group", "add", "exported")
+        browser.get(site.portal + "/console/audit?event=group.added")
+        says(browser, "exported")
+        press(browser, "Export JSON lines")
+        kept = tmp_path / "postern-audit.jsonl"
+        wait_for(kept.exists)
+        rows = [json.loads(line) for line in kept.read_text().splitlines()]
+        assert {r["event"] for r in rows} == {"group.added"} and "exported" in {r["target"] for r in rows}
+        press(browser, "Export CSV")
+        wait_for((tmp_path / "postern-audit.csv").exists)
+        lines = (tmp_path / "postern-audit.csv").read_text().splitlines()
+        assert len(lines) == len(rows) + 1, lines[:3]
+        clean(browser)
+
+
+def test_records_are_found_by_their_words_and_their_time(site, browser):
+    site.cli("group", "add", "night-watch")
+    browser.get(site.portal + "/console/audit")
+    fill(browser, "With the words", "NIGHT-WATCH")
+    press(browser, "Search")
+    until(browser, lambda b: "text=NIGHT-WATCH" in b.current_url and "group.added" in text(b) and "user.added" not in text(b))
+    browser.get(site.portal + "/console/audit?until=2001-01-01T00:00")
+    says(browser, "No record like this")
+    clean(browser)
 
 
 def test_the_pages_of_a_long_list_lead_on_and_back(site, browser):

@@ -116,3 +116,14 @@ async function once<T>(method: string, path: string, ask: Ask = {}): Promise<Ans
 export async function get<T>(path: string, query?: Ask["query"], signal?: AbortSignal): Promise<T> {
   return (await call<T>("GET", path, { query, signal })).body;
 }
+
+// One part of an export, and where the next one goes on.
+export async function part(
+  path: string,
+  query: Ask["query"],
+  signal: AbortSignal,
+): Promise<{ text: string; next: string | null }> {
+  const answer = await fetch(address(path, query), { credentials: "same-origin", cache: "no-store", redirect: "error", signal });
+  if (!answer.ok) throw await problemOf(answer);
+  return { text: await answer.text(), next: answer.headers.get("Postern-Next") };
+}

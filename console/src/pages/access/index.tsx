@@ -3,6 +3,7 @@ import type { AccessRecord } from "../../api/types";
 import { useQuery, useRouter } from "../../app/router";
 import { DataTable } from "../../components/data-table";
 import { Empty } from "../../components/empty";
+import { Exports } from "../../components/exports";
 import { Filter } from "../../components/filter";
 import { PageHead } from "../../components/page-head";
 import { PersonLink } from "../../components/person-link";
@@ -40,7 +41,7 @@ export default function Access() {
   const list = useList<AccessRecord>("access", "records", asked, [], NEWEST);
   return (
     <PageSection>
-      <PageHead title="Access records">
+      <PageHead title="Access records" actions={<Exports path="access/export" name="postern-access" query={asked} />}>
         What was asked of consoles and of this gateway, what was decided, and by which rule.
       </PageHead>
       <Filter

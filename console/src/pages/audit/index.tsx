@@ -5,6 +5,7 @@ import type { AuditRecord, Verification } from "../../api/types";
 import { Link, useQuery, useRouter } from "../../app/router";
 import { DataTable } from "../../components/data-table";
 import { Empty } from "../../components/empty";
+import { Exports } from "../../components/exports";
 import { Facts } from "../../components/facts";
 import type { Fact } from "../../components/facts";
 import { Filter } from "../../components/filter";
@@ -70,17 +71,26 @@ function Verify() {
   );
 }
 
+// What a date field says, which is this browser's local time, in seconds since 1970.
+function seconds(text: string): number | undefined {
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) ? undefined : Math.floor(ms / 1000);
+}
+
 function Trail() {
   const [event, setEvent] = useQuery("event");
   const [actor, setActor] = useQuery("actor");
   const [target, setTarget] = useQuery("target");
-  const asked = { event, actor, target };
+  const [words, setWords] = useQuery("text");
+  const [since, setSince] = useQuery("since");
+  const [until, setUntil] = useQuery("until");
+  const asked = { event, actor, target, text: words, since: seconds(since), until: seconds(until) };
   const query = { ...asked, order: "newest" };
   const list = useList<AuditRecord>("audit", "records", query, ["audit"], NEWEST);
-  const narrowed = Object.values(asked).some((value) => value !== "");
+  const narrowed = Object.values(asked).some((value) => value !== "" && value !== undefined);
   return (
     <PageSection>
-      <PageHead title="Audit trail">
+      <PageHead title="Audit trail" actions={<Exports path="audit/export" name="postern-audit" query={asked} />}>
         Every change, login and refusal of one, in a chain that shows whether anything was taken out of it.
       </PageHead>
       <Verify />
@@ -89,6 +99,9 @@ function Trail() {
           { label: "Event", value: event, onChange: setEvent },
           { label: "By", value: actor, onChange: setActor },
           { label: "About", value: target, onChange: setTarget },
+          { label: "With the words", value: words, onChange: setWords },
+          { label: "Not before", value: since, onChange: setSince, type: "datetime-local" },
+          { label: "Before", value: until, onChange: setUntil, type: "datetime-local" },
         ]}
       />
       <DataTable

@@ -11,6 +11,7 @@ import { ProblemAlert } from "../../components/problem";
 import { Time } from "../../components/time";
 import { useResource } from "../../components/use-resource";
 import type { Resource } from "../../components/use-resource";
+import { Charts } from "./charts";
 
 const ROWS = 6;
 const SOON_DAYS = 30;
@@ -233,6 +234,7 @@ export default function Overview() {
     <PageSection>
       <PageHead title="Overview" />
       <Alerts />
+      <Charts />
       <div className="console-cards">
         <Sessions />
         <Denials />
