@@ -138,7 +138,7 @@ def test_ones_own_account_changes_the_password_and_makes_recovery_codes(site):
     with chromium(site, {}) as browser:
         log_in(browser, who, site)
         assert browser.current_url.endswith("/console/consoles"), "who has no role begins at the consoles"
-        assert navigation(browser) == ["Your consoles", "My account"], navigation(browser)
+        assert navigation(browser) == ["Your consoles", "Requests and approvals", "My account"], navigation(browser)
         says(browser, "No console yet")
         browser.get(site.portal + "/console/account")
         says(browser, "No passkey yet")
