@@ -38,6 +38,7 @@ void console_send_asset(struct exchange *x)
         return;
     }
     struct answer a = {.status = 200, .type = f->type, .body = console_file_body(f)};
+    x->is_file = true;
     answer_add(&a, "Content-Encoding", SPAN("gzip"));
     answer_add(&a, "Cache-Control", SPAN("public, max-age=31536000, immutable"));
     answer_send(x, &a);

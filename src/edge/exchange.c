@@ -85,8 +85,9 @@ struct exchange *exchange_new(struct conn *conn)
 void exchange_retire(struct exchange *x)
 {
     struct edge *e = x->edge;
-    /* A request that was reset before anybody looked at it was not decided either. */
-    if (x->state != EXCHANGE_HEAD)
+    /* A request that was reset before anybody looked at it was not decided either; the style and
+     * the scripts of a page say nothing that the page does not. */
+    if (x->state != EXCHANGE_HEAD && !x->is_file)
         access_exchange(x);
     gate_leave(x);
     events_leave(x);

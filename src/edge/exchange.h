@@ -84,6 +84,7 @@ struct exchange {
     struct list view_link;         /* in view->exchanges while view is set */
     struct decision decision;
     enum access_outcome outcome;
+    bool is_file; /* a file of postern's own, the same for everybody: it makes no access record */
     /* Of a room of ours, where the keeper says who it was; with a view that says it. */
     struct {
         uint8_t kind; /* enum credential_kind */

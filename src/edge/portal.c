@@ -77,6 +77,7 @@ static void add_cookie(struct exchange *x, struct answer *a, enum cookie_name wh
 static void send_asset(struct exchange *x)
 {
     struct answer a = {.status = 200, .type = "text/css; charset=utf-8", .body = asset_style};
+    x->is_file = true;
     answer_add(&a, "Cache-Control", SPAN("max-age=300"));
     answer_send(x, &a);
 }
@@ -85,6 +86,7 @@ static void send_script(struct exchange *x)
 {
     struct answer a = {
         .status = 200, .type = "text/javascript; charset=utf-8", .body = asset_passkey};
+    x->is_file = true;
     answer_add(&a, "Cache-Control", SPAN("max-age=300"));
     answer_send(x, &a);
 }

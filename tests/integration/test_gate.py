@@ -684,6 +684,18 @@ def test_enrolment_is_the_keepers_page(edge):
     assert (asked.step, asked.code, asked.password, asked.again, asked.totp) == (1, b"abc", b"p w", b"q", b"123456")
 
 
+def test_a_pages_style_and_scripts_make_no_record_and_the_page_does(shared):
+    """A first page has two dozen files; they would hide the requests that somebody has meant."""
+    before = len(shared.keeper.records)
+    for path in ("/assets/style.css", "/assets/passkey.js", "/login?mark"):
+        assert shared.say(f"GET {path} HTTP/1.1\r\nHost: {PORTAL}\r\n\r\n", PORTAL).status == 200
+    wait_for(lambda: any(r["path"] == b"/login" for r in shared.keeper.records[before:]))
+    assert not [r for r in shared.keeper.records[before:] if r["path"].startswith(b"/assets/")]
+    missing = "/assets/console/none.js"
+    assert shared.say(f"GET {missing} HTTP/1.1\r\nHost: {PORTAL}\r\n\r\n", PORTAL).status == 404
+    wait_for(lambda: any(r["path"] == missing.encode() for r in shared.keeper.records[before:]))
+
+
 def test_small_things_of_the_portal(shared):
     person = Person(shared, "x")
     got = person.get(shared.portal + "/healthz")
