@@ -113,3 +113,6 @@ CREATE TABLE series (
     latency BLOB NOT NULL,
     PRIMARY KEY (step, at)
 ) STRICT, WITHOUT ROWID;
+
+-- Who is on, counted once a minute.
+CREATE INDEX sessions_on ON sessions (seq) WHERE ended = 0 AND parent IS NULL;

@@ -27,6 +27,7 @@ static const char *const MAY_SCAN[] = {
     "HANDOVER_PRUNE",    /* live for a minute */
     "NOTICE_WAITING",    /* by the index of those that wait, which are bounded */
     "NOTICE_OLDEST",     /* its first row */
+    "SESSION_COUNT_ALL", /* those who are on, once a minute, by an index of them alone */
     "SESSION_EXPIRE",    /* those not ended, by their own index */
     "FILED_LIST",        /* as many as the file has, when it is read */
     "AUDIT_WALK",        /* export: everything is what was asked for */
