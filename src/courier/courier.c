@@ -2,7 +2,7 @@
  *
  *   QUEUED ──thread──▶ WORKING ──▶ answered ──▶ freed
  *      │                  │            ▲
- *      └── 5 s ───────────┴──▶ answered "too late"; freed when its thread comes back
+ *      └── 4 s ───────────┴──▶ answered "too late"; freed when its thread comes back
  *
  * A question belongs to the list until its thread is done with it, because libc offers no way to
  * call a lookup back. So the list is what is bounded, and it bounds the memory. */

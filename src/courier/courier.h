@@ -3,7 +3,7 @@
  * something to lose has to read their answers.
  *
  *   keeper ──resolve, probe, bind───▶ question ──▶ a thread of the pool ──▶ name server, upstream,
- *          ◀─resolved, probed, bound── answer  ◀──┘   at most 5 s, or what   directory
+ *          ◀─resolved, probed, bound── answer  ◀──┘   at most 4 s, or what   directory
  *                                                     a bind says
  *
  * It has no credentials beyond those of the question in hand, no database and no configuration:
@@ -37,7 +37,7 @@
 #include "ipc/channel.h"
 
 /* Each question has this long, waiting for a thread included. */
-#define QUESTION_MS 5000u
+#define QUESTION_MS 4000u
 /* Questions that are open or whose thread has not come back. */
 #define QUESTIONS_MAX 64u
 /* A name server that is silent keeps a thread for as long as libc likes; as many can wait at once

@@ -92,7 +92,7 @@ static int ask_request(struct call *c, const struct upstream_def *u)
     if (call_member(c, "sni") != NULL) {
         sni = call_string(c, "sni");
     }
-    struct msg_trial q = {.patience_ms = PROBES_PATIENCE_MS - 2000,
+    struct msg_trial q = {.patience_ms = PROBES_TRIAL_MS,
                           .host = host,
                           .port = u->port,
                           .tls = u->scheme == UPSTREAM_HTTPS,
@@ -247,7 +247,7 @@ static bool ask_places(struct call *c, const struct upstream_def *u, const struc
                        int *fault)
 {
     for (unsigned i = 0; i <= p->count; i++) {
-        struct msg_trial q = {.patience_ms = 3000,
+        struct msg_trial q = {.patience_ms = (uint32_t)(PROBES_TRIAL_MS / (p->count + 1)),
                               .host = i == 0 ? span_str(u->host) : p->at[i - 1],
                               .port = u->port};
         if (call_told(c, i) == NULL) {

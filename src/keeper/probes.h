@@ -13,8 +13,10 @@ struct call;
 
 #define PROBES_AT_ONCE 4u
 #define PROBES_PER_MINUTE 30u
-/* For an answer; the courier itself gives up earlier. */
-#define PROBES_PATIENCE_MS 8000u
+/* For an answer; the courier itself gives up earlier, and both before an edge does that has 5 s for
+ * the keeper: whoever asked shall hear which part was silent. */
+#define PROBES_PATIENCE_MS 4500u
+#define PROBES_TRIAL_MS 3500u
 
 struct probes {
     uint64_t minute_ms; /* monotonic: when the present minute began */

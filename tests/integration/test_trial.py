@@ -7,7 +7,7 @@ import pytest
 import stack as harness
 from stack import Recorder
 from test_courier import make_certificate
-from test_probe import pin_of
+from test_probe import listener, pin_of
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +81,11 @@ def test_nonsense_and_silence_are_faults_and_not_ends(site):
         seen = ask(site, "request", {"url": up.url})
         assert word in seen["fault"] and seen["status"] is None, seen
         up.close()
+    silent = listener(None)
+    for scheme in ("http", "https"):
+        seen = ask(site, "request", {"url": f"{scheme}://127.0.0.1:{silent.getsockname()[1]}"})
+        assert seen["fault"] and seen["status"] is None, seen
+    silent.close()
     gone = ask(site, "request", {"url": f"http://127.0.0.1:{harness.free_port()}"})
     assert "no connection" in gone["fault"]
 
