@@ -118,15 +118,15 @@ def test_the_overview_and_the_series_count_what_was_asked(site):
     assert harness.Person(site, "nobody").request("GET", site.console_url("counted"), navigate=False).status == 401
 
     def counted():
-        points = api(site, "GET", "/series?name=requests&step=60")["points"]
-        return sum(v or 0 for _, v in points) >= 21
+        points = {name: api(site, "GET", f"/series?name={name}&step=60")["points"] for name in ("requests", "denials")}
+        total = {name: sum(v or 0 for _, v in line) for name, line in points.items()}
+        return total["requests"] >= 22 and total["denials"] >= 1
     wait_for(counted, 20, every=0.3)
     chart = api(site, "GET", "/series?name=latency&step=60")
     assert chart["step"] == 60 and len(chart["points"]) in (60, 61)
     assert [p for p in chart["points"] if p[1] is not None and p[2] >= p[1]]
-    assert all(p[1] is None for p in chart["points"][:-3])
-    assert sum(v or 0 for _, v in api(site, "GET", "/series?name=denials")["points"]) >= 1
-    look = wait_for(lambda: (o := api(site, "GET", "/overview"))["requests"]["hour"] >= 21 and o, 20, every=0.3)
+    assert all(p[1] is None for p in chart["points"][:-5])
+    look = wait_for(lambda: (o := api(site, "GET", "/overview"))["requests"]["hour"] >= 22 and o, 20, every=0.3)
     assert look["sessions"]["count"] >= 1 and look["sessions"]["list"][0]["user"]
     assert look["requests"]["denied"] >= 1 and look["requests"]["denials"]
     assert look["upstreams"]["up"] >= 1 and look["alerts"]["open"] >= 0 and look["changes"] is not None
