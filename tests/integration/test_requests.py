@@ -239,6 +239,15 @@ def test_a_guarded_change_waits_for_a_second_person_and_is_in_force_then(site, a
         done = api(second, "POST", f"/api/v1/requests/{number}/approve", {"comment": "fine"})
         assert done.status == 200 and done.json()["state"] == "approved", done.text
         assert api(site.admin, "GET", "/api/v1/zones/lab").json()["cidrs"] == ["10.9.0.0/16"]
+        # So does a test that stands in the way of a change, written or taken away, and every other change.
+        written = {"nobody": True, "zone": "local", "route": "busy", "path": "/", "expect": "prove"}
+        assert api(site.admin, "PUT", "/api/v1/tests/x", written).status == 202
+        for method, path, body in (("DELETE", "/tests/x", None), ("PUT", "/rules/x", {}),
+                                   ("POST", "/apply", {"zones": [{"name": "lab", "cidrs": ["10.8.0.0/16"]}]}),
+                                   ("PUT", "/settings/notices.per_hour", {"value": 5})):
+            assert api(site.admin, method, "/api/v1" + path, body).status in (202, 400, 404, 422), (method, path)
+        assert api(site.admin, "GET", "/api/v1/tests").json()["tests"] == []
+        assert [z for z in api(site.admin, "GET", "/api/v1/zones").json()["zones"] if z["name"] == "lab"][0]["cidrs"] == ["10.9.0.0/16"]
         # The host waits for nobody.
         site.cli("zone", "remove", "lab")
     finally:
