@@ -112,6 +112,19 @@ static int ask_request(struct call *c, const struct upstream_def *u)
 
 /* ---- the answer ---- */
 
+/* Answers, unless r is a fault, with a record of what was looked at and how. Takes the answer. */
+static int recorded(struct call *c, int r, const char *how, json_t *answer)
+{
+    r = r < 0 ? r
+              : call_audit(c, AUDIT_UPSTREAM_PROBED, call_string(c, "url"),
+                           json_pack("{s:s}", "how", how));
+    if (r < 0) {
+        json_decref(answer);
+        return r;
+    }
+    return call_answer(c, 200, answer);
+}
+
 static json_t *address_json(const uint8_t byte[16])
 {
     static const uint8_t NONE[16];
@@ -173,15 +186,7 @@ int op_trial_request(struct call *c)
     int r = answer == NULL                           ? -ENOMEM
             : m.result == TRIED_OK && m.head.len > 0 ? add_response(c, answer, &m)
                                                      : 0;
-    json_t *detail = json_pack("{s:s}", "how", "test request");
-    r = r < 0 ? r
-              : call_audit(c, AUDIT_UPSTREAM_PROBED, call_string(c, "url"), json_incref(detail));
-    json_decref(detail);
-    if (r < 0) {
-        json_decref(answer);
-        return r;
-    }
-    return call_answer(c, 200, answer);
+    return recorded(c, r, "test request", answer);
 }
 
 /* ---- around the gateway ---- */
@@ -330,16 +335,7 @@ static int answer_exposure(struct call *c, const struct upstream_def *u, const s
         json_string(here ? "on this machine" : "on the machine of the console"), "elsewhere",
         elsewhere_json(c, u, p, here));
     buf_fini(&rules);
-    json_t *detail = json_pack("{s:s}", "how", "exposure");
-    r = answer == NULL ? -ENOMEM
-        : r < 0        ? r
-                : call_audit(c, AUDIT_UPSTREAM_PROBED, call_string(c, "url"), json_incref(detail));
-    json_decref(detail);
-    if (r < 0) {
-        json_decref(answer);
-        return r;
-    }
-    return call_answer(c, 200, answer);
+    return recorded(c, answer == NULL ? -ENOMEM : r, "exposure", answer);
 }
 
 int op_trial_exposure(struct call *c)
