@@ -83,3 +83,13 @@ void html_button(struct buf *page, const char *path, struct span segment, const 
     html_str(page, label);
     html_raw(page, "</button></form>");
 }
+
+void html_said(struct buf *page, bool good, const char *text)
+{
+    if (text == NULL) {
+        return;
+    }
+    html_raw(page, good ? "<p role=\"status\">" : "<p class=\"error\" role=\"alert\">");
+    html_str(page, text);
+    html_raw(page, "</p>");
+}

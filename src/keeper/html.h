@@ -26,6 +26,8 @@ void html_open(struct buf *page, const char *title, struct span user);
 /* The same of a page that a browser loads again after so many seconds. */
 void html_open_again(struct buf *page, const char *title, struct span user, unsigned seconds);
 void html_close(struct buf *page);
+/* What came of a form, or what was in the way; NULL: nothing. */
+void html_said(struct buf *page, bool good, const char *text);
 /* A form of one button that posts to path (a constant), an encoded segment and tail (a constant).
  */
 void html_button(struct buf *page, const char *path, struct span segment, const char *tail,

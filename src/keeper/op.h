@@ -147,14 +147,20 @@ bool op_request_number(struct call *c, uint64_t *ret);
 int op_audit_list(struct call *c);
 int op_audit_export(struct call *c);
 int op_access_export(struct call *c);
-/* An export: lines of text in an answer of at most OP_EXPORT_BYTES. false: the call has ended with
- * a problem. */
+/* An export: lines of text in an answer of at most OP_EXPORT_BYTES. */
 #define OP_EXPORT_BYTES (96u * 1024)
-bool op_export_begin(struct call *c, bool *csv, uint64_t *after);
+struct op_export {
+    struct buf *out;
+    bool csv;
+    bool full;     /* a line did not fit any more */
+    uint64_t last; /* the row of the last line; before the first, the one to go on after */
+};
+/* false: the call has ended with a problem. */
+bool op_export_begin(struct call *c, struct op_export *ret);
 /* 1: it does not fit any more. */
-must_check int op_export_line(struct buf *out, struct span line, bool csv);
-/* next: where to go on, 0: this is the end. */
-must_check int op_export_done(struct call *c, bool csv, uint64_t next);
+must_check int op_export_line(struct op_export *e, struct span line, uint64_t row);
+/* next: where to go on when all lines have fitted, 0: this is the end. */
+must_check int op_export_done(struct call *c, const struct op_export *e, uint64_t next);
 int op_audit_verify(struct call *c);
 int op_audit_head(struct call *c);
 
@@ -219,6 +225,9 @@ int page_enrol_submit(struct call *c);
 
 /* limit and after of a list's query. false: the call has been ended with a problem. */
 bool op_page(struct call *c, struct page *page);
+/* What an operation has come to, for a page that says so in its place: `done`, or what was in the
+ * way, in the arena. The status stays, the answer goes. NULL without memory. */
+const char *op_said(struct call *c, const char *done);
 /* A list on its way: rows are pushed to items until the page is full. */
 struct op_rows {
     struct call *call;

@@ -105,13 +105,6 @@ int op_access_list(struct call *c)
 
 /* ---- export ---- */
 
-struct export
-{
-    struct buf *out;
-    bool csv, full;
-    uint64_t last;
-};
-
 static void csv_number(struct buf *out, uint64_t value)
 {
     (void)buf_printf(out, ",%llu", (unsigned long long)value);
@@ -148,37 +141,35 @@ static int csv_line(struct buf *out, const struct access_row *row)
 
 static int each_exported(void *context, const struct access_row *row)
 {
-    struct export *e = context;
+    struct op_export *e = context;
     struct buf line;
     buf_init(&line, 32768);
     json_t *value = e->csv ? NULL : op_access_json(row);
     int r = e->csv ? csv_line(&line, row) : value == NULL ? -ENOMEM : json_write(value, &line);
     json_decref(value);
-    r = r < 0 ? r : op_export_line(e->out, buf_view(&line), e->csv);
+    r = r < 0 ? r : op_export_line(e, buf_view(&line), row->seq);
     buf_fini(&line);
-    e->full = r == 1;
-    e->last = r == 0 ? row->seq : e->last;
     return r;
 }
 
 int op_access_export(struct call *c)
 {
-    struct export e = {.out = &c->page};
+    struct op_export e;
     struct page page = {0};
     struct access_filter filter = {0};
     struct addr source;
-    if (!op_export_begin(c, &e.csv, &page.anchor) || !read_filter(c, &filter, &source)) {
+    if (!op_export_begin(c, &e) || !read_filter(c, &filter, &source)) {
         return 0;
     }
     uint64_t next = 0;
     int r = 0;
-    e.last = page.anchor;
+    page.anchor = e.last;
     if (e.csv && page.anchor == 0) {
         r = buf_text(&c->page, "seq,time,outcome,source,route,principal,method,path,rule,reason,"
                                "stream,request,status,duration_ms,bytes_in,bytes_out\r\n");
     }
     r = r < 0 ? r : access_list(c->keeper->store, &filter, &page, each_exported, &e, &next);
-    return r < 0 ? r : op_export_done(c, e.csv, e.full ? e.last : next);
+    return r < 0 ? r : op_export_done(c, &e, next);
 }
 
 static int each_denied(void *context, const struct access_denials *d)

@@ -42,40 +42,31 @@ int op_audit_list(struct call *c)
 
 /* ---- export ---- */
 
-struct export
-{
-    struct buf *out;
-    bool csv, full;
-    uint64_t last;
-};
-
 static int each_exported(void *context, const struct record *record)
 {
-    struct export *e = context;
+    struct op_export *e = context;
     struct buf line;
     buf_init(&line, 65536);
     int r = e->csv ? export_csv(&line, record) : export_json(&line, record);
-    r = r < 0 ? r : op_export_line(e->out, buf_view(&line), e->csv);
+    r = r < 0 ? r : op_export_line(e, buf_view(&line), record->seq);
     buf_fini(&line);
-    e->full = r == 1;
-    e->last = r == 0 ? record->seq : e->last;
     return r;
 }
 
 int op_audit_export(struct call *c)
 {
-    struct export e = {.out = &c->page};
+    struct op_export e;
     struct trail_filter filter = {0};
     struct page page = {0};
-    if (!op_export_begin(c, &e.csv, &page.anchor) || !op_query_text(c, "event", &filter.event) ||
+    if (!op_export_begin(c, &e) || !op_query_text(c, "event", &filter.event) ||
         !op_query_text(c, "actor", &filter.actor) || !op_query_text(c, "target", &filter.target) ||
         !op_query_text(c, "text", &filter.text) || !op_query_time(c, "since", &filter.since_ms) ||
         !op_query_time(c, "until", &filter.until_ms)) {
         return 0;
     }
+    page.anchor = e.last;
     bool first = page.anchor == 0;
     uint64_t next = 0;
-    e.last = page.anchor;
     int r = 0;
     if (e.csv && first) {
         r = export_csv_heading(&c->page);
@@ -86,7 +77,7 @@ int op_audit_export(struct call *c)
         json_t *detail = json_pack("{s:s}", "format", e.csv ? "csv" : "jsonl");
         r = detail == NULL ? -ENOMEM : call_audit(c, AUDIT_AUDIT_EXPORTED, SPAN_NONE, detail);
     }
-    return r < 0 ? r : op_export_done(c, e.csv, e.full ? e.last : next);
+    return r < 0 ? r : op_export_done(c, &e, next);
 }
 
 static json_t *report_json(const struct verify_report *report)

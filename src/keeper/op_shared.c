@@ -160,16 +160,16 @@ json_t *op_session_json(const struct session *s)
 
 /* ---- exports ---- */
 
-bool op_export_begin(struct call *c, bool *csv, uint64_t *after)
+bool op_export_begin(struct call *c, struct op_export *ret)
 {
     struct span format;
     int r = call_query(c, "format", &format);
-    *csv = r == 0 && span_is(format, "csv");
-    if ((r < 0 && r != FAULT_ABSENT) || (r == 0 && !*csv && !span_is(format, "jsonl"))) {
+    *ret = (struct op_export){.out = &c->page, .csv = r == 0 && span_is(format, "csv")};
+    if ((r < 0 && r != FAULT_ABSENT) || (r == 0 && !ret->csv && !span_is(format, "jsonl"))) {
         (void)call_problem(c, 400, "format", "expected csv or jsonl");
         return false;
     }
-    if (call_query_u64(c, "after", INT64_MAX, 0, after) < 0) {
+    if (call_query_u64(c, "after", INT64_MAX, 0, &ret->last) < 0) {
         (void)call_problem(c, 400, "after", "expected a number");
         return false;
     }
@@ -177,20 +177,23 @@ bool op_export_begin(struct call *c, bool *csv, uint64_t *after)
     return true;
 }
 
-int op_export_line(struct buf *out, struct span line, bool csv)
+int op_export_line(struct op_export *e, struct span line, uint64_t row)
 {
-    if (buf_len(out) + line.len + 2 > OP_EXPORT_BYTES) {
+    e->full = buf_len(e->out) + line.len + 2 > OP_EXPORT_BYTES;
+    if (e->full) {
         return 1;
     }
-    int r = buf_append(out, line);
-    return r < 0 ? r : buf_text(out, csv ? "\r\n" : "\n");
+    int r = buf_append(e->out, line);
+    r = r < 0 ? r : buf_text(e->out, e->csv ? "\r\n" : "\n");
+    e->last = r == 0 ? row : e->last;
+    return r;
 }
 
-int op_export_done(struct call *c, bool csv, uint64_t next)
+int op_export_done(struct call *c, const struct op_export *e, uint64_t next)
 {
     c->status = 200;
-    c->media = csv ? "text/csv; charset=utf-8" : "application/jsonl";
-    c->export_next = next;
+    c->media = e->csv ? "text/csv; charset=utf-8" : "application/jsonl";
+    c->export_next = e->full ? e->last : next;
     return c->page.bad ? FAULT_LIMIT : 0;
 }
 
@@ -202,4 +205,11 @@ bool op_is_visible(struct span text)
         }
     }
     return true;
+}
+
+const char *op_said(struct call *c, const char *done)
+{
+    json_decref(c->answer);
+    c->answer = NULL;
+    return c->status < 400 ? done : arena_string(&c->arena, span_str(c->detail));
 }

@@ -2,6 +2,8 @@
  *
  * The person reads a short code to the approver, who types it: that the two speak with each other,
  * and about the same request, is what this page is for. It therefore never shows the code. */
+#include <errno.h>
+
 #include "base/fault.h"
 #include "keeper/html.h"
 #include "keeper/json.h"
@@ -45,12 +47,7 @@ static int show(struct call *c, unsigned status, const char *text)
     html_raw(page, "<section class=\"card\"><p>These people have lost everything that could prove "
                    "who they are. Speak with each of them, make sure that it is this person, and "
                    "type the code that you are told.</p>");
-    if (text != NULL) {
-        html_raw(page,
-                 status >= 400 ? "<p class=\"error\" role=\"alert\">" : "<p role=\"status\">");
-        html_str(page, text);
-        html_raw(page, "</p>");
-    }
+    html_said(page, status < 400, text);
     stepup_offer(c, "/account/approvals");
     html_raw(page, "<table class=\"table\"><thead><tr><th>Who</th><th>Asked</th><th>From</th>"
                    "<th>Link made by</th><th>Code</th><th></th></tr></thead><tbody>");
@@ -71,18 +68,13 @@ int page_approvals(struct call *c)
     return may ? show(c, 200, NULL) : call_problem(c, 403, NULL, "only approvers see this page");
 }
 
-/* What the operation said, as a page. */
 static int as_page(struct call *c, int fault, const char *done)
 {
     if (fault < 0 || c->status == 403) {
         return fault;
     }
-    unsigned status = c->status;
-    char why[sizeof(c->detail)];
-    (void)snprintf(why, sizeof(why), "%s", c->detail);
-    json_decref(c->answer);
-    c->answer = NULL;
-    return show(c, status, status < 400 ? done : why);
+    const char *said = op_said(c, done);
+    return said == NULL ? -ENOMEM : show(c, c->status, said);
 }
 
 int page_approvals_approve(struct call *c)

@@ -1,4 +1,5 @@
 /* What waits for this person's decision, and what this person has asked for. */
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/fault.h"
@@ -166,12 +167,7 @@ static int show(struct call *c, unsigned status, const char *text)
     struct buf *page = &c->page;
     buf_clear(page);
     html_open(page, "Requests", span_str(c->actor.user));
-    if (text != NULL) {
-        html_raw(page,
-                 status >= 400 ? "<p class=\"error\" role=\"alert\">" : "<p role=\"status\">");
-        html_str(page, text);
-        html_raw(page, "</p>");
-    }
+    html_said(page, status < 400, text);
     stepup_offer(c, "/account/requests");
     int r = put_list(c, "Waiting for your decision", "Agreed", &pending,
                      "Nothing waits for your decision.", each_waiting);
@@ -190,18 +186,13 @@ int page_requests(struct call *c)
                                     : show(c, 200, NULL);
 }
 
-/* What a step said, as a page. */
 static int as_page(struct call *c, int fault, const char *done)
 {
     if (fault < 0 || c->need != CALL_ANSWER || c->actor.user[0] == '\0') {
         return fault;
     }
-    unsigned status = c->status;
-    char why[sizeof(c->detail)];
-    (void)snprintf(why, sizeof(why), "%s", c->detail);
-    json_decref(c->answer);
-    c->answer = NULL;
-    return show(c, status, status < 400 ? done : why);
+    const char *said = op_said(c, done);
+    return said == NULL ? -ENOMEM : show(c, c->status, said);
 }
 
 static int decide(struct call *c, int (*step)(struct call *c, uint64_t seq, struct span comment),
