@@ -4,28 +4,20 @@ import subprocess
 
 import pytest
 
-from stack import TOP, Stack
+from stack import TOP, running
 from console import as_desk, as_phone, button, checked, clean, heading, log_in, press, says, text, until
-from conftest import chromium
 
 
 @pytest.fixture(scope="module")
 def site():
-    s = Stack(edges=2)
-    try:
-        s.start()
-        s.admin = s.owner()
-        assert s.admin.login().status == 303
+    with running(edges=2) as s:
         yield s
-    finally:
-        s.close()
 
 
 @pytest.fixture(scope="module")
-def browser(site):
-    with chromium(site, {}) as driver:
-        log_in(driver, site.admin, site)
-        yield driver
+def browser(browser, site):
+    log_in(browser, site.admin, site)
+    return browser
 
 
 def test_whoever_has_no_session_gets_the_login_page_and_no_console(site):

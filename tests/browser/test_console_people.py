@@ -29,10 +29,9 @@ def kim(site):
 
 
 @pytest.fixture(scope="module")
-def browser(site):
-    with chromium(site, {}) as driver:
-        log_in(driver, site.admin, site)
-        yield driver
+def browser(browser, site):
+    log_in(browser, site.admin, site)
+    return browser
 
 
 def test_an_owner_ends_somebodys_session_and_the_person_is_out(site, browser, kim):

@@ -30,10 +30,9 @@ def site():
 
 
 @pytest.fixture(scope="module")
-def browser(site):
-    with chromium(site, {}) as driver:
-        log_in(driver, site.admin, site)
-        yield driver
+def browser(browser, site):
+    log_in(browser, site.admin, site)
+    return browser
 
 
 def navigation(browser):

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 import h2wire
 import stack as harness
-from stack import Connection, Recorder, read_body, wait_for
-from test_proxy import reply
+from stack import Connection, Recorder, wait_for
+from test_proxy import reading
 
 pytestmark = pytest.mark.timeout(120)
 JWKS = "/.well-known/postern/jwks.json"
@@ -29,11 +29,7 @@ def site():
 
 @pytest.fixture(scope="module")
 def up():
-    def answer(recorder, sock, head, data):
-        _, rest = read_body(sock, head, data)
-        reply(sock, b"ok")
-        return rest
-    r = Recorder(handler=answer)
+    r = Recorder(handler=reading(b"ok"))
     yield r
     r.close()
 

@@ -4,19 +4,15 @@ import time
 import pytest
 
 import stack as harness
-from stack import Recorder, read_body
-from test_proxy import reply
+from stack import Recorder
+from test_proxy import reading
 
 pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture(scope="module")
 def up():
-    def answer(recorder, sock, head, data):
-        _, rest = read_body(sock, head, data)
-        reply(sock, b"console")
-        return rest
-    r = Recorder(handler=answer)
+    r = Recorder(handler=reading(b"console"))
     yield r
     r.close()
 

@@ -59,6 +59,15 @@ def reply(sock, body=b"", status="200 OK", headers=b""):
     sock.sendall(b"HTTP/1.1 " + status.encode() + b"\r\nContent-Length: %d\r\n" % len(body) + headers + b"\r\n" + body)
 
 
+def reading(answer):
+    """For a Recorder that takes each request with its body, and always says the same."""
+    def handler(recorder, sock, head, data):
+        _, rest = read_body(sock, head, data)
+        reply(sock, answer)
+        return rest
+    return handler
+
+
 def test_keep_alive_and_pipelining_keep_their_order(site):
     def handler(r, sock, head, data):
         reply(sock, head.split(b" ")[1])

@@ -8,8 +8,8 @@ import urllib.parse
 import pytest
 
 import stack as harness
-from stack import PASSWORD, Connection, Recorder, read_body, totp
-from test_proxy import reply
+from stack import PASSWORD, Connection, Recorder, totp
+from test_proxy import reading
 
 pytestmark = pytest.mark.timeout(120)
 PROBLEM = "urn:postern:problem:proof-needed"
@@ -17,11 +17,7 @@ PROBLEM = "urn:postern:problem:proof-needed"
 
 @pytest.fixture(scope="module")
 def up():
-    def answer(recorder, sock, head, data):
-        _, rest = read_body(sock, head, data)
-        reply(sock, b"console")
-        return rest
-    r = Recorder(handler=answer)
+    r = Recorder(handler=reading(b"console"))
     yield r
     r.close()
 
