@@ -1,6 +1,6 @@
 // Whom clients' certificates stand for, and how long the gateway's own are good.
 import { useState } from "react";
-import { Alert, Button, Form, Label, Modal, ModalBody, ModalFooter, ModalHeader, PageSection, Title } from "@patternfly/react-core";
+import { Alert, Button, Label, PageSection, Title } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import { call } from "../../api/client";
 import { segment } from "../../app/router";
@@ -8,10 +8,10 @@ import { useMay } from "../../app/session";
 import { ChoiceEntry, TextEntry } from "../../components/entry";
 import { Expiry, Moment } from "../../components/expiry";
 import { Empty } from "../../components/empty";
+import { FormModal } from "../../components/form-modal";
 import { Head } from "../../components/head";
 import { Show, useChange, useEverything, useLoaded } from "../../components/loaded";
 import { Sure } from "../../components/sure";
-import { Trouble } from "../../components/trouble";
 
 interface Certificate {
   name: string;
@@ -39,36 +39,26 @@ function AddDialog({ onClose, onDone }: { onClose: () => void; onDone: () => voi
   const [value, setValue] = useState("");
   const { busy, problem, run } = useChange();
   return (
-    <Modal isOpen variant="small" onClose={onClose} aria-labelledby="certificate-title">
-      <ModalHeader title="Say whom a certificate stands for" labelId="certificate-title" />
-      <ModalBody>
-        <Form
-          id="certificate-form"
-          onSubmit={(e) => {
-            e.preventDefault();
-            run(async () => {
-              await call("POST", "certificates", { body: { name, user, [kind]: value } });
-              onDone();
-              onClose();
-            });
-          }}
-        >
-          <TextEntry label="Name" name="name" value={name} onChange={setName} required problem={problem} help="Rules name it as they name tokens." />
-          <TextEntry label="User" name="user" value={user} onChange={setUser} required problem={problem} help="A person, for whom it is a factor, or a service account." />
-          <ChoiceEntry label="Known by" name="kind" value={kind} onChange={setKind} options={KINDS} />
-          <TextEntry label="Value" name={kind} value={value} onChange={setValue} required problem={problem} />
-          <Trouble problem={problem} />
-        </Form>
-      </ModalBody>
-      <ModalFooter>
-        <Button type="submit" form="certificate-form" isLoading={busy} isDisabled={busy || name === "" || user === "" || value === ""}>
-          Add
-        </Button>
-        <Button variant="link" onClick={onClose}>
-          Cancel
-        </Button>
-      </ModalFooter>
-    </Modal>
+    <FormModal
+      title="Say whom a certificate stands for"
+      verb="Add"
+      busy={busy}
+      disabled={name === "" || user === "" || value === ""}
+      problem={problem}
+      onSubmit={() =>
+        run(async () => {
+          await call("POST", "certificates", { body: { name, user, [kind]: value } });
+          onDone();
+          onClose();
+        })
+      }
+      onClose={onClose}
+    >
+      <TextEntry label="Name" name="name" value={name} onChange={setName} required problem={problem} help="Rules name it as they name tokens." />
+      <TextEntry label="User" name="user" value={user} onChange={setUser} required problem={problem} help="A person, for whom it is a factor, or a service account." />
+      <ChoiceEntry label="Known by" name="kind" value={kind} onChange={setKind} options={KINDS} />
+      <TextEntry label="Value" name={kind} value={value} onChange={setValue} required problem={problem} />
+    </FormModal>
   );
 }
 

@@ -1,6 +1,6 @@
 // Access for a while: what was asked for, by whom and why, and what the approvers say.
 import { useState } from "react";
-import { Button, CodeBlock, CodeBlockCode, Form, Label, Modal, ModalBody, ModalFooter, ModalHeader, PageSection, ToggleGroup, ToggleGroupItem } from "@patternfly/react-core";
+import { Button, CodeBlock, CodeBlockCode, Label, PageSection, ToggleGroup, ToggleGroupItem } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import { call } from "../../api/client";
 import { segment, useQuery } from "../../app/router";
@@ -8,11 +8,11 @@ import { useSession } from "../../app/session";
 import { ChoiceEntry, TextEntry } from "../../components/entry";
 import { Moment } from "../../components/expiry";
 import { Empty } from "../../components/empty";
+import { FormModal } from "../../components/form-modal";
 import { Head } from "../../components/head";
 import { RowActions } from "../../components/row-actions";
 import { Show, useChange, useEverything, useLoaded } from "../../components/loaded";
 import { Sure } from "../../components/sure";
-import { Trouble } from "../../components/trouble";
 import type { Asked, Requestable } from "./shape";
 import { open, span, STATES, subjectOf } from "./shape";
 
@@ -22,35 +22,25 @@ function AskDialog({ rules, onClose, onDone }: { rules: Requestable[]; onClose: 
   const [duration, setDuration] = useState("1h");
   const { busy, problem, run } = useChange();
   return (
-    <Modal isOpen variant="small" onClose={onClose} aria-labelledby="ask-title">
-      <ModalHeader title="Ask for access" labelId="ask-title" />
-      <ModalBody>
-        <Form
-          id="ask-form"
-          onSubmit={(e) => {
-            e.preventDefault();
-            run(async () => {
-              await call("POST", "requests", { body: { rule, reason, duration } });
-              onDone();
-              onClose();
-            });
-          }}
-        >
-          <ChoiceEntry label="Rule" name="rule" value={rule} onChange={setRule} options={rules.map((r) => [r.rule, `${r.rule}: ${r.routes.join(", ")}`] as const)} problem={problem} />
-          <TextEntry label="Reason" name="reason" value={reason} onChange={setReason} required problem={problem} help="The approvers read it, and it stays in the audit trail." />
-          <TextEntry label="For how long" name="duration" value={duration} onChange={setDuration} required problem={problem} help={`Such as 30m, at most ${span(rules.find((r) => r.rule === rule)?.longest ?? 0)}. What is open by it ends then.`} />
-          <Trouble problem={problem} />
-        </Form>
-      </ModalBody>
-      <ModalFooter>
-        <Button type="submit" form="ask-form" isLoading={busy} isDisabled={busy || reason.trim() === ""}>
-          Ask
-        </Button>
-        <Button variant="link" onClick={onClose}>
-          Cancel
-        </Button>
-      </ModalFooter>
-    </Modal>
+    <FormModal
+      title="Ask for access"
+      verb="Ask"
+      busy={busy}
+      disabled={reason.trim() === ""}
+      problem={problem}
+      onSubmit={() =>
+        run(async () => {
+          await call("POST", "requests", { body: { rule, reason, duration } });
+          onDone();
+          onClose();
+        })
+      }
+      onClose={onClose}
+    >
+      <ChoiceEntry label="Rule" name="rule" value={rule} onChange={setRule} options={rules.map((r) => [r.rule, `${r.rule}: ${r.routes.join(", ")}`] as const)} problem={problem} />
+      <TextEntry label="Reason" name="reason" value={reason} onChange={setReason} required problem={problem} help="The approvers read it, and it stays in the audit trail." />
+      <TextEntry label="For how long" name="duration" value={duration} onChange={setDuration} required problem={problem} help={`Such as 30m, at most ${span(rules.find((r) => r.rule === rule)?.longest ?? 0)}. What is open by it ends then.`} />
+    </FormModal>
   );
 }
 
@@ -59,41 +49,35 @@ function AnswerDialog({ asked, verb, onClose, onDone }: { asked: Asked; verb: "a
   const { busy, problem, run } = useChange();
   const title = verb === "approve" ? "Approve" : "Deny";
   return (
-    <Modal isOpen variant="small" onClose={onClose} aria-labelledby="answer-title">
-      <ModalHeader title={`${title} what ${asked.user} asks for?`} labelId="answer-title" />
-      <ModalBody>
-        <p>
-          {subjectOf(asked)}. {asked.reason}
-        </p>
-        {asked.operation?.body != null && (
-          <CodeBlock>
-            <CodeBlockCode>{JSON.stringify(asked.operation.body, null, 2)}</CodeBlockCode>
-          </CodeBlock>
-        )}
-        <Form
-          id="answer-form"
-          onSubmit={(e) => {
-            e.preventDefault();
-            run(async () => {
-              await call("POST", `requests/${segment(String(asked.id))}/${verb}`, { body: comment === "" ? {} : { comment } });
-              onDone();
-              onClose();
-            });
-          }}
-        >
-          <TextEntry label="Comment" name="comment" value={comment} onChange={setComment} problem={problem} />
-          <Trouble problem={problem} />
-        </Form>
-      </ModalBody>
-      <ModalFooter>
-        <Button type="submit" form="answer-form" variant={verb === "approve" ? "primary" : "danger"} isLoading={busy} isDisabled={busy}>
-          {title}
-        </Button>
-        <Button variant="link" onClick={onClose}>
-          Cancel
-        </Button>
-      </ModalFooter>
-    </Modal>
+    <FormModal
+      title={`${title} what ${asked.user} asks for?`}
+      lead={
+        <>
+          <p>
+            {subjectOf(asked)}. {asked.reason}
+          </p>
+          {asked.operation?.body != null && (
+            <CodeBlock>
+              <CodeBlockCode>{JSON.stringify(asked.operation.body, null, 2)}</CodeBlockCode>
+            </CodeBlock>
+          )}
+        </>
+      }
+      verb={title}
+      danger={verb === "deny"}
+      busy={busy}
+      problem={problem}
+      onSubmit={() =>
+        run(async () => {
+          await call("POST", `requests/${segment(String(asked.id))}/${verb}`, { body: comment === "" ? {} : { comment } });
+          onDone();
+          onClose();
+        })
+      }
+      onClose={onClose}
+    >
+      <TextEntry label="Comment" name="comment" value={comment} onChange={setComment} problem={problem} />
+    </FormModal>
   );
 }
 

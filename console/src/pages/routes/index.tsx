@@ -1,6 +1,6 @@
 // The consoles behind the gateway: all of them, one of them, and the way to add another.
 import { useState } from "react";
-import { Alert, Breadcrumb, BreadcrumbItem, Button, CodeBlock, CodeBlockCode, Form, PageSection, SearchInput, Toolbar, ToolbarContent, ToolbarItem, ActionGroup } from "@patternfly/react-core";
+import { Alert, Breadcrumb, BreadcrumbItem, Button, CodeBlock, CodeBlockCode, PageSection, SearchInput, Toolbar, ToolbarContent, ToolbarItem } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import { putting, removing } from "../../api/change";
 import type { Health } from "../../api/health";
@@ -8,8 +8,8 @@ import { list } from "../../api/policy";
 import type { Route } from "../../api/policy";
 import { Link, segment, useQuery, useRouter } from "../../app/router";
 import { useMay } from "../../app/session";
-import { BlockEntry } from "../../components/entry";
 import { Empty } from "../../components/empty";
+import { BlockForm, objectOf } from "../../components/block-form";
 import { Head } from "../../components/head";
 import { Show, useEverything, useLoaded } from "../../components/loaded";
 import { mayChange, OriginLabel } from "../../components/origin";
@@ -107,16 +107,6 @@ function List() {
   );
 }
 
-function parse(text: string): object {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null) return value;
-  } catch (e) {
-    throw new Error(`This is no JSON: ${e instanceof Error ? e.message : String(e)}`);
-  }
-  throw new Error("A route is an object, { … }.");
-}
-
 function One({ name }: { name: string }) {
   const { go } = useRouter();
   const known = useLoaded<Route>(`routes/${segment(name)}`);
@@ -149,23 +139,18 @@ function One({ name }: { name: string }) {
                 </CodeBlock>
               </>
             ) : (
-              <Form
-                onSubmit={(e) => {
-                  e.preventDefault();
-                  review(() => putting("routes", { ...parse(text ?? shown(route)), name }, known.etag));
-                }}
-              >
-                <BlockEntry label="Route as JSON" name="json" value={text ?? shown(route)} onChange={setText} rows={24} help="The keys are those of the configuration file, postern.yaml(5)." />
-                <Trouble problem={problem} />
-                <ActionGroup>
-                  <Button type="submit" isLoading={busy} isDisabled={busy}>
-                    Review
-                  </Button>
-                  <Button variant="link" onClick={() => go("routes")}>
-                    Cancel
-                  </Button>
-                </ActionGroup>
-              </Form>
+              <BlockForm
+                label="Route as JSON"
+                name="json"
+                value={text ?? shown(route)}
+                onChange={setText}
+                rows={24}
+                help="The keys are those of the configuration file, postern.yaml(5)."
+                problem={problem}
+                busy={busy}
+                onReview={() => review(() => putting("routes", { ...objectOf(text ?? shown(route), "A route"), name }, known.etag))}
+                onCancel={() => go("routes")}
+              />
             )
           }
         </Show>

@@ -1,27 +1,15 @@
 // The whole policy as one document, as export gives it and apply takes it.
 import { useState } from "react";
-import { ActionGroup, Breadcrumb, BreadcrumbItem, Button, Form, PageSection } from "@patternfly/react-core";
+import { Breadcrumb, BreadcrumbItem, PageSection } from "@patternfly/react-core";
 import { applying } from "../../api/change";
 import type { Candidate } from "../../api/change";
 import { Link, useRouter } from "../../app/router";
-import { BlockEntry } from "../../components/entry";
+import { BlockForm, objectOf } from "../../components/block-form";
 import { Head } from "../../components/head";
 import { Show, useLoaded } from "../../components/loaded";
 import { useReview } from "../../components/review";
-import { Trouble } from "../../components/trouble";
 
 type Export = Candidate & { version: number };
-
-function parse(text: string): Candidate {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (e) {
-    throw new Error(`This is no JSON: ${e instanceof Error ? e.message : String(e)}`);
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("The policy is an object, { … }.");
-  return value as Candidate;
-}
 
 export function WholeEditor() {
   const { go } = useRouter();
@@ -43,23 +31,17 @@ export function WholeEditor() {
       <PageSection>
         <Show of={stored}>
           {(value) => (
-            <Form
-              onSubmit={(e) => {
-                e.preventDefault();
-                review(() => applying({ ...parse(text ?? shown(value)), prune: true }, value.version));
-              }}
-            >
-              <BlockEntry label="Policy as JSON" name="policy" value={text ?? shown(value)} onChange={setText} rows={28} />
-              <Trouble problem={problem} />
-              <ActionGroup>
-                <Button type="submit" isLoading={busy} isDisabled={busy}>
-                  Review
-                </Button>
-                <Button variant="link" onClick={() => go("rules")}>
-                  Cancel
-                </Button>
-              </ActionGroup>
-            </Form>
+            <BlockForm
+              label="Policy as JSON"
+              name="policy"
+              value={text ?? shown(value)}
+              onChange={setText}
+              rows={28}
+              problem={problem}
+              busy={busy}
+              onReview={() => review(() => applying({ ...(objectOf(text ?? shown(value), "The policy") as Candidate), prune: true }, value.version))}
+              onCancel={() => go("rules")}
+            />
           )}
         </Show>
         {dialog}

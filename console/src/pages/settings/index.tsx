@@ -1,11 +1,12 @@
 // What may be changed while the gateway runs. What the configuration file says, it alone says.
 import { useState } from "react";
-import { Button, Form, Label, Modal, ModalBody, ModalFooter, ModalHeader, PageSection } from "@patternfly/react-core";
+import { Button, Label, PageSection } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import { removingSetting, setting } from "../../api/change";
 import { useMay } from "../../app/session";
 import { Empty } from "../../components/empty";
 import { lines, LinesEntry, TextEntry } from "../../components/entry";
+import { FormModal } from "../../components/form-modal";
 import { Head } from "../../components/head";
 import { Show, useLoaded } from "../../components/loaded";
 import { useReview } from "../../components/review";
@@ -53,33 +54,20 @@ function SettingDialog({ of, onClose, onDone }: { of: Setting; onClose: () => vo
   });
   if (dialog !== null) return dialog;
   return (
-    <Modal isOpen variant="small" onClose={onClose} aria-labelledby="setting-title">
-      <ModalHeader title={of.name} labelId="setting-title" />
-      <ModalBody>
-        <Form
-          id="setting-form"
-          onSubmit={(e) => {
-            e.preventDefault();
-            review(setting(of.name, typed(of.value, text)));
-          }}
-        >
-          {several ? (
-            <LinesEntry label="Values" name="value" value={text.split("\n")} onChange={(v) => setText(v.join("\n"))} help={`${of.text} One a line.`} problem={problem} />
-          ) : (
-            <TextEntry label="Value" name="value" value={text} onChange={setText} help={of.text} problem={problem} required />
-          )}
-          <Trouble problem={problem} />
-        </Form>
-      </ModalBody>
-      <ModalFooter>
-        <Button type="submit" form="setting-form" isLoading={busy} isDisabled={busy}>
-          Review
-        </Button>
-        <Button variant="link" onClick={onClose}>
-          Cancel
-        </Button>
-      </ModalFooter>
-    </Modal>
+    <FormModal
+      title={of.name}
+      verb="Review"
+      busy={busy}
+      problem={problem}
+      onSubmit={() => review(setting(of.name, typed(of.value, text)))}
+      onClose={onClose}
+    >
+      {several ? (
+        <LinesEntry label="Values" name="value" value={text.split("\n")} onChange={(v) => setText(v.join("\n"))} help={`${of.text} One a line.`} problem={problem} />
+      ) : (
+        <TextEntry label="Value" name="value" value={text} onChange={setText} help={of.text} problem={problem} required />
+      )}
+    </FormModal>
   );
 }
 

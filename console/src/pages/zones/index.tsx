@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { Button, Card, CardBody, CardTitle, Form, Label, LabelGroup, Modal, ModalBody, ModalFooter, ModalHeader, PageSection } from "@patternfly/react-core";
+import { Button, Card, CardBody, CardTitle, Form, Label, LabelGroup, PageSection } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import { putting, removing } from "../../api/change";
 import { list } from "../../api/policy";
@@ -7,6 +7,7 @@ import type { Rule, Zone } from "../../api/policy";
 import { useMay } from "../../app/session";
 import { LinesEntry, lines, TextEntry } from "../../components/entry";
 import { Empty } from "../../components/empty";
+import { FormModal } from "../../components/form-modal";
 import { Head } from "../../components/head";
 import { RowActions } from "../../components/row-actions";
 import { Show, useEverything, useLoaded } from "../../components/loaded";
@@ -53,55 +54,43 @@ function ZoneDialog({ zone, taken, onClose, onDone }: { zone: Zone | null; taken
   };
   if (dialog !== null) return dialog;
   return (
-    <Modal isOpen variant="small" onClose={onClose} aria-labelledby="zone-title">
-      <ModalHeader title={zone === null ? "Add a zone" : `Zone ${zone.name}`} labelId="zone-title" />
-      <ModalBody>
-        <Form
-          id="zone-form"
-          onSubmit={(e) => {
-            e.preventDefault();
-            save();
-          }}
-        >
-          <TextEntry
-            label="Name"
-            name="name"
-            value={name}
-            onChange={setName}
-            required
-            readOnly={zone !== null}
-            problem={problem}
-            help={clash ? "There is a zone of this name; saving replaces it." : "Lower-case letters, digits and hyphens, such as office."}
-          />
-          <LinesEntry
-            label="Networks"
-            name="cidrs"
-            value={cidrs}
-            onChange={setCidrs}
-            problem={problem}
-            help="One a line: 10.1.0.0/16, 192.0.2.7 or 2001:db8::/32."
-          />
-          <TextEntry
-            label="Network interface"
-            name="interface"
-            value={by}
-            onChange={setBy}
-            problem={problem}
-            placeholder="wg0"
-            help="If set, only connections that come in there are in the zone: for a VPN."
-          />
-          <Trouble problem={problem} />
-        </Form>
-      </ModalBody>
-      <ModalFooter>
-        <Button type="submit" form="zone-form" isLoading={busy} isDisabled={busy || name === ""}>
-          Review
-        </Button>
-        <Button variant="link" onClick={onClose}>
-          Cancel
-        </Button>
-      </ModalFooter>
-    </Modal>
+    <FormModal
+      title={zone === null ? "Add a zone" : `Zone ${zone.name}`}
+      verb="Review"
+      busy={busy}
+      disabled={name === ""}
+      problem={problem}
+      onSubmit={save}
+      onClose={onClose}
+    >
+      <TextEntry
+        label="Name"
+        name="name"
+        value={name}
+        onChange={setName}
+        required
+        readOnly={zone !== null}
+        problem={problem}
+        help={clash ? "There is a zone of this name; saving replaces it." : "Lower-case letters, digits and hyphens, such as office."}
+      />
+      <LinesEntry
+        label="Networks"
+        name="cidrs"
+        value={cidrs}
+        onChange={setCidrs}
+        problem={problem}
+        help="One a line: 10.1.0.0/16, 192.0.2.7 or 2001:db8::/32."
+      />
+      <TextEntry
+        label="Network interface"
+        name="interface"
+        value={by}
+        onChange={setBy}
+        problem={problem}
+        placeholder="wg0"
+        help="If set, only connections that come in there are in the zone: for a VPN."
+      />
+    </FormModal>
   );
 }
 
