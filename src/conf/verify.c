@@ -1,63 +1,20 @@
 #include "conf/verify.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/fault.h"
 #include "base/map.h"
 #include "base/text.h"
+#include "conf/check.h"
 #include "conf/internet.h"
 #include "conf/upstream.h"
 #include "conf/value.h"
+#include "conf/verify_rules.h"
 
 /* A route of this name could not be told from the portal in the scope of a token. */
 #define RESERVED_ROUTE "portal"
-
-/* Looking for a better word compares it with every name there is: done for the first findings only,
- * and where there are not too many names. */
-#define NEAREST_AMONG 2000
-#define NEAREST_TIMES 20
-
-struct check {
-    const struct snapshot *s;
-    verify_found found;
-    void *ctx;
-    int findings;
-    int fault;                      /* -ENOMEM, kept until the end */
-    bool *whole;                    /* per zone: does it hold the whole internet? */
-    struct internet_share *share;   /* per zone */
-    struct map name[SECTION_COUNT]; /* of elements: name → element */
-};
-
-static void report(struct check *c, const struct place *at, const char *fmt, ...) printf_like(3, 4);
-
-static void report(struct check *c, const struct place *at, const char *fmt, ...)
-{
-    char text[768];
-    va_list args;
-    va_start(args, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    c->findings++;
-    if (c->findings <= VERIFY_MAX)
-        c->found(c->ctx, at, text);
-}
-
-static struct place place_key(enum section_id id, size_t element, const char *key)
-{
-    const struct section *sec = section_of(id);
-    return (struct place){sec, element, key == NULL ? NULL : section_key(sec, span_str(key)),
-                          SIZE_MAX};
-}
-
-static struct place place_item(enum section_id id, size_t element, const char *key, size_t item)
-{
-    struct place at = place_key(id, element, key);
-    at.item = item;
-    return at;
-}
 
 void place_write(const struct snapshot *s, const struct place *at, struct buf *out)
 {
@@ -112,8 +69,9 @@ static void check_values(struct check *c, enum section_id id)
             struct place at = {sec, i, key, whole ? SIZE_MAX : item};
             char found[COMPLAINT_QUOTED];
             describe_found(key, target, item, found);
-            report(c, &at, "expected %s, found %s%s%s%s", what.expected, found,
-                   what.hint[0] ? "; did you mean \"" : "", what.hint, what.hint[0] ? "\"?" : "");
+            check_report(c, &at, "expected %s, found %s%s%s%s", what.expected, found,
+                         what.hint[0] ? "; did you mean \"" : "", what.hint,
+                         what.hint[0] ? "\"?" : "");
         }
     }
 }
@@ -129,7 +87,7 @@ static void check_names(struct check *c, enum section_id id)
         if (name[0] == 0)
             continue;
         if (map_find(&c->name[id], span_str(name)) != NULL) {
-            report(c, &at, "expected a name of its own, found \"%s\" a second time", name);
+            check_report(c, &at, "expected a name of its own, found \"%s\" a second time", name);
             continue;
         }
         union {
@@ -138,35 +96,6 @@ static void check_names(struct check *c, enum section_id id)
         } element = {section_element(sec, c->s, i)};
         c->fault = map_put(&c->name[id], span_str(name), element.kept);
     }
-}
-
-static const char *nearest_element(const struct check *c, enum section_id id, const char *word)
-{
-    const struct section *sec = section_of(id);
-    size_t count = section_count(sec, c->s);
-    if (count == 0 || count > NEAREST_AMONG)
-        return NULL;
-    const char **words = malloc(count * sizeof(*words));
-    if (words == NULL)
-        return NULL;
-    for (size_t i = 0; i < count; i++)
-        words[i] = section_element_name(sec, c->s, i);
-    const char *best = text_nearest(word, words, count);
-    free(words);
-    return best;
-}
-
-static void check_reference(struct check *c, enum section_id to, const struct place *at,
-                            const char *name)
-{
-    if (map_find(&c->name[to], span_str(name)) != NULL)
-        return;
-    const char *near = c->findings < NEAREST_TIMES ? nearest_element(c, to, name) : NULL;
-    char found[COMPLAINT_QUOTED];
-    complaint_quote(found, span_str(name));
-    report(c, at, "expected a %s that exists, found %s%s%s%s", section_of(to)->kind, found,
-           near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-           near != NULL ? "\"?" : "");
 }
 
 /* ---- listeners and routes -------------------------------------------------------------------- */
@@ -194,8 +123,8 @@ static void check_places(struct check *c)
     if (s->store_file[0] == 0 || s->tls_dir[0] == 0 || !directory_holds(s->store_file, s->tls_dir))
         return;
     struct place at = place_key(SECTION_STATE, 0, "store");
-    report(c, &at, "expected a directory that does not hold the TLS keys, found \"%s\"",
-           s->store_file);
+    check_report(c, &at, "expected a directory that does not hold the TLS keys, found \"%s\"",
+                 s->store_file);
 }
 
 /* Nobody could tell which of two listeners a public port leads to. */
@@ -207,7 +136,8 @@ static void check_public_port(struct check *c, size_t i)
         const struct listener_def *b = &c->s->listeners[k];
         if (a->port == b->port || listener_public_port(b) != a->public_port)
             continue;
-        report(c, &at, "expected a port that leads to one listener, found that of \"%s\"", b->name);
+        check_report(c, &at, "expected a port that leads to one listener, found that of \"%s\"",
+                     b->name);
         return;
     }
 }
@@ -217,7 +147,7 @@ static void check_listeners(struct check *c)
     const struct snapshot *s = c->s;
     if (s->listener_count == 0) {
         struct place at = {section_of(SECTION_LISTENERS), SIZE_MAX, NULL, SIZE_MAX};
-        report(c, &at, "expected at least one listener, found none");
+        check_report(c, &at, "expected at least one listener, found none");
     }
     for (size_t i = 0; i < s->listener_count; i++) {
         check_public_port(c, i);
@@ -225,7 +155,8 @@ static void check_listeners(struct check *c)
             const struct listener_def *a = &s->listeners[i], *b = &s->listeners[k];
             struct place at = place_key(SECTION_LISTENERS, i, "address");
             if (a->port != 0 && a->port == b->port && addr_eq(&a->addr, &b->addr)) {
-                report(c, &at, "expected an address of its own, found the one of \"%s\"", b->name);
+                check_report(c, &at, "expected an address of its own, found the one of \"%s\"",
+                             b->name);
                 break;
             }
         }
@@ -242,15 +173,15 @@ static void check_zones(struct check *c)
         struct place at = place_key(SECTION_ZONES, i, NULL);
         size_t k = 0;
         if (z->cidr_count == 0 && z->interface[0] == 0)
-            report(c, &at, "expected networks or an interface, found neither");
+            check_report(c, &at, "expected networks or an interface, found neither");
         while (k < count && strcmp(known[k], z->interface) != 0)
             k++;
         if (z->interface[0] == 0 || k < count)
             continue;
         at = place_key(SECTION_ZONES, i, "interface");
         if (count == ZONE_INTERFACES_MAX)
-            report(c, &at, "expected at most %u interfaces in all zones, found more",
-                   ZONE_INTERFACES_MAX);
+            check_report(c, &at, "expected at most %u interfaces in all zones, found more",
+                         ZONE_INTERFACES_MAX);
         else
             known[count++] = z->interface;
     }
@@ -283,11 +214,11 @@ static void check_route_host(struct check *c, size_t i)
     struct place path = place_key(SECTION_ROUTES, i, "path");
     struct place strip = place_key(SECTION_ROUTES, i, "strip_path");
     if (r->host[0] != 0 && strcmp(r->host, c->s->portal_host) == 0)
-        report(c, &host, "expected another host than the portal's, found \"%s\"", r->host);
+        check_report(c, &host, "expected another host than the portal's, found \"%s\"", r->host);
     if (r->path[0] != 0 && (r->host[0] == 0 || r->port != 0))
-        report(c, &path, "expected a path beside a host and no port, found \"%s\"", r->path);
+        check_report(c, &path, "expected a path beside a host and no port, found \"%s\"", r->path);
     if (r->path[0] == 0 && r->strip_path)
-        report(c, &strip, "expected a path to strip, found none");
+        check_report(c, &strip, "expected a path to strip, found none");
 }
 
 /* ---- certificates of clients ---- */
@@ -302,11 +233,13 @@ static void check_client(struct check *c, enum section_id id, size_t i, const st
     bool asks = d->mode == CLIENT_OPTIONAL || d->mode == CLIENT_REQUIRED;
     bool has = d->ca_file[0] != 0 || d->authorities[0] != 0;
     if (asks && !has)
-        report(c, &mode, "expected client_ca_file beside it, found none");
+        check_report(c, &mode, "expected client_ca_file beside it, found none");
     if (!asks && d->ca_file[0] != 0)
-        report(c, &ca, "expected client_certificate: optional or required beside it, found none");
+        check_report(c, &ca,
+                     "expected client_certificate: optional or required beside it, found none");
     if (!asks && d->crl_file[0] != 0)
-        report(c, &crl, "expected client_certificate: optional or required beside it, found none");
+        check_report(c, &crl,
+                     "expected client_certificate: optional or required beside it, found none");
 }
 
 /* A host is asked before it is known which of its paths is meant. */
@@ -316,8 +249,9 @@ static void check_same_client(struct check *c, const struct route_def *a, const 
     struct place at = place_key(SECTION_ROUTES, (size_t)(b - c->s->routes), "client_certificate");
     if (x->mode != y->mode || strcmp(x->ca_file, y->ca_file) != 0 ||
         strcmp(x->crl_file, y->crl_file) != 0 || strcmp(x->authorities, y->authorities) != 0)
-        report(c, &at, "expected what route \"%s\" of the same host says, found something else",
-               a->name);
+        check_report(c, &at,
+                     "expected what route \"%s\" of the same host says, found something else",
+                     a->name);
 }
 
 static void check_clients(struct check *c)
@@ -328,16 +262,16 @@ static void check_clients(struct check *c)
         struct place at = place_key(SECTION_LISTENERS, i, "client_certificate");
         check_client(c, SECTION_LISTENERS, i, &s->listeners[i].client);
         if (s->listeners[i].kind == LISTENER_PLAIN && s->listeners[i].client.mode != CLIENT_OFF)
-            report(c, &at, "expected off on a plain listener, found another word");
+            check_report(c, &at, "expected off on a plain listener, found another word");
     }
     for (size_t i = 0; i < s->route_count; i++) {
         const struct route_def *r = &s->routes[i];
         struct place at = place_key(SECTION_ROUTES, i, "client_certificate");
         check_client(c, SECTION_ROUTES, i, &r->client);
         if (r->host[0] == 0 && r->client.mode != CLIENT_INHERIT)
-            report(c, &at,
-                   "expected inherit without a host (the listener's own holds), found "
-                   "another word");
+            check_report(c, &at,
+                         "expected inherit without a host (the listener's own holds), found "
+                         "another word");
     }
 }
 
@@ -371,8 +305,8 @@ static void check_route_places(struct check *c)
         bool whole = b->path[0] == 0;
         struct place at =
             place_key(SECTION_ROUTES, (size_t)(b - s->routes), whole ? "host" : "path");
-        report(c, &at, "expected a %s of its own, found the one of route \"%s\"",
-               whole ? "host" : "path", a->name);
+        check_report(c, &at, "expected a %s of its own, found the one of route \"%s\"",
+                     whole ? "host" : "path", a->name);
     }
     free(sorted);
 }
@@ -384,10 +318,10 @@ static void check_route_port(struct check *c, size_t i, const struct route_def *
     if (r->port == 0)
         return;
     if (!port_is_listened(c->s, r->port))
-        report(c, &at, "expected the port of a listener, found %u", r->port);
+        check_report(c, &at, "expected the port of a listener, found %u", r->port);
     if (by_port[r->port] != NULL)
-        report(c, &at, "expected a port of its own, found the one of route \"%s\"",
-               by_port[r->port]->name);
+        check_report(c, &at, "expected a port of its own, found the one of route \"%s\"",
+                     by_port[r->port]->name);
     else
         by_port[r->port] = r;
 }
@@ -408,7 +342,8 @@ static void check_client_pairs(struct check *c)
         if (name[0] == 0 || k < count)
             continue;
         if (count == CLIENT_PAIRS_MAX)
-            report(c, &at, "expected at most %u different ones, found more", CLIENT_PAIRS_MAX);
+            check_report(c, &at, "expected at most %u different ones, found more",
+                         CLIENT_PAIRS_MAX);
         else
             seen[count++] = name;
     }
@@ -432,15 +367,15 @@ static void check_route_trust(struct check *c, size_t i)
     for (size_t k = 0; k < countof(about) && route_trust(r) == TRUST_NONE; k++) {
         struct place at = place_key(SECTION_ROUTES, i, about[k].key);
         if (about[k].set)
-            report(c, &at, "expected an upstream with https://, found none");
+            check_report(c, &at, "expected an upstream with https://, found none");
     }
     struct place file = place_key(SECTION_ROUTES, i, "upstream_ca_file");
     if (r->upstream_ca[0] != 0 && r->upstream_ca_file[0] != 0)
-        report(c, &file, "expected upstream_ca or upstream_ca_file, found both");
+        check_report(c, &file, "expected upstream_ca or upstream_ca_file, found both");
     struct addr address;
     struct place sni = place_key(SECTION_ROUTES, i, "upstream_sni");
     if (addr_parse(span_str(r->upstream_sni), &address) == 0)
-        report(c, &sni, "expected a host name, found an address");
+        check_report(c, &sni, "expected a host name, found an address");
 }
 
 static bool is_upstream(const struct route_def *r, const char *text)
@@ -466,12 +401,12 @@ static void check_route_drain(struct check *c, size_t i)
         if (is_upstream(r, r->upstream_drain.name[k]))
             draining++;
         else
-            report(c, &at, "expected a text that stands in upstream, found \"%s\"",
-                   r->upstream_drain.name[k]);
+            check_report(c, &at, "expected a text that stands in upstream, found \"%s\"",
+                         r->upstream_drain.name[k]);
     }
     struct place all = place_key(SECTION_ROUTES, i, "upstream_drain");
     if (draining > 0 && draining >= r->upstream_count)
-        report(c, &all, "expected an upstream left that does not drain, found none");
+        check_report(c, &all, "expected an upstream left that does not drain, found none");
 }
 
 /* A raw service has no pages, so nothing else can have a place on its host: neither paths, nor the
@@ -485,17 +420,17 @@ static void check_route_raw(struct check *c, size_t i)
     struct place path = place_key(SECTION_ROUTES, i, "path");
     struct place host = place_key(SECTION_ROUTES, i, "host");
     if (r->health_path[0] != 0)
-        report(c, &health, "expected none with kind: tcp, found \"%s\"", r->health_path);
+        check_report(c, &health, "expected none with kind: tcp, found \"%s\"", r->health_path);
     if (r->path[0] != 0)
-        report(c, &path, "expected none with kind: tcp, which has one address, found \"%s\"",
-               r->path);
+        check_report(c, &path, "expected none with kind: tcp, which has one address, found \"%s\"",
+                     r->path);
     for (size_t k = 0; k < c->s->route_count; k++) {
         const struct route_def *other = &c->s->routes[k];
         if (k != i && r->host[0] != 0 && strcmp(r->host, other->host) == 0 &&
             (r->port == other->port || r->port == 0 || other->port == 0))
-            report(c, &host,
-                   "expected a host of its own with kind: tcp, found that of route \"%s\"",
-                   other->name);
+            check_report(c, &host,
+                         "expected a host of its own with kind: tcp, found that of route \"%s\"",
+                         other->name);
     }
 }
 
@@ -510,7 +445,7 @@ static bool is_below(const char *path, const char *directory)
 static void check_own_sockets(struct check *c, const struct place *at, const struct upstream_def *u)
 {
     if (is_below(u->path, c->s->runtime_dir) || is_below(u->path, c->s->state_dir))
-        report(c, at, "expected a console's socket, found one in a directory of postern");
+        check_report(c, at, "expected a console's socket, found one in a directory of postern");
 }
 
 static void check_route_upstreams(struct check *c, size_t i)
@@ -523,15 +458,15 @@ static void check_route_upstreams(struct check *c, size_t i)
         check_own_sockets(c, &at, u);
         for (size_t a = 0; a < u->addr_count; a++)
             if (verify_own_listener(c->s, &u->addrs[a], u->port))
-                report(c, &at, "expected the console's address, found a listener of postern");
+                check_report(c, &at, "expected the console's address, found a listener of postern");
         for (size_t before = 0; before < k; before++)
             if (upstream_def_same(u, &r->upstreams[before]))
-                report(c, &at, "expected each upstream once, found one a second time");
+                check_report(c, &at, "expected each upstream once, found one a second time");
         if ((u->scheme == UPSTREAM_TCP) != (r->kind == ROUTE_TCP))
-            report(c, &at,
-                   r->kind == ROUTE_TCP
-                       ? "expected tcp://ADDRESS:PORT with kind: tcp, found another"
-                       : "expected kind: tcp with tcp://ADDRESS:PORT, found http");
+            check_report(c, &at,
+                         r->kind == ROUTE_TCP
+                             ? "expected tcp://ADDRESS:PORT with kind: tcp, found another"
+                             : "expected kind: tcp with tcp://ADDRESS:PORT, found http");
     }
     check_route_raw(c, i);
     check_route_drain(c, i);
@@ -550,9 +485,9 @@ static void check_routes(struct check *c)
         const struct route_def *r = &s->routes[i];
         struct place whole = place_key(SECTION_ROUTES, i, NULL);
         if (r->host[0] == 0 && r->port == 0)
-            report(c, &whole, "expected host or port, found neither");
+            check_report(c, &whole, "expected host or port, found neither");
         if (strcmp(r->name, RESERVED_ROUTE) == 0)
-            report(c, &whole, "expected another name, found the portal's own");
+            check_report(c, &whole, "expected another name, found the portal's own");
         check_route_host(c, i);
         check_route_port(c, i, by_port);
         check_route_upstreams(c, i);
@@ -563,166 +498,11 @@ static void check_routes(struct check *c)
                           by_port[s->listeners[i].port] == NULL;
     if (c->fault == 0 && !portal_reached) {
         struct place at = {section_of(SECTION_LISTENERS), SIZE_MAX, NULL, SIZE_MAX};
-        report(
+        check_report(
             c, &at,
             "expected a listener left to the portal, found a port route or portal: false on each");
     }
     free(by_port);
-}
-
-/* ---- rules ----------------------------------------------------------------------------------- */
-
-/* What a deny rule cannot mean would be read as a condition of it. */
-static void check_deny(struct check *c, size_t i)
-{
-    const struct rule_def *r = &c->s->rules[i];
-    struct place assurance = place_key(SECTION_RULES, i, "assurance");
-    struct place age = place_key(SECTION_RULES, i, "max_age");
-    struct place demand = place_key(SECTION_RULES, i, "demand");
-    struct place approvers = place_key(SECTION_RULES, i, "approvers");
-    if (r->assurance != ASSURANCE_MFA)
-        report(c, &assurance, "expected none in a rule that denies, found \"%s\"",
-               ASSURANCE_WORDS[r->assurance]);
-    if (r->max_age != 0)
-        report(c, &age, "expected none in a rule that denies, found one");
-    if (r->demand)
-        report(c, &demand, "expected deny or demand, found both");
-    if (rule_asks_grant(r))
-        report(c, &approvers, "expected none in a rule that denies, found one");
-}
-
-static bool rule_names_nobody(const struct rule_def *r)
-{
-    return r->users.count + r->groups.count + r->tokens.count + r->certificates.count == 0;
-}
-
-/* What does not admit cannot admit less. */
-static void check_read_only(struct check *c, size_t i)
-{
-    const struct rule_def *r = &c->s->rules[i];
-    struct place at = place_key(SECTION_RULES, i, "read_only");
-    struct place zone = place_key(SECTION_RULES, i, "time_zone");
-    if (r->read_only && (r->deny || r->demand))
-        report(c, &at, "expected none in a rule that admits nobody, found one");
-    if (r->times.count == 0 && strcmp(r->time_zone, "UTC") != 0)
-        report(c, &zone, "expected times beside it, found none");
-}
-
-/* "/public/…" and "/" itself: what is open to anybody is said by its beginning. */
-static bool is_particular(const char *pattern)
-{
-    return strcmp(pattern, "/") == 0 || (pattern[0] == '/' && pattern[1] != '*');
-}
-
-/* What is open to anybody says so to the letter: nothing in it may mean more than one reads. */
-static void check_anonymous(struct check *c, size_t i)
-{
-    const struct rule_def *r = &c->s->rules[i];
-    struct place whole = place_key(SECTION_RULES, i, "anonymous");
-    struct place methods = place_key(SECTION_RULES, i, "methods");
-    struct place paths = place_key(SECTION_RULES, i, "paths");
-    if (!rule_names_nobody(r))
-        report(c, &whole,
-               "expected nobody named beside it, found users, groups, tokens or "
-               "certificates");
-    if (r->deny || r->demand || r->read_only || rule_asks_grant(r) || r->max_age != 0 ||
-        r->assurance != ASSURANCE_MFA)
-        report(c, &whole,
-               "expected no deny, demand, read_only, approvers, assurance or max_age "
-               "beside it, found one");
-    if (r->methods.count == 0)
-        report(c, &methods, "expected at least one method in an anonymous rule, found none");
-    if (r->paths.count == 0)
-        report(c, &paths, "expected at least one path in an anonymous rule, found none");
-    for (size_t k = 0; k < r->paths.count; k++) {
-        struct place at = place_item(SECTION_RULES, i, "paths", k);
-        if (!is_particular(r->paths.name[k]))
-            report(c, &at,
-                   "expected a path that begins with a name in an anonymous rule, found "
-                   "\"%s\"",
-                   r->paths.name[k]);
-    }
-    for (size_t k = 0; k < r->routes.count; k++) {
-        struct place at = place_item(SECTION_RULES, i, "routes", k);
-        const struct route_def *route =
-            map_find(&c->name[SECTION_ROUTES], span_str(r->routes.name[k]));
-        if (strcmp(r->routes.name[k], "*") == 0)
-            report(c, &at, "expected the names of routes in an anonymous rule, found *");
-        else if (route != NULL && route->kind == ROUTE_TCP)
-            report(c, &at, "expected no raw TCP service in an anonymous rule, found one");
-    }
-}
-
-static void check_rules(struct check *c)
-{
-    const struct snapshot *s = c->s;
-    for (size_t i = 0; i < s->portal_zones.count; i++) {
-        struct place at = place_item(SECTION_PORTAL, 0, "zones", i);
-        check_reference(c, SECTION_ZONES, &at, s->portal_zones.name[i]);
-    }
-    for (size_t i = 0; i < s->rule_count; i++) {
-        const struct rule_def *r = &s->rules[i];
-        struct place whole = place_key(SECTION_RULES, i, NULL);
-        struct place places = place_key(SECTION_RULES, i, "zones");
-        if (rule_names_nobody(r) && !r->deny && !r->anonymous)
-            report(c, &whole, "expected users, groups, tokens or certificates, found none");
-        if (r->deny)
-            check_deny(c, i);
-        if (r->anonymous)
-            check_anonymous(c, i);
-        check_read_only(c, i);
-        if (r->zones.count == 0 && !r->demand && !r->deny)
-            report(c, &places, "expected at least one zone, found none");
-        if (r->tokens.count + r->certificates.count > 0 && r->demand)
-            report(c, &whole, "expected users or groups in a demand, found tokens");
-        if (rule_asks_grant(r) && r->tokens.count + r->certificates.count > 0)
-            report(c, &whole, "expected people in a rule with approvers, found tokens");
-        if (rule_asks_grant(r) && r->demand)
-            report(c, &whole, "expected no approvers in a demand, found one");
-        for (size_t k = 0; k < r->zones.count; k++) {
-            struct place at = place_item(SECTION_RULES, i, "zones", k);
-            check_reference(c, SECTION_ZONES, &at, r->zones.name[k]);
-        }
-        for (size_t k = 0; k < r->routes.count; k++) {
-            struct place at = place_item(SECTION_RULES, i, "routes", k);
-            if (strcmp(r->routes.name[k], "*") != 0)
-                check_reference(c, SECTION_ROUTES, &at, r->routes.name[k]);
-        }
-    }
-}
-
-/* ---- tests ------------------------------------------------------------------------------------
- */
-
-static void check_tests(struct check *c)
-{
-    const struct snapshot *s = c->s;
-    for (size_t i = 0; i < s->test_count; i++) {
-        const struct test_def *t = &s->tests[i];
-        struct place whole = place_key(SECTION_TESTS, i, NULL);
-        struct place zone = place_key(SECTION_TESTS, i, "zone");
-        struct place route = place_key(SECTION_TESTS, i, "route");
-        struct place rule = place_key(SECTION_TESTS, i, "rule");
-        int who = (t->user[0] != 0 || t->groups.count > 0) + (t->token[0] != 0) +
-                  (t->certificate[0] != 0) + t->nobody;
-        if (who != 1)
-            report(c, &whole,
-                   "expected one of user (or group), token, certificate and nobody, "
-                   "found %d",
-                   who);
-        if ((t->zone[0] != 0) + (t->source[0] != 0) != 1)
-            report(c, &whole, "expected zone or source, found %s",
-                   t->zone[0] != 0 ? "both" : "neither");
-        if ((t->url[0] != 0) + (t->route[0] != 0) != 1)
-            report(c, &whole, "expected url or route, found %s",
-                   t->url[0] != 0 ? "both" : "neither");
-        if (t->zone[0] != 0)
-            check_reference(c, SECTION_ZONES, &zone, t->zone);
-        if (t->route[0] != 0)
-            check_reference(c, SECTION_ROUTES, &route, t->route);
-        if (t->rule[0] != 0)
-            check_reference(c, SECTION_RULES, &rule, t->rule);
-    }
 }
 
 /* ---- public listeners ------------------------------------------------------------------------ */
@@ -775,17 +555,18 @@ static void check_zone_list(struct check *c, enum section_id id, size_t element,
         struct place at = place_item(id, element, "zones", i);
         if (z == NULL || !c->whole[z - c->s->zones])
             continue;
-        report(c, &at,
-               "expected no zone that is the whole internet while a listener is not on "
-               "loopback, found \"%s\"",
-               z->name);
+        check_report(c, &at,
+                     "expected no zone that is the whole internet while a listener is not on "
+                     "loopback, found \"%s\"",
+                     z->name);
         found = true;
     }
     struct place at = place_key(id, element, "zones");
     if (!found && are_whole_internet(c, zones))
-        report(c, &at,
-               "expected no zones that are the whole internet together while a listener is not on "
-               "loopback, found such");
+        check_report(
+            c, &at,
+            "expected no zones that are the whole internet together while a listener is not on "
+            "loopback, found such");
 }
 
 /* One source must not be able to take every connection there is: then nobody else could come in,
@@ -802,7 +583,7 @@ static void check_public_limits(struct check *c, size_t i)
     struct place at = own ? place_key(SECTION_LISTENERS, i, "connections_per_source")
                           : place_key(SECTION_LIMITS, 0, "connections_per_source");
     if (source >= all)
-        report(
+        check_report(
             c, &at,
             "expected less than the %u connections of listener \"%s\", which is not on loopback, "
             "found %u",
@@ -841,8 +622,9 @@ static void check_public(struct check *c)
             continue;
         check_zone_list(c, SECTION_RULES, i, &s->rules[i].zones);
         if (s->rules[i].assurance < ASSURANCE_MFA)
-            report(c, &at, "expected mfa or more while a listener is not on loopback, found \"%s\"",
-                   ASSURANCE_WORDS[s->rules[i].assurance]);
+            check_report(c, &at,
+                         "expected mfa or more while a listener is not on loopback, found \"%s\"",
+                         ASSURANCE_WORDS[s->rules[i].assurance]);
     }
 }
 
@@ -857,14 +639,15 @@ static void check_proxies(struct check *c)
         bool believes = header || l->forwarded != FORWARDED_OFF;
         struct place word = place_key(SECTION_LISTENERS, i, "forwarded");
         if (header && l->forwarded != FORWARDED_OFF)
-            report(c, &word,
-                   "expected off beside proxy_protocol, found a second word about one client");
+            check_report(
+                c, &word,
+                "expected off beside proxy_protocol, found a second word about one client");
         if (believes && l->proxy_count == 0)
-            report(c, &at, "expected the addresses of the proxies in front, found none");
+            check_report(c, &at, "expected the addresses of the proxies in front, found none");
         if (!believes && l->proxy_count > 0)
-            report(c, &at, "expected proxy_protocol or forwarded beside it, found neither");
+            check_report(c, &at, "expected proxy_protocol or forwarded beside it, found neither");
         if (is_whole_internet(c, l->proxies, l->proxy_count))
-            report(c, &at, "expected the addresses of proxies, found the whole internet");
+            check_report(c, &at, "expected the addresses of proxies, found the whole internet");
     }
 }
 
@@ -877,11 +660,12 @@ static void check_certificates(struct check *c)
     for (size_t i = 0; i < pairs->count; i++) {
         struct place at = place_item(SECTION_TLS, 0, "certificates", i);
         if (strlen(pairs->name[i]) > PAIR_NAME_MAX)
-            report(c, &at, "expected a name of at most %d letters, found more", PAIR_NAME_MAX);
+            check_report(c, &at, "expected a name of at most %d letters, found more",
+                         PAIR_NAME_MAX);
         for (size_t k = 0; k < i; k++)
             if (strcmp(pairs->name[i], pairs->name[k]) == 0)
-                report(c, &at, "expected a name of its own, found \"%s\" a second time",
-                       pairs->name[i]);
+                check_report(c, &at, "expected a name of its own, found \"%s\" a second time",
+                             pairs->name[i]);
     }
 }
 
@@ -889,7 +673,7 @@ static void check_session(struct check *c)
 {
     struct place at = place_key(SECTION_SESSION, 0, "idle");
     if (c->s->session.idle > c->s->session.absolute)
-        report(c, &at, "expected at most session.absolute, found more");
+        check_report(c, &at, "expected at most session.absolute, found more");
 }
 
 static void check_directory(struct check *c, size_t i)
@@ -899,16 +683,16 @@ static void check_directory(struct check *c, size_t i)
     struct place filter = place_key(SECTION_DIRECTORIES, i, "filter");
     struct place groups = place_key(SECTION_DIRECTORIES, i, "group_filter");
     if (d->ca[0] != 0 && d->ca_file[0] != 0)
-        report(c, &ca, "expected ca or ca_file, found both");
+        check_report(c, &ca, "expected ca or ca_file, found both");
     if (d->filter[0] != 0 && !ldapname_has_word(span_str(d->filter), "{user}"))
-        report(c, &filter, "expected {user} somewhere, found it nowhere");
+        check_report(c, &filter, "expected {user} somewhere, found it nowhere");
     if (d->group_filter[0] == 0)
         return;
     if (d->groups_from != GROUPS_SEARCH)
-        report(c, &groups, "expected none without groups_from: search, found one");
+        check_report(c, &groups, "expected none without groups_from: search, found one");
     else if (!ldapname_has_word(span_str(d->group_filter), "{dn}") &&
              !ldapname_has_word(span_str(d->group_filter), "{user}"))
-        report(c, &groups, "expected {dn} or {user} somewhere, found neither");
+        check_report(c, &groups, "expected {dn} or {user} somewhere, found neither");
 }
 
 static void need(struct check *c, const char *have, const char *want, const char *key,
@@ -916,7 +700,7 @@ static void need(struct check *c, const char *have, const char *want, const char
 {
     struct place at = place_key(SECTION_NOTICES, 0, key);
     if (have[0] != 0 && want[0] == 0)
-        report(c, &at, "expected one where notices.%s is set, found none", named);
+        check_report(c, &at, "expected one where notices.%s is set, found none", named);
 }
 
 static void check_notices(struct check *c)
@@ -945,8 +729,8 @@ int verify_each(const struct snapshot *s, verify_found found, void *ctx)
     check_zones(&c);
     check_routes(&c);
     check_client_pairs(&c);
-    check_rules(&c);
-    check_tests(&c);
+    verify_rules(&c);
+    verify_tests(&c);
     check_public(&c);
     check_proxies(&c);
     check_certificates(&c);

@@ -23,7 +23,8 @@ struct probes {
     unsigned in_minute;
 };
 
-/* May this call look now, with questions of this type? Counts it. false: the call has ended with a problem. */
+/* May this call look now, with questions of this type? Counts it. false: the call has ended with a
+ * problem. */
 bool probes_admit(struct probes *p, struct call *c, enum msg_type type);
 /* FAULT_FORMAT: flags that are none, times that no calendar has: no courier may say this. */
 must_check int probes_check(struct span answer);
