@@ -192,8 +192,8 @@ enum access_flag {
     ACCESS_NAMED_ONLY = 1,   /* a break-glass account: only rules that name it admit it */
     ACCESS_SAME_PROGRAM = 2, /* the session was proven with the program that asks */
     ACCESS_OVERRIDE = 4,     /* a header names another method */
-    ACCESS_CUT = 8,          /* a text was longer than the record holds: the question is not whole */
-    ACCESS_UPGRADE = 16,     /* another protocol was asked for */
+    ACCESS_CUT = 8,      /* a text was longer than the record holds: the question is not whole */
+    ACCESS_UPGRADE = 16, /* another protocol was asked for */
 };
 
 /* Of a tunnel's two records: which one, and what ended it. */

@@ -11,11 +11,8 @@
 #define DOCUMENTS_BYTES_MAX (64u * 1024 * 1024)
 
 const struct document_kind DOCUMENT_KINDS[] = {
-    {"zone", "zones"},
-    {"route", "routes"},
-    {"rule", "rules"},
-    {"setting", "settings"},
-    {"test", "tests"},
+    {"zone", "zones"},       {"route", "routes"}, {"rule", "rules"},
+    {"setting", "settings"}, {"test", "tests"},
 };
 const size_t DOCUMENT_KIND_COUNT = countof(DOCUMENT_KINDS);
 

@@ -5,8 +5,8 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "keeper/call.h"
-#include "keeper/events.h"
 #include "keeper/confirm.h"
+#include "keeper/events.h"
 #include "keeper/keeper.h"
 
 #define LOCKED_MS 1000u

@@ -135,12 +135,13 @@ static void a_document_has_a_fixed_form(void **state)
     free(text);
     assert_int_equal(resource_write(s, "rule", "bots", &out), 0);
     text = sample_text(&out);
-    assert_string_equal(text, "{\"name\":\"bots\",\"users\":[],\"groups\":[],\"tokens\":[\"ci\"],"
-                              "\"zones\":[\"lab\"],\"routes\":[\"*\"],\"methods\":[],\"paths\":[],"
-                              "\"assurance\":\"mfa\",\"max_age\":0,\"demand\":false,"
-                              "\"approvals\":1,\"grant_max\":14400,\"deny\":false,"
-                              "\"certificates\":[],\"anonymous\":false,\"read_only\":false,\"times\":[],"
-                              "\"time_zone\":\"UTC\"}");
+    assert_string_equal(text,
+                        "{\"name\":\"bots\",\"users\":[],\"groups\":[],\"tokens\":[\"ci\"],"
+                        "\"zones\":[\"lab\"],\"routes\":[\"*\"],\"methods\":[],\"paths\":[],"
+                        "\"assurance\":\"mfa\",\"max_age\":0,\"demand\":false,"
+                        "\"approvals\":1,\"grant_max\":14400,\"deny\":false,"
+                        "\"certificates\":[],\"anonymous\":false,\"read_only\":false,\"times\":[],"
+                        "\"time_zone\":\"UTC\"}");
     free(text);
     snapshot_free(s);
 }
